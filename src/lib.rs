@@ -1,0 +1,4 @@
+//! hallwatch: the terminal operations console of a very large AI data centre.
+
+pub mod model;
+pub mod source;

@@ -1,0 +1,120 @@
+//! Names of assets: `H3-R17-K5-T09-G2`, and back.
+
+use crate::model::id::{Asset, GpuId, HallId, RackId, RowId, TrayId};
+use crate::model::text;
+use crate::model::topology::Topology;
+use crate::model::topology::plan::same;
+
+impl Topology {
+    /// The name of an asset from the hall down: `H3-R17-K5`. The site answers with its own name.
+    #[must_use]
+    pub fn name(&self, asset: Asset) -> String {
+        match asset {
+            Asset::Site => self.site().to_owned(),
+            Asset::Hall(h) => self.hall(h).name.clone(),
+            Asset::Cdu(c) => {
+                let (row, name) = self.cdu(c);
+                format!("{}-{name}", self.name(Asset::Row(row)))
+            }
+            _ => format!("{}-{}", self.name(self.parent(asset)), self.short_name(asset)),
+        }
+    }
+
+    /// The full name with the site's prefix: `KVD-H3-R17-K5`.
+    #[must_use]
+    pub fn full_name(&self, asset: Asset) -> String {
+        let prefix = &self.plan().prefix;
+        match asset {
+            Asset::Site => self.site().to_owned(),
+            _ if prefix.is_empty() => self.name(asset),
+            _ => format!("{prefix}-{}", self.name(asset)),
+        }
+    }
+
+    /// The last part of the name: `K5`, `T09`, `G2`.
+    #[must_use]
+    pub fn short_name(&self, asset: Asset) -> String {
+        match asset {
+            Asset::Site => self.site().to_owned(),
+            Asset::Hall(h) => self.hall(h).name.clone(),
+            Asset::Row(r) => self.row(r).name.clone(),
+            Asset::Rack(r) => self.rack(r).name.clone(),
+            Asset::Tray(t) => self.tray(t).name.clone(),
+            Asset::Gpu(g) => format!("G{}", g.0 - self.tray(self.tray_of(g)).gpus.start + 1),
+            Asset::Cdu(c) => self.cdu(c).1.to_owned(),
+        }
+    }
+
+    /// The asset called `name`, with or without the site's prefix; case and leading zeros do not
+    /// count.
+    ///
+    /// # Errors
+    /// Says which part is unknown and names the nearest one that exists.
+    pub fn find(&self, name: &str) -> Result<Asset, String> {
+        if name.eq_ignore_ascii_case("site") || name.eq_ignore_ascii_case(self.site()) {
+            return Ok(Asset::Site);
+        }
+        let mut asset = Asset::Site;
+        let mut parts = name.split('-').peekable();
+        parts.next_if(|p| !self.plan().prefix.is_empty() && p.eq_ignore_ascii_case(&self.plan().prefix));
+        for part in parts {
+            let children = self.children(asset);
+            let found = children.iter().find(|c| same(&self.short_name(**c), part));
+            asset = *found.ok_or_else(|| {
+                let names: Vec<_> = children.iter().map(|c| self.short_name(*c)).collect();
+                let hint = text::nearest(part, names.iter().map(String::as_str))
+                    .or(names.first().map(String::as_str));
+                format!(
+                    "no `{}` in {}{}",
+                    text::clean(part),
+                    self.name(asset),
+                    hint.map_or_else(String::new, |h| format!(": did you mean `{h}`?"))
+                )
+            })?;
+        }
+        Ok(asset)
+    }
+
+    /// The assets one level down (CDUs are not among them).
+    #[must_use]
+    pub fn children(&self, asset: Asset) -> Vec<Asset> {
+        match asset {
+            Asset::Site => (0..self.halls().len()).map(|i| Asset::Hall(HallId::new(i))).collect(),
+            Asset::Hall(h) => self.hall(h).rows.iter().map(|i| Asset::Row(RowId(i))).collect(),
+            Asset::Row(r) => self.row(r).racks.iter().map(|i| Asset::Rack(RackId(i))).collect(),
+            Asset::Rack(r) => self.rack(r).trays.iter().map(|i| Asset::Tray(TrayId(i))).collect(),
+            Asset::Tray(t) => self.tray(t).gpus.iter().map(|i| Asset::Gpu(GpuId(i))).collect(),
+            Asset::Gpu(_) | Asset::Cdu(_) => Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gpu_is_found_by_any_spelling_of_its_name() {
+        let t = Topology::default_site();
+        let asset = t.find("KVD-H3-R17-K5-T09-G2").expect("the documented name exists");
+        assert_eq!(t.full_name(asset), "KVD-H3-R17-K5-T09-G2");
+        assert_eq!(t.find("h03-r17-k05-t9-g02"), Ok(asset));
+    }
+
+    #[test]
+    fn an_unknown_part_is_named() {
+        let t = Topology::default_site();
+        let e = t.find("H3-R99").expect_err("hall 3 has 22 rows");
+        assert!(e.contains("`R99`") && e.contains("H3"), "{e}");
+    }
+
+    #[test]
+    fn name_and_find_are_inverse() {
+        let t = Topology::default_site();
+        for g in (0..t.gpu_count()).step_by(997).map(GpuId::new) {
+            for asset in [Asset::Gpu(g), Asset::Tray(t.tray_of(g)), Asset::Rack(t.rack_of(g))] {
+                assert_eq!(t.find(&t.full_name(asset)), Ok(asset));
+            }
+        }
+    }
+}
