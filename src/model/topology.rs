@@ -326,24 +326,51 @@ impl Topology {
         self.halls.iter().filter(|h| h.unplaced).map(|h| h.gpus.len()).sum()
     }
 
-    /// For each GPU of `self`, its index in `old` (`u32::MAX` where it is new). Trays are matched
-    /// by hall, row, rack and name.
+    /// For each tray of `self`, its index in `old` (`u32::MAX` where it is new). Trays are matched
+    /// by the names of hall, row, rack and tray.
+    #[must_use]
+    pub fn trays_from(&self, old: &Self) -> Vec<u32> {
+        let places: HashMap<_, _> =
+            (0..old.trays.len()).map(|i| (old.place_of(TrayId::new(i)), i as u32)).collect();
+        let find = |i: usize| places.get(&self.place_of(TrayId::new(i))).copied().unwrap_or(u32::MAX);
+        (0..self.trays.len()).map(find).collect()
+    }
+
+    /// For each GPU of `self`, its index in `old` (`u32::MAX` where it is new).
     #[must_use]
     pub fn remap_from(&self, old: &Self) -> Vec<u32> {
-        let key = |t: &Topology, i: usize| {
-            let tray = &t.trays[i];
-            let rack = t.rack(tray.rack);
-            let row = t.row(rack.row);
-            (t.hall(row.hall).name.clone(), row.name.clone(), rack.name.clone(), tray.name.clone())
-        };
-        let places: HashMap<_, _> = (0..old.trays.len()).map(|i| (key(old, i), i)).collect();
         let mut map = vec![u32::MAX; self.gpu_count()];
-        for (i, tray) in self.trays.iter().enumerate() {
-            let Some(&j) = places.get(&key(self, i)) else { continue };
-            for (new, o) in tray.gpus.iter().zip(old.trays[j].gpus.iter()) {
+        for (tray, from) in self.trays.iter().zip(self.trays_from(old)) {
+            let Some(source) = old.trays.get(from as usize) else { continue };
+            for (new, o) in tray.gpus.iter().zip(source.gpus.iter()) {
                 map[new as usize] = o;
             }
         }
         map
+    }
+
+    /// The names that lead to a tray.
+    #[must_use]
+    pub fn place_of(&self, tray: TrayId) -> place::Place {
+        let t = self.tray(tray);
+        let rack = self.rack(t.rack);
+        let row = self.row(rack.row);
+        place::Place {
+            hall: self.hall(row.hall).name.clone(),
+            row: row.name.clone(),
+            rack: rack.name.clone(),
+            tray: t.name.clone(),
+        }
+    }
+
+    /// All trays by the key of their place (see [`place::Place::key`]), and those of the unplaced
+    /// hall by host.
+    #[must_use]
+    pub fn tray_index(&self) -> HashMap<String, TrayId> {
+        let key = |t: TrayId| {
+            let unplaced = self.hall(self.row(self.rack(self.tray(t).rack).row).hall).unplaced;
+            if unplaced { self.tray(t).host.clone() } else { self.place_of(t).key() }
+        };
+        (0..self.trays.len()).map(TrayId::new).map(|t| (key(t), t)).collect()
     }
 }

@@ -21,6 +21,34 @@ pub struct Place {
     pub tray: String,
 }
 
+impl Place {
+    /// Key under which two spellings of the same place are equal.
+    #[must_use]
+    pub fn key(&self) -> String {
+        key([&self.hall, &self.row, &self.rack, &self.tray])
+    }
+}
+
+/// The parts joined, lower-case and without leading zeros: `H03` and `h3` are one place.
+#[must_use]
+pub fn key<const N: usize>(parts: [&str; N]) -> String {
+    let mut key = String::with_capacity(24);
+    for part in parts {
+        let mut previous = ' ';
+        let mut chars = part.chars().peekable();
+        while let Some(c) = chars.next() {
+            let leading_zero =
+                c == '0' && !previous.is_ascii_digit() && chars.peek().is_some_and(char::is_ascii_digit);
+            if !leading_zero {
+                previous = c;
+                key.extend(c.to_lowercase());
+            }
+        }
+        key.push('\u{1f}');
+    }
+    key
+}
+
 /// One rule as written in the config: a regular expression over one label, with the named groups
 /// `hall`, `row`, `rack` and `tray`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]

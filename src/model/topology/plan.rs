@@ -1,7 +1,9 @@
 //! The plan of a site: the tree by name, from which the dense topology is built, and into which
 //! hosts that appear while running are entered.
 
-use crate::model::topology::place::Place;
+use std::collections::HashMap;
+
+use crate::model::topology::place::{self, Place};
 use crate::model::topology::{Cooling, GpuModel, RackModel, Topology};
 
 /// Most GPUs that one host may bring.
@@ -119,16 +121,20 @@ impl Plan {
     pub fn with_hosts(&self, hosts: &[NewHost]) -> Self {
         let mut plan = self.clone();
         let mut total: usize = plan.gpu_total();
+        let mut index = plan.index();
         for h in hosts {
             let gpus = h.gpus.min(MAX_GPUS_PER_HOST);
             if total + usize::from(gpus) > MAX_GPUS {
                 continue;
             }
-            let place = h.place.as_ref().filter(|p| plan.open || plan.find(p).is_some());
-            let tray = match place {
-                Some(p) => plan.tray_at(p),
-                None => plan.unplaced_tray(&h.host),
+            let at = match &h.place {
+                Some(p) if plan.open || index.places.contains_key(&p.key()) => {
+                    *index.places.entry(p.key()).or_insert_with(|| plan.add_at(p))
+                }
+                _ => *index.strangers.entry(h.host.clone()).or_insert_with(|| plan.add_stranger()),
             };
+            let [hall, row, rack, tray] = at;
+            let tray = &mut plan.halls[hall].rows[row].racks[rack].trays[tray];
             tray.host.clone_from(&h.host);
             total += usize::from(gpus.saturating_sub(tray.gpus));
             tray.gpus = tray.gpus.max(gpus);
@@ -138,74 +144,74 @@ impl Plan {
     }
 
     fn gpu_total(&self) -> usize {
-        let trays = self.halls.iter().flat_map(|h| &h.rows).flat_map(|r| &r.racks).flat_map(|r| &r.trays);
-        trays.map(|t| usize::from(t.gpus)).sum()
+        let racks = self.halls.iter().flat_map(|h| &h.rows).flat_map(|r| &r.racks);
+        racks.flat_map(|r| &r.trays).map(|t| usize::from(t.gpus)).sum()
     }
 
-    /// The tray of a place, if the plan has it. Names match without case and leading zeros.
-    #[must_use]
-    pub fn find(&self, p: &Place) -> Option<&PlanTray> {
-        let hall = self.halls.iter().find(|h| same(&h.name, &p.hall))?;
-        let row = hall.rows.iter().find(|r| same(&r.name, &p.row))?;
-        let rack = row.racks.iter().find(|r| same(&r.name, &p.rack))?;
-        rack.trays.iter().find(|t| same(&t.name, &p.tray))
+    /// Where every tray is, by the key of its place; those of the unplaced hall by host.
+    fn index(&self) -> Index {
+        let mut index = Index::default();
+        for (i, hall) in self.halls.iter().enumerate() {
+            for (j, row) in hall.rows.iter().enumerate() {
+                for (k, rack) in row.racks.iter().enumerate() {
+                    for (l, tray) in rack.trays.iter().enumerate() {
+                        if hall.name == UNPLACED {
+                            index.strangers.insert(tray.host.clone(), [i, j, k, l]);
+                        } else {
+                            let key = place::key([&hall.name, &row.name, &rack.name, &tray.name]);
+                            index.places.insert(key, [i, j, k, l]);
+                        }
+                    }
+                }
+            }
+        }
+        index
     }
 
-    fn tray_at(&mut self, p: &Place) -> &mut PlanTray {
-        let hall = entry(
+    /// Adds a tray at a place that does not exist yet, with the levels above it as needed.
+    fn add_at(&mut self, p: &Place) -> [usize; 4] {
+        let hall = at(
             &mut self.halls,
             |h| same(&h.name, &p.hall),
             || PlanHall { name: p.hall.clone(), columns: 4, rows: Vec::new() },
         );
-        let row = entry(
-            &mut hall.rows,
-            |r| same(&r.name, &p.row),
-            || PlanRow { name: p.row.clone(), ..PlanRow::default() },
-        );
-        let rack = entry(
-            &mut row.racks,
+        let rows = &mut self.halls[hall].rows;
+        let row =
+            at(rows, |r| same(&r.name, &p.row), || PlanRow { name: p.row.clone(), ..PlanRow::default() });
+        let racks = &mut rows[row].racks;
+        let rack = at(
+            racks,
             |r| same(&r.name, &p.rack),
             || PlanRack { name: p.rack.clone(), ..PlanRack::default() },
         );
-        entry(
-            &mut rack.trays,
-            |t| same(&t.name, &p.tray),
-            || PlanTray { name: p.tray.clone(), ..PlanTray::default() },
-        )
+        let trays = &mut racks[rack].trays;
+        trays.push(PlanTray { name: p.tray.clone(), ..PlanTray::default() });
+        [hall, row, rack, trays.len() - 1]
     }
 
-    fn unplaced_tray(&mut self, host: &str) -> &mut PlanTray {
-        let hall = entry(
+    /// Adds a tray at the end of the unplaced hall.
+    fn add_stranger(&mut self) -> [usize; 4] {
+        let hall = at(
             &mut self.halls,
             |h| h.name == UNPLACED,
             || PlanHall { name: UNPLACED.to_owned(), columns: 4, rows: Vec::new() },
         );
-        let known = hall.rows.iter().enumerate().find_map(|(i, row)| {
-            row.racks
-                .iter()
-                .enumerate()
-                .find_map(|(j, rack)| rack.trays.iter().position(|t| t.host == host).map(|k| (i, j, k)))
-        });
-        if let Some((i, j, k)) = known {
-            return &mut hall.rows[i].racks[j].trays[k];
+        let rows = &mut self.halls[hall].rows;
+        let full = |r: &PlanRow| {
+            r.racks.len() == UNPLACED_RACKS && r.racks[UNPLACED_RACKS - 1].trays.len() == UNPLACED_TRAYS
+        };
+        if rows.last().is_none_or(full) {
+            rows.push(PlanRow { name: format!("R{:02}", rows.len() + 1), ..PlanRow::default() });
         }
-        let count: usize = hall.rows.iter().flat_map(|r| &r.racks).map(|r| r.trays.len()).sum();
-        let rack_no = count / UNPLACED_TRAYS;
-        let row_name = format!("R{:02}", rack_no / UNPLACED_RACKS + 1);
-        let rack_name = format!("K{}", rack_no % UNPLACED_RACKS + 1);
-        let row = entry(
-            &mut hall.rows,
-            |r| r.name == row_name,
-            || PlanRow { name: row_name.clone(), ..PlanRow::default() },
-        );
-        let rack = entry(
-            &mut row.racks,
-            |r| r.name == rack_name,
-            || PlanRack { name: rack_name.clone(), ..PlanRack::default() },
-        );
-        rack.trays
-            .push(PlanTray { name: format!("T{:02}", count % UNPLACED_TRAYS + 1), ..PlanTray::default() });
-        rack.trays.last_mut().expect("a tray was just pushed")
+        let row = rows.len() - 1;
+        let racks = &mut rows[row].racks;
+        if racks.last().is_none_or(|r| r.trays.len() == UNPLACED_TRAYS) {
+            racks.push(PlanRack { name: format!("K{}", racks.len() + 1), ..PlanRack::default() });
+        }
+        let rack = racks.len() - 1;
+        let trays = &mut racks[rack].trays;
+        trays.push(PlanTray { name: format!("T{:02}", trays.len() + 1), ..PlanTray::default() });
+        [hall, row, rack, trays.len() - 1]
     }
 
     /// Puts what an open plan took in into natural order; the unplaced hall stays last.
@@ -255,18 +261,25 @@ impl RackModel {
     }
 }
 
-fn entry<T>(list: &mut Vec<T>, is: impl Fn(&T) -> bool, new: impl FnOnce() -> T) -> &mut T {
-    let at = list.iter().position(is).unwrap_or_else(|| {
+/// Positions of trays: hall, row, rack, tray.
+#[derive(Default)]
+struct Index {
+    places: HashMap<String, [usize; 4]>,
+    strangers: HashMap<String, [usize; 4]>,
+}
+
+/// The position of the first item that `is` it; a new one is added where there is none.
+fn at<T>(list: &mut Vec<T>, is: impl Fn(&T) -> bool, new: impl FnOnce() -> T) -> usize {
+    list.iter().position(is).unwrap_or_else(|| {
         list.push(new());
         list.len() - 1
-    });
-    &mut list[at]
+    })
 }
 
 /// True when two names mean the same place: case and leading zeros of numbers do not count.
 #[must_use]
 pub fn same(a: &str, b: &str) -> bool {
-    natural(a) == natural(b)
+    place::key([a]) == place::key([b])
 }
 
 /// Sort key that orders `K2` before `K10`: text lower-cased, numbers by value.

@@ -1,0 +1,135 @@
+//! Columns of racks, CDUs, halls and the site: one `f32` per point, NaN = not reported.
+
+use std::sync::Arc;
+
+use crate::model::facility::{CduPoint, HallPoint, RackPoint, SitePoint};
+use crate::model::id::{CduId, HallId, RackId};
+use crate::model::{FacilityReading, Topology};
+
+/// All facility values of one moment. Cheap to clone; copied on write.
+#[derive(Clone, Debug)]
+pub struct Facility {
+    racks: Arc<[f32]>,
+    cdus: Arc<[f32]>,
+    halls: Arc<[f32]>,
+    site: Arc<[f32]>,
+}
+
+const RACK: usize = RackPoint::ALL.len();
+const CDU: usize = CduPoint::ALL.len();
+const HALL: usize = HallPoint::ALL.len();
+const SITE: usize = SitePoint::ALL.len();
+
+impl Facility {
+    /// Nothing reported yet.
+    #[must_use]
+    pub fn absent(topology: &Topology) -> Self {
+        let column = |n: usize| vec![f32::NAN; n].into();
+        Self {
+            racks: column(topology.racks().len() * RACK),
+            cdus: column(topology.cdu_count() * CDU),
+            halls: column(topology.halls().len() * HALL),
+            site: column(SITE),
+        }
+    }
+
+    /// Takes in readings; numbers that are not finite and unknown assets are dropped.
+    pub fn apply(&mut self, readings: &[FacilityReading]) {
+        for reading in readings {
+            match *reading {
+                FacilityReading::Rack(id, p, v) => set(&mut self.racks, id.index() * RACK + p.index(), v),
+                FacilityReading::Cdu(id, p, v) => set(&mut self.cdus, id.index() * CDU + p.index(), v),
+                FacilityReading::Hall(id, p, v) => set(&mut self.halls, id.index() * HALL + p.index(), v),
+                FacilityReading::Site(p, v) => set(&mut self.site, p.index(), v),
+            }
+        }
+    }
+
+    /// A value of a rack.
+    #[must_use]
+    pub fn rack(&self, id: RackId, point: RackPoint) -> Option<f32> {
+        get(&self.racks, id.index() * RACK + point.index())
+    }
+
+    /// A value of a CDU.
+    #[must_use]
+    pub fn cdu(&self, id: CduId, point: CduPoint) -> Option<f32> {
+        get(&self.cdus, id.index() * CDU + point.index())
+    }
+
+    /// A value of a hall.
+    #[must_use]
+    pub fn hall(&self, id: HallId, point: HallPoint) -> Option<f32> {
+        get(&self.halls, id.index() * HALL + point.index())
+    }
+
+    /// A value of the site.
+    #[must_use]
+    pub fn site(&self, point: SitePoint) -> Option<f32> {
+        get(&self.site, point.index())
+    }
+
+    /// The columns in a fixed order, for packing.
+    #[must_use]
+    pub(crate) fn columns(&self) -> [&[f32]; 4] {
+        [&self.racks, &self.cdus, &self.halls, &self.site]
+    }
+
+    /// The inverse of [`Self::columns`].
+    #[must_use]
+    pub(crate) fn from_columns(columns: [Vec<f32>; 4]) -> Self {
+        let [racks, cdus, halls, site] = columns.map(Arc::from);
+        Self { racks, cdus, halls, site }
+    }
+
+    /// Bytes of payload.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.columns().iter().map(|c| 4 * c.len()).sum()
+    }
+}
+
+fn set(column: &mut Arc<[f32]>, index: usize, value: f32) {
+    if value.is_finite() && column.get(index).is_some_and(|old| old.to_bits() != value.to_bits()) {
+        Arc::make_mut(column)[index] = value;
+    }
+}
+
+fn get(column: &[f32], index: usize) -> Option<f32> {
+    column.get(index).copied().filter(|v| v.is_finite())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_absent_until_reported_and_nan_is_dropped() {
+        let t = Topology::default_site();
+        let mut f = Facility::absent(&t);
+        assert_eq!(f.site(SitePoint::Pue), None);
+        f.apply(&[
+            FacilityReading::Site(SitePoint::Pue, 1.08),
+            FacilityReading::Site(SitePoint::Frequency, f32::NAN),
+        ]);
+        assert_eq!(f.site(SitePoint::Pue), Some(1.08));
+        assert_eq!(f.site(SitePoint::Frequency), None);
+    }
+
+    #[test]
+    fn unknown_assets_are_ignored() {
+        let mut f = Facility::absent(&Topology::default_site());
+        f.apply(&[FacilityReading::Rack(RackId(9_999_999), RackPoint::Power, 1.0)]);
+        assert_eq!(f.rack(RackId(9_999_999), RackPoint::Power), None);
+    }
+
+    #[test]
+    fn a_copy_does_not_see_later_values() {
+        let t = Topology::default_site();
+        let mut f = Facility::absent(&t);
+        let before = f.clone();
+        f.apply(&[FacilityReading::Hall(HallId(2), HallPoint::Power, 22.5)]);
+        assert_eq!(before.hall(HallId(2), HallPoint::Power), None);
+        assert_eq!(f.hall(HallId(2), HallPoint::Power), Some(22.5));
+    }
+}

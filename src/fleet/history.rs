@@ -1,0 +1,206 @@
+//! The past: ring at full rate, tiers for an hour and a day, series of halls and site.
+//!
+//! [`Archive`] is the writer's side; it publishes a [`History`], which readers use without locks.
+
+use std::sync::Arc;
+
+use crate::fleet::frame::Frame;
+use crate::fleet::ring::{Ring, Slot};
+use crate::fleet::series::{Point, SeriesStore, Signal, resample};
+use crate::fleet::tier::{self, Bucket, Tier};
+use crate::model::{Asset, Metric, Timestamp, Topology};
+
+/// Default memory budget of the past, bytes.
+pub const DEFAULT_BUDGET: usize = 512 << 20;
+
+/// Periods of the two tiers, ms, and the buckets that make an hour and a day.
+const HOUR: (i64, usize) = (10_000, 360);
+const DAY: (i64, usize) = (60_000, 1_440);
+
+/// What the past holds and costs, for the status view.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct HistoryStatus {
+    /// Memory budget, bytes.
+    pub budget: usize,
+    /// Bytes and time span of the ring, the 10 s tier and the 1 min tier.
+    pub parts: [Part; 3],
+}
+
+/// One part of the past.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Part {
+    /// Frames or buckets.
+    pub count: usize,
+    /// Bytes held.
+    pub bytes: usize,
+    /// From the oldest to the newest, ms.
+    pub span_ms: i64,
+}
+
+/// The reader's side of the past: immutable.
+#[derive(Clone, Debug, Default)]
+pub struct History {
+    ring: Arc<[Slot]>,
+    tiers: [Arc<[Arc<Bucket>]>; 2],
+    series: Arc<SeriesStore>,
+    /// What it holds and costs.
+    pub status: HistoryStatus,
+}
+
+impl History {
+    /// Oldest and newest moment of the ring.
+    #[must_use]
+    pub fn span(&self) -> Option<(Timestamp, Timestamp)> {
+        Some((self.ring.first()?.time, self.ring.last()?.time))
+    }
+
+    /// The newest frame at or before `time`; the oldest one where `time` lies before all. The
+    /// frame is given in the topology of `like`, so that ids mean what they mean now.
+    #[must_use]
+    pub fn frame_at(&self, time: Timestamp, like: &Arc<Topology>) -> Option<Arc<Frame>> {
+        let after = self.ring.partition_point(|s| s.time <= time);
+        self.ring.get(after.saturating_sub(1)).map(|s| in_topology(s.frame(), like))
+    }
+
+    /// The moment `steps` frames after (before, when negative) the one shown at `time`, kept
+    /// within the ring.
+    #[must_use]
+    pub fn step(&self, time: Timestamp, steps: i64) -> Option<Timestamp> {
+        let at = self.ring.partition_point(|s| s.time <= time).saturating_sub(1) as i64;
+        let last = self.ring.len().checked_sub(1)? as i64;
+        self.ring.get((at + steps).clamp(0, last) as usize).map(|s| s.time)
+    }
+
+    /// Series of a metric of any asset over `window` = (ms, points), ending at `to`.
+    ///
+    /// Up to an hour comes from the 10 s tier, more from the 1 min tier; what is newer than the
+    /// tier comes from the frames at hand. Metrics that tiers do not keep have only the latter.
+    #[must_use]
+    pub fn series(
+        &self,
+        frame: &Frame,
+        asset: Asset,
+        metric: Metric,
+        window: (i64, usize),
+    ) -> Vec<Option<Point>> {
+        let to = frame.time.plus_millis(1000);
+        if matches!(asset, Asset::Site | Asset::Hall(_)) {
+            return self.series.series(asset, Signal::Mean(metric), to, window);
+        }
+        let level = usize::from(window.0 > HOUR.0 * HOUR.1 as i64);
+        let period = [HOUR.0, DAY.0][level];
+        let span = frame.topology.gpus_of(asset);
+        let mut points: Vec<(Timestamp, Point)> =
+            tier::series(&self.tiers[level], &frame.topology, span, metric);
+        points.retain(|(start, _)| *start < to);
+        let tier_end = points.last().map(|(start, _)| start.plus_millis(period));
+        let mut out = resample(points.into_iter(), period, to, window);
+        let tail = resample(self.tail(frame, asset, metric, tier_end), 1000, to, window);
+        out.iter_mut().zip(tail).for_each(|(a, b)| *a = a.or(b));
+        out
+    }
+
+    fn tail<'a>(
+        &'a self,
+        frame: &'a Frame,
+        asset: Asset,
+        metric: Metric,
+        after: Option<Timestamp>,
+    ) -> impl Iterator<Item = (Timestamp, Point)> + 'a {
+        let newer = move |t: Timestamp| t <= frame.time && after.is_none_or(|a| t >= a);
+        let hot = self.ring.iter().filter(move |s| newer(s.time)).filter_map(Slot::hot);
+        let usable = hot.filter(|f| f.topology.generation() == frame.topology.generation());
+        usable.filter_map(move |f| {
+            let s = f.stats(asset, metric)?;
+            Some((f.time, Point { min: s.min, mean: s.mean, max: s.max }))
+        })
+    }
+
+    /// Series of a hall or the site, see [`SeriesStore::series`].
+    #[must_use]
+    pub fn signal(
+        &self,
+        asset: Asset,
+        signal: Signal,
+        to: Timestamp,
+        window: (i64, usize),
+    ) -> Vec<Option<Point>> {
+        self.series.series(asset, signal, to, window)
+    }
+}
+
+fn in_topology(frame: Arc<Frame>, like: &Arc<Topology>) -> Arc<Frame> {
+    if frame.topology.generation() == like.generation() {
+        return frame;
+    }
+    let map = like.remap_from(&frame.topology);
+    Arc::new(frame.remapped(like, &map))
+}
+
+/// The writer's side of the past.
+#[derive(Debug)]
+pub struct Archive {
+    budget: usize,
+    ring: Ring,
+    hour: Tier,
+    day: Tier,
+    series: SeriesStore,
+}
+
+impl Archive {
+    /// An archive that holds at most `budget` bytes: 45 % ring, 25 % hour, 30 % day.
+    #[must_use]
+    pub fn new(budget: usize) -> Self {
+        let share = |percent: usize| budget / 100 * percent;
+        Self {
+            budget,
+            ring: Ring::new(share(45)),
+            hour: Tier::new(HOUR.0, HOUR.1, share(25)),
+            day: Tier::new(DAY.0, DAY.1, share(30)),
+            series: SeriesStore::default(),
+        }
+    }
+
+    /// Takes in the newest frame.
+    pub fn push(&mut self, frame: &Arc<Frame>) {
+        self.ring.push(Arc::clone(frame));
+        self.hour.push(frame);
+        self.series.push(frame);
+    }
+
+    /// Work that need not be done before the frame is shown: packs one frame of the ring and
+    /// stores one finished period of each tier. Call it once per tick, after publishing.
+    pub fn maintain(&mut self) {
+        self.ring.pack_one();
+        self.hour.store_one(Some(&mut self.day));
+        self.day.store_one(None);
+    }
+
+    /// The reader's side as of now.
+    #[must_use]
+    pub fn publish(&self) -> Arc<History> {
+        let ring = self.ring.view();
+        let tiers = [self.hour.view(), self.day.view()];
+        let span = |first: Option<Timestamp>, last: Option<Timestamp>| {
+            first.zip(last).map_or(0, |(a, b)| b.since(a))
+        };
+        let part = |buckets: &[Arc<Bucket>], bytes: usize| Part {
+            count: buckets.len(),
+            bytes,
+            span_ms: span(buckets.first().map(|b| b.start), buckets.last().map(|b| b.start)),
+        };
+        let ring_part = Part {
+            count: ring.len(),
+            bytes: self.ring.bytes(),
+            span_ms: span(ring.first().map(|s| s.time), ring.last().map(|s| s.time)),
+        };
+        let status = HistoryStatus {
+            budget: self.budget,
+            parts: [ring_part, part(&tiers[0], self.hour.bytes()), part(&tiers[1], self.day.bytes())],
+        };
+        Arc::new(History { ring, tiers, series: Arc::new(self.series.clone()), status })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,223 @@
+//! The stage: where batches are gathered between two ticks. `commit` turns it into a frame.
+
+mod health;
+mod hosts;
+
+use std::sync::Arc;
+
+use crate::fleet::facility::Facility;
+use crate::fleet::frame::{Frame, Parts};
+use crate::fleet::inventory::Inventory;
+use crate::fleet::staleness::TrayClock;
+use crate::model::batch::{DenseBatch, JobName};
+use crate::model::metric::{COUNT, Metric};
+use crate::model::topology::place::Placer;
+use crate::model::{Batch, Column, Health, Quality, Timestamp, Topology, TrayId};
+
+use health::XidWatch;
+use hosts::Hosts;
+
+/// The newest known values of everything, mutable, private to the core.
+#[derive(Debug)]
+pub struct Stage {
+    topology: Arc<Topology>,
+    /// The topology that dense sources were started with.
+    first: Arc<Topology>,
+    columns: [Column; COUNT],
+    quality: Arc<[u8]>,
+    clocks: Vec<TrayClock>,
+    /// Set when qualities must be made anew for every tray.
+    dirty: bool,
+    /// Set when whole columns were written: lost trays must be cleared in them again.
+    dense_written: bool,
+    facility: Facility,
+    jobs: Vec<JobName>,
+    tenants: Vec<String>,
+    names: Option<(Arc<[JobName]>, Arc<[String]>)>,
+    inventory: Arc<Inventory>,
+    hosts: Hosts,
+    xids: XidWatch,
+    seq: u64,
+}
+
+impl Stage {
+    /// A stage on which nothing has been seen.
+    #[must_use]
+    pub fn new(topology: Arc<Topology>, placer: Placer) -> Self {
+        let n = topology.gpu_count();
+        Self {
+            columns: Metric::ALL.map(|m| Column::absent(m, n)),
+            quality: vec![Quality::Lost as u8; n].into(),
+            clocks: vec![TrayClock::default(); topology.trays().len()],
+            dirty: true,
+            dense_written: false,
+            facility: Facility::absent(&topology),
+            jobs: vec![JobName::default()],
+            tenants: vec![String::new()],
+            names: None,
+            inventory: Arc::default(),
+            hosts: Hosts::new(placer, &topology),
+            xids: XidWatch::new(n),
+            seq: 0,
+            first: Arc::clone(&topology),
+            topology,
+        }
+    }
+
+    /// The site as it is known now.
+    #[must_use]
+    pub const fn topology(&self) -> &Arc<Topology> {
+        &self.topology
+    }
+
+    /// Identities of GPUs and nodes.
+    #[must_use]
+    pub const fn inventory(&self) -> &Arc<Inventory> {
+        &self.inventory
+    }
+
+    /// Takes in a batch of a source that polls every `interval_ms`.
+    pub fn apply(&mut self, batch: &Batch, interval_ms: u32) {
+        if let Some(dense) = &batch.dense {
+            self.apply_dense(dense, batch.time, interval_ms);
+        }
+        for reading in &batch.hosts {
+            self.apply_host(reading, batch.time, interval_ms);
+        }
+        self.facility.apply(&batch.facility);
+    }
+
+    fn apply_dense(&mut self, dense: &DenseBatch, time: Timestamp, interval_ms: u32) {
+        if let Some(jobs) = &dense.jobs {
+            self.jobs = jobs.to_vec();
+            self.names = None;
+        }
+        for (metric, column) in &dense.columns {
+            if column.len() != self.first.gpu_count() {
+                continue;
+            }
+            self.dirty |= *metric == Metric::Health && !self.columns[metric.index()].same(column);
+            self.columns[metric.index()] = self.widened(*metric, column);
+        }
+        // Once the site has grown, the trays of the dense source are found by name.
+        let trays = (self.topology.generation() > 0).then(|| self.topology.trays_from(&self.first));
+        let mut silent = vec![false; self.first.trays().len()];
+        for t in &dense.silent {
+            if let Some(s) = silent.get_mut(*t as usize) {
+                *s = true;
+            }
+        }
+        for (t, clock) in self.clocks.iter_mut().enumerate() {
+            let old = trays.as_ref().map_or(t, |map| map[t] as usize);
+            if silent.get(old) == Some(&false) {
+                clock.saw(time.millis(), interval_ms);
+            }
+        }
+        self.dense_written = true;
+    }
+
+    /// A dense column in the present topology, over what other sources wrote there.
+    fn widened(&self, metric: Metric, column: &Column) -> Column {
+        if self.topology.generation() == 0 {
+            return column.clone();
+        }
+        let map = self.topology.remap_from(&self.first);
+        let old = &self.columns[metric.index()];
+        let raw = |(i, from): (usize, &u32)| {
+            if *from == u32::MAX { old.raw(i) } else { column.raw(*from as usize) }
+        };
+        Column::from_raw(metric, map.iter().enumerate().map(raw))
+    }
+
+    /// Makes the frame of `now`: ages and qualities are brought up to date first.
+    pub fn commit(&mut self, now: Timestamp) -> Frame {
+        self.grow();
+        self.refresh(now);
+        self.seq += 1;
+        let (jobs, tenants) = self.table_names();
+        Frame::from_parts(Parts {
+            time: now,
+            seq: self.seq,
+            topology: Arc::clone(&self.topology),
+            columns: self.columns.clone(),
+            quality: Arc::clone(&self.quality),
+            facility: self.facility.clone(),
+            jobs,
+            tenants,
+        })
+    }
+
+    fn table_names(&mut self) -> (Arc<[JobName]>, Arc<[String]>) {
+        if self.names.is_none() {
+            if self.tenants.len() == 1 {
+                // Dense sources number tenants in order of appearance in their job table.
+                for job in &self.jobs {
+                    if !self.tenants.contains(&job.tenant) {
+                        self.tenants.push(job.tenant.clone());
+                    }
+                }
+            }
+            self.names = Some((self.jobs.clone().into(), self.tenants.clone().into()));
+        }
+        self.names.clone().unwrap_or_else(|| (Arc::new([]), Arc::new([])))
+    }
+
+    /// Brings qualities and ages to `now`; trays that nothing happened to are not touched.
+    fn refresh(&mut self, now: Timestamp) {
+        let all = std::mem::take(&mut self.dirty);
+        let dense = std::mem::take(&mut self.dense_written);
+        for t in 0..self.clocks.len() {
+            let changed = self.clocks[t].advance(now.millis());
+            let lost = self.clocks[t].quality == Quality::Lost;
+            if changed || all || (lost && dense) {
+                self.refresh_tray(TrayId::new(t));
+            }
+        }
+    }
+
+    fn refresh_tray(&mut self, tray: TrayId) {
+        let clock = self.clocks[tray.index()];
+        for gpu in self.topology.tray(tray).gpus.range() {
+            let quality = if clock.quality == Quality::Good { self.own_quality(gpu) } else { clock.quality };
+            if quality == Quality::Lost {
+                self.clear(gpu);
+            }
+            self.columns[Metric::Age.index()].set_raw(gpu, u16::from(clock.age));
+            if self.quality[gpu] != quality as u8 {
+                Arc::make_mut(&mut self.quality)[gpu] = quality as u8;
+            }
+        }
+    }
+
+    /// Quality of a GPU whose tray is fresh.
+    fn own_quality(&self, gpu: usize) -> Quality {
+        let health = self.columns[Metric::Health.index()].raw(gpu);
+        if health == Health::Lost as u16 || self.hosts.is_gone(gpu) {
+            return Quality::Lost;
+        }
+        let said = |m: Metric| self.columns[m.index()].raw(gpu) != m.none_raw();
+        if [Metric::Util, Metric::Power, Metric::Temp, Metric::SmClock].into_iter().any(said) {
+            Quality::Good
+        } else {
+            Quality::Unsupported
+        }
+    }
+
+    /// A lost GPU has no values. What it was remembered for stays: last XID, job and tenant.
+    fn clear(&mut self, gpu: usize) {
+        for m in Metric::ALL {
+            match m {
+                Metric::Xid | Metric::Job | Metric::Tenant | Metric::Age => {}
+                Metric::Health => {
+                    let known = self.columns[Metric::Age.index()].raw(gpu) != Metric::Age.none_raw();
+                    let raw = if known { Health::Lost as u16 } else { m.none_raw() };
+                    self.columns[m.index()].set_raw(gpu, raw);
+                }
+                _ => self.columns[m.index()].set_raw(gpu, m.none_raw()),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
