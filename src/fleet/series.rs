@@ -136,8 +136,7 @@ impl SeriesStore {
         to: Timestamp,
         window: (i64, usize),
     ) -> Vec<Option<Point>> {
-        let (window_ms, points) = window;
-        let level = match window_ms {
+        let level = match window.0 {
             w if w <= 900_000 => 0,
             w if w <= 3_600_000 => 1,
             _ => 2,

@@ -17,6 +17,9 @@ use crate::model::{Batch, Column, Health, Quality, Timestamp, Topology, TrayId};
 use health::XidWatch;
 use hosts::Hosts;
 
+/// Job table and tenant table, shared by frames.
+type Names = (Arc<[JobName]>, Arc<[String]>);
+
 /// The newest known values of everything, mutable, private to the core.
 #[derive(Debug)]
 pub struct Stage {
@@ -33,7 +36,8 @@ pub struct Stage {
     facility: Facility,
     jobs: Vec<JobName>,
     tenants: Vec<String>,
-    names: Option<(Arc<[JobName]>, Arc<[String]>)>,
+    /// Both tables as frames hold them; made anew after a change.
+    names: Option<Names>,
     inventory: Arc<Inventory>,
     hosts: Hosts,
     xids: XidWatch,
@@ -147,7 +151,7 @@ impl Stage {
         })
     }
 
-    fn table_names(&mut self) -> (Arc<[JobName]>, Arc<[String]>) {
+    fn table_names(&mut self) -> Names {
         if self.names.is_none() {
             if self.tenants.len() == 1 {
                 // Dense sources number tenants in order of appearance in their job table.
@@ -198,8 +202,10 @@ impl Stage {
         let said = |m: Metric| self.columns[m.index()].raw(gpu) != m.none_raw();
         if [Metric::Util, Metric::Power, Metric::Temp, Metric::SmClock].into_iter().any(said) {
             Quality::Good
-        } else {
+        } else if self.hosts.is_reported(gpu) {
             Quality::Unsupported
+        } else {
+            Quality::Lost
         }
     }
 

@@ -5,11 +5,10 @@ use std::sync::Arc;
 
 use crate::fleet::facility::Facility;
 use crate::fleet::stage::Stage;
-use crate::fleet::staleness::TrayClock;
 use crate::model::batch::{GpuReading, HostFacts, HostReading, JobName};
 use crate::model::topology::place::Placer;
 use crate::model::topology::plan::{MAX_GPUS_PER_HOST, NewHost};
-use crate::model::{Column, GpuId, Metric, Quality, Timestamp, Topology, TrayId};
+use crate::model::{GpuId, Metric, Quality, Timestamp, Topology, TrayId};
 
 /// Most job names kept; what comes later is shown as "other".
 const MAX_NAMES: usize = 4096;
@@ -43,6 +42,11 @@ impl Hosts {
     /// True when the host of a GPU answers without it.
     pub fn is_gone(&self, gpu: usize) -> bool {
         self.gone.get(gpu).copied().unwrap_or(false)
+    }
+
+    /// True when some host has reported a GPU, with or without values.
+    pub fn is_reported(&self, gpu: usize) -> bool {
+        self.owner.get(gpu).is_some_and(Option::is_some)
     }
 
     fn tray_of(&self, facts: &HostFacts) -> Option<TrayId> {
@@ -240,12 +244,5 @@ mod tests {
             slot(&mut table, format!("x{i}"));
         }
         assert_eq!(table.len(), MAX_NAMES);
-    }
-
-    #[test]
-    fn a_default_clock_and_an_absent_column_agree() {
-        let clock = TrayClock::default();
-        assert_eq!(clock.quality, Quality::Lost);
-        assert_eq!(Column::absent(Metric::Age, 1).raw(0), u16::from(clock.age));
     }
 }

@@ -1,1 +1,168 @@
 //! Tests of the stage.
+
+use super::*;
+use crate::model::batch::{GpuFacts, GpuReading, HostFacts, HostReading, NodeReading};
+use crate::model::topology::place::RuleSpec;
+use crate::model::{Asset, GpuId};
+
+fn host(name: &str, gpus: Vec<GpuReading>) -> HostReading {
+    let facts = HostFacts { host: name.into(), labels: vec![("hostname".into(), name.into())] };
+    HostReading { facts: Arc::new(facts), gpus, node: NodeReading::default() }
+}
+
+fn gpu(index: u16, values: &[(Metric, f32)]) -> GpuReading {
+    let mut g = GpuReading::new(index);
+    values.iter().for_each(|(m, v)| g.set(*m, *v));
+    g
+}
+
+fn apply(stage: &mut Stage, second: i64, hosts: Vec<HostReading>) -> Frame {
+    let time = Timestamp::from_secs(second);
+    stage.apply(&Batch { hosts, ..Batch::new(0, time) }, 1000);
+    stage.commit(time)
+}
+
+fn default_stage() -> Stage {
+    let rule = RuleSpec {
+        label: "hostname".into(),
+        regex: r"node-(?<hall>h\d+)-(?<row>r\d+)-(?<rack>k\d+)-(?<tray>t\d+)".into(),
+    };
+    let placer = Placer::new(&[rule]).expect("valid");
+    Stage::new(Arc::new(Topology::default_site()), placer)
+}
+
+#[test]
+fn a_host_with_the_name_of_a_tray_needs_no_rule() {
+    let mut stage = default_stage();
+    let f = apply(&mut stage, 0, vec![host("kvd-h3-r17-k5-t09", vec![gpu(1, &[(Metric::Power, 1200.0)])])]);
+    let Ok(Asset::Gpu(id)) = f.topology.find("H3-R17-K5-T09-G2") else { panic!("it exists") };
+    assert_eq!(f.value(id, Metric::Power), Some(1200.0));
+    assert_eq!(f.topology.generation(), 0, "nothing had to grow");
+    assert_eq!(f.counts(Asset::Site).good, 1);
+}
+
+#[test]
+fn a_rule_places_a_host_and_a_second_exporter_of_it() {
+    let mut stage = default_stage();
+    let mut node = host("node-h1-r1-k1-t3", Vec::new());
+    node.node.load1 = 4.0;
+    Arc::make_mut(&mut node.facts).host = "10.0.0.1:9100".into();
+    let mut dcgm = host("node-h1-r1-k1-t3", vec![gpu(0, &[(Metric::Util, 5.0)])]);
+    Arc::make_mut(&mut dcgm.facts).host = "10.0.0.1:9400".into();
+    let f = apply(&mut stage, 0, vec![node, dcgm]);
+    let Ok(Asset::Tray(tray)) = f.topology.find("H1-R1-K1-T3") else { panic!("it exists") };
+    assert_eq!(f.topology.unplaced_gpus(), 0);
+    assert_eq!(stage.inventory().node(tray).map(|n| n.load1), Some(4.0));
+    assert_eq!(f.value(GpuId(f.topology.tray(tray).gpus.start), Metric::Util), Some(5.0));
+}
+
+#[test]
+fn node_values_alone_do_not_make_gpus_look_alive() {
+    let mut stage = default_stage();
+    let f = apply(&mut stage, 0, vec![host("node-h1-r1-k1-t3", Vec::new())]);
+    assert_eq!(f.counts(Asset::Site).good, 0);
+}
+
+#[test]
+fn a_host_with_more_gpus_than_planned_makes_room() {
+    let mut stage = default_stage();
+    let gpus = (0..8).map(|i| gpu(i, &[(Metric::Util, f32::from(i))])).collect();
+    let f = apply(&mut stage, 0, vec![host("node-h1-r1-k1-t3", gpus)]);
+    assert_eq!(f.topology.gpu_count(), 100_224 + 4);
+    assert_eq!(f.counts(Asset::Site).good, 8);
+}
+
+#[test]
+fn a_gpu_that_says_nothing_useful_is_unsupported() {
+    let mut stage = default_stage();
+    let f = apply(&mut stage, 0, vec![host("node-h1-r1-k1-t1", vec![gpu(0, &[])])]);
+    assert_eq!(f.counts(Asset::Site).unsupported, 1);
+}
+
+#[test]
+fn jobs_and_tenants_get_slots_and_names() {
+    let mut stage = default_stage();
+    let mut g = gpu(0, &[(Metric::Util, 90.0)]);
+    let facts = GpuFacts {
+        job: "llm-r7".into(),
+        tenant: "team-a".into(),
+        uuid: "GPU-1".into(),
+        ..GpuFacts::default()
+    };
+    g.facts = Some(Arc::new(facts));
+    let f = apply(&mut stage, 0, vec![host("node-h1-r1-k1-t1", vec![g])]);
+    let job = f.job(GpuId(0)).expect("the GPU has a job");
+    assert_eq!((job.job.as_str(), job.tenant.as_str()), ("llm-r7", "team-a"));
+    assert_eq!(f.tenants[f.column(Metric::Tenant).raw(0) as usize], "team-a");
+    assert_eq!(stage.inventory().gpu(GpuId(0)).map(|i| i.uuid.as_str()), Some("GPU-1"));
+}
+
+#[test]
+fn a_value_that_is_no_longer_said_becomes_absent() {
+    let mut stage = default_stage();
+    let said = [(Metric::Util, 90.0), (Metric::MemTemp, 60.0)];
+    apply(&mut stage, 0, vec![host("node-h1-r1-k1-t1", vec![gpu(0, &said)])]);
+    let f = apply(&mut stage, 1, vec![host("node-h1-r1-k1-t1", vec![gpu(0, &said[..1])])]);
+    assert_eq!((f.value(GpuId(0), Metric::Util), f.value(GpuId(0), Metric::MemTemp)), (Some(90.0), None));
+}
+
+fn dense(second: i64, health: u16, silent: Vec<u32>) -> Batch {
+    let n = 100_224;
+    let column = |m: Metric, v: u16| (m, Column::from_raw(m, std::iter::repeat_n(v, n)));
+    let columns = vec![column(Metric::Util, 50), column(Metric::Health, health)];
+    Batch {
+        dense: Some(DenseBatch { columns, silent, jobs: None }),
+        ..Batch::new(0, Timestamp::from_secs(second))
+    }
+}
+
+#[test]
+fn silent_trays_of_a_dense_source_age_while_others_stay_fresh() {
+    let mut stage = default_stage();
+    for s in 0..12 {
+        let silent = if s == 0 { vec![] } else { vec![0, 2] };
+        stage.apply(&dense(s, 0, silent), 1000);
+        let f = stage.commit(Timestamp::from_secs(s));
+        let expected = if s <= 3 {
+            Quality::Good
+        } else if s <= 10 {
+            Quality::Stale
+        } else {
+            Quality::Lost
+        };
+        assert_eq!(f.quality(GpuId(0)), expected, "at {s} s");
+        assert_eq!(f.quality(GpuId(4)), Quality::Good);
+        assert_eq!(f.age(GpuId(8)), Some(s as u32));
+        assert_eq!(f.value(GpuId(0), Metric::Util).is_some(), expected != Quality::Lost);
+    }
+}
+
+#[test]
+fn a_dense_source_may_say_that_gpus_are_lost() {
+    let mut stage = default_stage();
+    stage.apply(&dense(0, Health::Lost as u16, vec![]), 1000);
+    let f = stage.commit(Timestamp::from_secs(0));
+    assert_eq!(f.counts(Asset::Site).lost, 100_224);
+    assert_eq!(f.value(GpuId(5), Metric::Util), None);
+}
+
+#[test]
+fn a_dense_column_of_another_size_is_refused() {
+    let mut stage = default_stage();
+    let column = Column::from_raw(Metric::Util, [1u16, 2].into_iter());
+    let batch = DenseBatch { columns: vec![(Metric::Util, column)], ..DenseBatch::default() };
+    stage.apply(&Batch { dense: Some(batch), ..Batch::new(0, Timestamp::from_secs(0)) }, 1000);
+    assert_eq!(stage.commit(Timestamp::from_secs(0)).value(GpuId(0), Metric::Util), None);
+}
+
+#[test]
+fn a_dense_source_survives_the_growth_of_the_site() {
+    let mut stage = default_stage();
+    stage.apply(&dense(0, 0, vec![]), 1000);
+    apply(&mut stage, 0, vec![host("stranger", vec![gpu(0, &[(Metric::Util, 7.0)])])]);
+    stage.apply(&dense(1, 0, vec![]), 1000);
+    let f = stage.commit(Timestamp::from_secs(1));
+    assert_eq!(f.topology.unplaced_gpus(), 1);
+    assert_eq!(f.value(GpuId(99), Metric::Util), Some(50.0));
+    assert_eq!(f.value(GpuId(100_224), Metric::Util), Some(7.0));
+}

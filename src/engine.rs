@@ -1,0 +1,8 @@
+//! The engine: the synchronous, clock-free [`Core`] that owns the state, and the task that feeds
+//! it and publishes snapshots.
+
+pub mod core;
+pub mod run;
+
+pub use core::{Core, Effects};
+pub use run::{Engine, EngineHandle, Pace};

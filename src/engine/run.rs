@@ -1,0 +1,156 @@
+//! The engine task: one queue in, one snapshot out per tick. The only writer of the state.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{mpsc, watch};
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::engine::core::Core;
+use crate::fleet::Snapshot;
+use crate::fleet::snapshot::EngineStatus;
+use crate::model::{Entry, Timestamp};
+
+/// Entries that may wait for the engine. Sources that find the queue full wait.
+pub const QUEUE: usize = 256;
+
+/// What makes the engine commit a frame.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Pace {
+    /// The wall clock, every so often: live sources.
+    Wall(Duration),
+    /// Every batch of whole columns, at its own time: simulator, recordings.
+    Batches,
+}
+
+/// How sessions and sources reach the engine.
+#[derive(Clone, Debug)]
+pub struct EngineHandle {
+    /// The newest snapshot.
+    pub snapshots: watch::Receiver<Arc<Snapshot>>,
+    /// The queue of entries.
+    pub entries: mpsc::Sender<Entry>,
+}
+
+/// The engine before it runs.
+#[derive(Debug)]
+pub struct Engine {
+    core: Core,
+    pace: Pace,
+    clock: fn() -> Timestamp,
+    rx: mpsc::Receiver<Entry>,
+    publish: watch::Sender<Arc<Snapshot>>,
+    status: EngineStatus,
+}
+
+impl Engine {
+    /// An engine around `core`, and the handle to it. `clock` reads the wall clock.
+    #[must_use]
+    pub fn new(core: Core, pace: Pace, clock: fn() -> Timestamp) -> (Self, EngineHandle) {
+        let (entries, rx) = mpsc::channel(QUEUE);
+        let mut first = core.snapshot(EngineStatus::default());
+        let topology = Arc::clone(&first.frame.topology);
+        first.frame = Arc::new(crate::fleet::Frame::empty(topology, clock()));
+        let (publish, snapshots) = watch::channel(Arc::new(first));
+        let engine = Self { core, pace, clock, rx, publish, status: EngineStatus::default() };
+        (engine, EngineHandle { snapshots, entries })
+    }
+
+    /// Runs until every sender of entries is gone.
+    pub async fn run(mut self) {
+        let period = match self.pace {
+            Pace::Wall(period) => period,
+            Pace::Batches => Duration::from_secs(1),
+        };
+        let mut ticks = interval(period);
+        // A late tick is not made up for: two frames of the same moment say nothing new.
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                entry = self.rx.recv() => match entry {
+                    Some(entry) => self.take(&entry),
+                    None => return,
+                },
+                due = ticks.tick(), if self.pace != Pace::Batches => {
+                    if due.elapsed() > period / 2 {
+                        self.status.late_ticks += 1;
+                    }
+                    self.tick((self.clock)());
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, entry: &Entry) {
+        self.core.apply(entry);
+        if let (Pace::Batches, Entry::Batch(batch)) = (self.pace, entry)
+            && batch.dense.is_some()
+        {
+            self.tick(batch.time);
+        }
+    }
+
+    fn tick(&mut self, now: Timestamp) {
+        let start = Instant::now();
+        self.core.apply(&Entry::Tick(now));
+        self.status.commit_us = micros(start);
+        self.status.queued = self.rx.len() as u32;
+        self.publish.send_replace(Arc::new(self.core.snapshot(self.status)));
+        let start = Instant::now();
+        self.core.maintain();
+        self.status.pack_us = micros(start);
+    }
+}
+
+fn micros(start: Instant) -> u32 {
+    u32::try_from(start.elapsed().as_micros()).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::batch::{Batch, DenseBatch};
+    use crate::model::topology::place::Placer;
+    use crate::model::topology::plan::{NewHost, Plan};
+    use crate::model::{Column, GpuId, Metric};
+
+    fn core() -> Core {
+        let hosts = [NewHost { host: "a".into(), place: None, gpus: 2 }];
+        let site = Plan::open("x").with_hosts(&hosts).build().expect("small");
+        Core::new(Arc::new(site), Placer::default(), 1 << 20)
+    }
+
+    fn dense(second: i64, util: u16) -> Entry {
+        let column = Column::from_raw(Metric::Util, [util, util].into_iter());
+        let dense = DenseBatch { columns: vec![(Metric::Util, column)], ..DenseBatch::default() };
+        Entry::Batch(Batch { dense: Some(dense), ..Batch::new(0, Timestamp::from_secs(second)) })
+    }
+
+    #[tokio::test]
+    async fn every_dense_batch_is_committed_and_published() {
+        let (engine, mut handle) = Engine::new(core(), Pace::Batches, || Timestamp::from_secs(7));
+        assert_eq!(
+            handle.snapshots.borrow().frame.time,
+            Timestamp::from_secs(7),
+            "a first frame before any data"
+        );
+        let task = tokio::spawn(engine.run());
+        handle.entries.send(dense(10, 42)).await.expect("the engine runs");
+        handle.snapshots.changed().await.expect("it publishes");
+        assert_eq!(handle.snapshots.borrow().frame.value(GpuId(1), Metric::Util), Some(42.0));
+        drop(handle.entries);
+        task.await.expect("it ends when all senders are gone");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_wall_clock_commits_without_any_data() {
+        let (engine, mut handle) =
+            Engine::new(core(), Pace::Wall(Duration::from_secs(1)), || Timestamp::from_secs(3));
+        let task = tokio::spawn(engine.run());
+        handle.snapshots.changed().await.expect("it publishes");
+        handle.snapshots.changed().await.expect("and again");
+        assert_eq!(handle.snapshots.borrow().frame.seq, 2);
+        drop(handle.entries);
+        task.await.expect("it ends");
+    }
+}
