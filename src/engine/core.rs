@@ -193,7 +193,7 @@ mod tests {
                 c.maintain();
             }
             let f = tick(&mut c, 20);
-            (f.columns.clone(), f.quality.clone(), f.rollups.clone())
+            (f.columns.clone(), f.quality.clone(), f.rollups().clone())
         };
         assert_eq!(run(), run());
     }

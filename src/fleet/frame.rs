@@ -1,6 +1,6 @@
 //! The atom of the console: everything that is known about the fleet at one moment.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::fleet::facility::Facility;
 use crate::fleet::rollup::{self, Counts, Histogram, Rollups, Stats};
@@ -25,7 +25,7 @@ pub struct Frame {
     pub jobs: Arc<[JobName]>,
     /// Names of the tenant slots; slot 0 is none.
     pub tenants: Arc<[String]>,
-    pub(crate) rollups: Arc<Rollups>,
+    rollups: OnceLock<Arc<Rollups>>,
 }
 
 /// Parts of a frame before its roll-ups are known.
@@ -45,21 +45,32 @@ impl Frame {
     #[must_use]
     pub fn empty(topology: Arc<Topology>, time: Timestamp) -> Self {
         let n = topology.gpu_count();
-        Self::from_parts(Parts {
-            time,
-            seq: 0,
-            columns: Metric::ALL.map(|m| Column::absent(m, n)),
-            quality: vec![Quality::Lost as u8; n].into(),
-            facility: Facility::absent(&topology),
-            jobs: Arc::new([JobName::default()]),
-            tenants: Arc::new([String::new()]),
-            topology,
-        })
+        Self::from_parts(
+            Parts {
+                time,
+                seq: 0,
+                columns: Metric::ALL.map(|m| Column::absent(m, n)),
+                quality: vec![Quality::Lost as u8; n].into(),
+                facility: Facility::absent(&topology),
+                jobs: Arc::new([JobName::default()]),
+                tenants: Arc::new([String::new()]),
+                topology,
+            },
+            None,
+        )
     }
 
-    /// Completes `parts` with their roll-ups.
-    pub(crate) fn from_parts(parts: Parts) -> Self {
-        let rollups = Arc::new(Rollups::compute(&parts.topology, &parts.columns, &parts.quality));
+    /// Completes `parts`. Roll-ups are made when they are first asked for: a frame out of the ring
+    /// is often drawn with few of them. `previous` lets unchanged columns keep theirs.
+    pub(crate) fn from_parts(parts: Parts, previous: Option<&Self>) -> Self {
+        let rollups = OnceLock::new();
+        if let Some(p) = previous.filter(|p| Arc::ptr_eq(&p.topology, &parts.topology)) {
+            let quality = Arc::ptr_eq(&p.quality, &parts.quality);
+            let same = |m: Metric| quality && p.columns[m.index()].same(&parts.columns[m.index()]);
+            let before = Some((p.rollups().as_ref(), &same as &dyn Fn(Metric) -> bool));
+            let made = Rollups::compute(&parts.topology, &parts.columns, &parts.quality, before);
+            let _ = rollups.set(Arc::new(made));
+        }
         Self {
             time: parts.time,
             seq: parts.seq,
@@ -71,6 +82,11 @@ impl Frame {
             tenants: parts.tenants,
             rollups,
         }
+    }
+
+    pub(crate) fn rollups(&self) -> &Arc<Rollups> {
+        self.rollups
+            .get_or_init(|| Arc::new(Rollups::compute(&self.topology, &self.columns, &self.quality, None)))
     }
 
     /// The column of `metric`: packed values, see [`Metric::decode`].
@@ -120,7 +136,7 @@ impl Frame {
     /// Statistics of `metric` over the good GPUs of an asset; `None` when there is none.
     #[must_use]
     pub fn stats(&self, asset: Asset, metric: Metric) -> Option<Stats> {
-        match self.rollups.stats(asset, metric) {
+        match self.rollups().stats(asset, metric) {
             Some(cached) => *cached,
             None => self.histogram(asset, metric).stats(),
         }
@@ -129,7 +145,7 @@ impl Frame {
     /// Distribution of `metric` over the good GPUs of an asset.
     #[must_use]
     pub fn histogram(&self, asset: Asset, metric: Metric) -> Histogram {
-        match self.rollups.histogram(asset, metric) {
+        match self.rollups().histogram(asset, metric) {
             Some(cached) => cached.clone(),
             None => {
                 let span = self.topology.gpus_of(asset).range();
@@ -141,7 +157,7 @@ impl Frame {
     /// GPUs of an asset by quality.
     #[must_use]
     pub fn counts(&self, asset: Asset) -> Counts {
-        self.rollups
+        self.rollups()
             .counts(asset)
             .unwrap_or_else(|| rollup::count(&self.quality[self.topology.gpus_of(asset).range()]))
     }
@@ -165,7 +181,10 @@ impl Frame {
         let fresh = |m: &Metric| previous.is_none_or(|p| !p.column(*m).same(self.column(*m)));
         let columns: usize = Metric::ALL.iter().filter(|m| fresh(m)).map(|m| self.column(*m).bytes()).sum();
         let quality = previous.is_none_or(|p| !Arc::ptr_eq(&p.quality, &self.quality));
-        columns + if quality { self.quality.len() } else { 0 } + self.facility.bytes() + self.rollups.bytes()
+        columns
+            + if quality { self.quality.len() } else { 0 }
+            + self.facility.bytes()
+            + self.rollups().bytes()
     }
 
     /// The frame in another topology: `map[new] = old`.
@@ -175,16 +194,19 @@ impl Frame {
             .iter()
             .map(|o| self.quality.get(*o as usize).copied().unwrap_or(Quality::Lost as u8))
             .collect();
-        Self::from_parts(Parts {
-            time: self.time,
-            seq: self.seq,
-            topology: Arc::clone(topology),
-            columns: self.columns.each_ref().map(|c| c.remapped(map)),
-            quality,
-            facility: Facility::absent(topology),
-            jobs: Arc::clone(&self.jobs),
-            tenants: Arc::clone(&self.tenants),
-        })
+        Self::from_parts(
+            Parts {
+                time: self.time,
+                seq: self.seq,
+                topology: Arc::clone(topology),
+                columns: self.columns.each_ref().map(|c| c.remapped(map)),
+                quality,
+                facility: Facility::absent(topology),
+                jobs: Arc::clone(&self.jobs),
+                tenants: Arc::clone(&self.tenants),
+            },
+            None,
+        )
     }
 }
 

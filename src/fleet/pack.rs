@@ -81,16 +81,19 @@ impl PackedFrame {
     pub fn unpack(&self) -> Frame {
         let plane = |i: usize| self.planes[i].decode();
         let facility = [0, 1, 2, 3].map(|i| floats(&plane(COUNT + 1 + i)));
-        Frame::from_parts(Parts {
-            time: self.time,
-            seq: self.seq,
-            topology: Arc::clone(&self.topology),
-            columns: Metric::ALL.map(|m| column(m, &plane(m.index()))),
-            quality: plane(COUNT).into(),
-            facility: Facility::from_columns(facility),
-            jobs: Arc::clone(&self.jobs),
-            tenants: Arc::clone(&self.tenants),
-        })
+        Frame::from_parts(
+            Parts {
+                time: self.time,
+                seq: self.seq,
+                topology: Arc::clone(&self.topology),
+                columns: Metric::ALL.map(|m| column(m, &plane(m.index()))),
+                quality: plane(COUNT).into(),
+                facility: Facility::from_columns(facility),
+                jobs: Arc::clone(&self.jobs),
+                tenants: Arc::clone(&self.tenants),
+            },
+            None,
+        )
     }
 }
 
@@ -262,7 +265,7 @@ mod tests {
     fn equal(a: &Frame, b: &Frame) -> bool {
         a.columns == b.columns
             && a.quality == b.quality
-            && a.rollups == b.rollups
+            && a.rollups() == b.rollups()
             && a.facility.site(SitePoint::Pue) == b.facility.site(SitePoint::Pue)
             && (a.time, a.seq) == (b.time, b.seq)
     }

@@ -96,25 +96,51 @@ impl Histogram {
         let span = span.start.min(column.len())..span.end.min(column.len()).min(quality.len());
         if span.start < span.end {
             match column {
-                Column::Narrow(v) => h.add(&v[span.clone()], &quality[span], u8::MAX),
-                Column::Wide(v) => h.add(&v[span.clone()], &quality[span], u16::MAX),
+                Column::Narrow(v) => h.add_narrow(&v[span.clone()], &quality[span]),
+                Column::Wide(v) => h.add_wide(&v[span.clone()], &quality[span]),
             }
         }
         h
     }
 
-    fn add<T: Copy + Into<u16> + PartialEq>(&mut self, values: &[T], quality: &[u8], none: T) {
-        let shift = shift(self.metric);
-        for (v, q) in values.iter().zip(quality) {
-            if *v != none && *q == Quality::Good as u8 {
-                let raw: u16 = (*v).into();
-                self.bins[((raw >> shift) as usize).min(BINS - 1)] += 1;
-                self.sum += u64::from(raw);
-                self.min = self.min.min(raw);
-                self.max = self.max.max(raw);
-            }
+    /// One byte per value: the bins alone say everything.
+    fn add_narrow(&mut self, values: &[u8], quality: &[u8]) {
+        let bins = count_bins(values, quality);
+        for (raw, n) in bins.iter().enumerate().take(BINS - 1).filter(|(_, n)| **n > 0) {
+            self.sum += raw as u64 * u64::from(*n);
+            self.min = self.min.min(raw as u16);
+            self.max = self.max.max(raw as u16);
         }
-        self.count = self.bins.iter().sum();
+        self.take_bins(&bins);
+    }
+
+    /// Two bytes per value: sum and extremes are exact, the bins hold the value shifted.
+    fn add_wide(&mut self, values: &[u16], quality: &[u8]) {
+        let shift = shift(self.metric);
+        let mut narrow = Vec::with_capacity(values.len());
+        for (values, quality) in values.chunks(4096).zip(quality.chunks(4096)) {
+            let (mut sum, mut min, mut max) = (0u32, u16::MAX, 0u16);
+            for (v, q) in values.iter().zip(quality) {
+                let ok = *v != u16::MAX && *q == Quality::Good as u8;
+                sum += if ok { u32::from(*v) } else { 0 };
+                min = min.min(if ok { *v } else { u16::MAX });
+                max = max.max(if ok { *v } else { 0 });
+                narrow.push(if ok { (*v >> shift).min(254) as u8 } else { u8::MAX });
+            }
+            self.sum += u64::from(sum);
+            self.min = self.min.min(min);
+            self.max = self.max.max(max);
+        }
+        let bins = count_bins(&narrow, quality);
+        self.take_bins(&bins);
+    }
+
+    fn take_bins(&mut self, bins: &[u32; BINS]) {
+        // The last bin is where absent values were counted.
+        for (mine, new) in self.bins.iter_mut().zip(&bins[..BINS - 1]) {
+            *mine += new;
+            self.count += new;
+        }
     }
 
     /// Adds the values of another part.
@@ -192,6 +218,24 @@ impl Histogram {
     }
 }
 
+/// Counts bytes by value; those of GPUs that are not good go to the last bin, with the absent ones.
+///
+/// Four tables take turns, so that equal neighbours do not wait for each other's increment.
+fn count_bins(values: &[u8], quality: &[u8]) -> [u32; BINS] {
+    let mut tables = [[0u32; BINS]; 4];
+    let slot = |v: u8, q: u8| usize::from(if q == Quality::Good as u8 { v } else { u8::MAX });
+    let (v4, q4) = (values.chunks_exact(4), quality.chunks_exact(4));
+    let rest = v4.remainder().iter().zip(q4.remainder());
+    rest.for_each(|(v, q)| tables[0][slot(*v, *q)] += 1);
+    for (v, q) in v4.zip(q4) {
+        tables[0][slot(v[0], q[0])] += 1;
+        tables[1][slot(v[1], q[1])] += 1;
+        tables[2][slot(v[2], q[2])] += 1;
+        tables[3][slot(v[3], q[3])] += 1;
+    }
+    std::array::from_fn(|i| tables.iter().map(|t| t[i]).sum())
+}
+
 /// Roll-ups of halls and site, made once per frame.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Rollups {
@@ -221,14 +265,25 @@ impl AssetRollup {
 }
 
 impl Rollups {
-    pub(crate) fn compute(topology: &Topology, columns: &[Column; COUNT], quality: &[u8]) -> Self {
+    /// The roll-ups of `columns`; what `same` calls unchanged is taken over from `before`.
+    pub(crate) fn compute(
+        topology: &Topology,
+        columns: &[Column; COUNT],
+        quality: &[u8],
+        before: Option<(&Self, &dyn Fn(Metric) -> bool)>,
+    ) -> Self {
         let mut site: Vec<Histogram> = quantities().map(Histogram::empty).collect();
         let mut total = Counts::default();
         let mut halls = Vec::with_capacity(topology.halls().len());
-        for hall in topology.halls() {
+        for (i, hall) in topology.halls().iter().enumerate() {
             let span = hall.gpus.range();
+            let kept = |m: Metric| {
+                let (old, same) = before?;
+                same(m).then(|| old.halls.get(i)?.histograms.iter().find(|h| h.metric == m).cloned())?
+            };
+            let make = |m: Metric| Histogram::of(m, &columns[m.index()], quality, span.clone());
             let histograms: Vec<Histogram> =
-                quantities().map(|m| Histogram::of(m, &columns[m.index()], quality, span.clone())).collect();
+                quantities().map(|m| kept(m).unwrap_or_else(|| make(m))).collect();
             site.iter_mut().zip(&histograms).for_each(|(s, h)| s.merge(h));
             let counts = count(&quality[span]);
             total.good += counts.good;

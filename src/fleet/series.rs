@@ -88,7 +88,7 @@ impl Bucket {
         let assets = std::iter::once(Asset::Site).chain((0..halls).map(|h| Asset::Hall(HallId::new(h))));
         let mut values = Vec::with_capacity((halls + 1) * PER_ASSET + SitePoint::ALL.len());
         for asset in assets {
-            let stats = |m: Metric| frame.rollups.stats(asset, m).copied().flatten();
+            let stats = |m: Metric| frame.rollups().stats(asset, m).copied().flatten();
             values.extend(Metric::ALL.map(|m| stats(m).map_or(Point::ABSENT, |s| Point::of(s.mean))));
             values.push(stats(Metric::Power).map_or(Point::ABSENT, |s| Point::of(s.sum as f32)));
         }

@@ -42,6 +42,8 @@ pub struct Stage {
     hosts: Hosts,
     xids: XidWatch,
     seq: u64,
+    /// The frame made last: columns that did not change keep their roll-ups.
+    previous: Option<Frame>,
 }
 
 impl Stage {
@@ -63,6 +65,7 @@ impl Stage {
             hosts: Hosts::new(placer, &topology),
             xids: XidWatch::new(n),
             seq: 0,
+            previous: None,
             first: Arc::clone(&topology),
             topology,
         }
@@ -139,7 +142,7 @@ impl Stage {
         self.refresh(now);
         self.seq += 1;
         let (jobs, tenants) = self.table_names();
-        Frame::from_parts(Parts {
+        let parts = Parts {
             time: now,
             seq: self.seq,
             topology: Arc::clone(&self.topology),
@@ -148,7 +151,10 @@ impl Stage {
             facility: self.facility.clone(),
             jobs,
             tenants,
-        })
+        };
+        let frame = Frame::from_parts(parts, self.previous.as_ref());
+        self.previous = Some(frame.clone());
+        frame
     }
 
     fn table_names(&mut self) -> Names {
