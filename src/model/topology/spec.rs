@@ -124,10 +124,8 @@ fn index_of(
     names: &[&str],
 ) -> Result<usize, TopologyError> {
     names.iter().position(|n| n == name.get_ref()).ok_or_else(|| {
-        let hint = text::nearest(name.get_ref(), names.iter().copied()).map_or_else(
-            || format!("defined are {}", names.join(", ")),
-            |n| format!("did you mean `{n}`?"),
-        );
+        let hint = text::nearest(name.get_ref(), names.iter().copied())
+            .map_or_else(|| format!("defined are {}", names.join(", ")), |n| format!("did you mean `{n}`?"));
         src.error(name.span(), format!("no [[{what}]] is named `{}`: {hint}", text::clean(name.get_ref())))
     })
 }
