@@ -8,14 +8,12 @@ pub const MAX_CHARS: usize = 128;
 #[must_use]
 pub fn clean(text: &str) -> String {
     let mut out = String::with_capacity(text.len().min(4 * MAX_CHARS));
-    let mut count = 0;
-    for c in text.chars().filter(|c| is_safe(*c)) {
+    for (count, c) in text.chars().filter(|c| is_safe(*c)).enumerate() {
         if count == MAX_CHARS {
             out.push('…');
             break;
         }
         out.push(c);
-        count += 1;
     }
     out
 }

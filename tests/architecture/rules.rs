@@ -247,6 +247,9 @@ pub fn banned(source: &Source) -> Vec<String> {
 
 /// The code of the test modules alone (lines stay).
 fn only_tests(source: &Source) -> String {
+    if source.path.ends_with("/tests.rs") {
+        return source.code.clone();
+    }
     let rest = source.code_without_tests();
     let pairs = source.code.bytes().zip(rest.bytes());
     let bytes = pairs.map(|(all, kept)| if all == kept && all != b'\n' { b' ' } else { all }).collect();
