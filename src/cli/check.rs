@@ -136,11 +136,10 @@ struct Group {
 /// No list of groups, or a target without address, with file and line.
 pub fn count_targets(text: &str, file: &str) -> Result<usize, FileError> {
     let groups: Vec<Group> = serde_json::from_str(text).map_err(|e| {
-        FileError::new(
-            file,
-            Some(e.line()),
-            format!("{e}; expected [{{\"targets\": [\"host:port\"], \"labels\": {{…}}}}]"),
-        )
+        let what = e.to_string();
+        let what = what.split(" at line ").next().unwrap_or_default();
+        let shape = "[{\"targets\": [\"host:port\"], \"labels\": {…}}]";
+        FileError::new(file, Some(e.line()), format!("{what}; a target list is {shape}"))
     })?;
     for group in &groups {
         if group.targets.iter().any(|t| t.trim().is_empty()) || group.labels.contains_key("") {

@@ -81,6 +81,10 @@ impl<'a> Document<'a> {
             && message.starts_with("unknown field")
         {
             message = unknown_key(unknown, expected);
+        } else if message == "duplicate key"
+            && let Some(key) = e.span().and_then(|at| self.text.get(at))
+        {
+            message = format!("`{}` stands twice", text::clean(key));
         } else if let Some(key) = e.span().and_then(|at| self.key_at(&at))
             && message.starts_with("invalid ")
         {
@@ -153,6 +157,11 @@ mod tests {
     fn a_syntax_error_has_its_line_and_stays_on_one_line() {
         let e = error_of("columns = 1\nrows = \n");
         assert!(e.starts_with("a.toml:2: ") && !e.contains('\n'), "{e}");
+    }
+
+    #[test]
+    fn a_key_that_stands_twice_is_named() {
+        assert_eq!(error_of("columns = 1\ncolumns = 2\n"), "a.toml:2: `columns` stands twice");
     }
 
     #[test]

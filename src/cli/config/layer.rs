@@ -248,8 +248,13 @@ impl Reader<'_> {
     }
 }
 
+/// The message of a rule in one line: of a broken expression only what is wrong with it.
 fn one_line(message: &str) -> String {
-    message.split_whitespace().collect::<Vec<_>>().join(" ")
+    let short = match (message.split_once("regex parse error:"), message.rsplit_once("error: ")) {
+        (Some((rule, _)), Some((_, what))) => format!("{rule}{what}"),
+        _ => message.to_owned(),
+    };
+    short.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn words_of(value: &DeValue<'_>) -> &'static str {
@@ -328,6 +333,6 @@ mod tests {
     #[test]
     fn a_rule_that_cannot_be_compiled_is_told_with_its_line() {
         let e = error("[[place]]\nlabel = \"host\"\nregex = '(?<hall>'\n");
-        assert!(e.starts_with("c.toml:3: place rule on `host`") && !e.contains('\n'), "{e}");
+        assert_eq!(e, "c.toml:3: place rule on `host`: unclosed group");
     }
 }

@@ -150,7 +150,12 @@ pub fn parse(source: &str, file: &str) -> Result<Plan, TopologyError> {
         if h.names.get_ref().is_empty() {
             return Err(src.error(h.names.span(), "`names` is empty: give each hall a name"));
         }
+        check_names(&src, h)?;
         for name in h.names.get_ref() {
+            if halls.iter().any(|other: &PlanHall| other.name.eq_ignore_ascii_case(name)) {
+                let message = format!("two halls are named `{}`", text::clean(name));
+                return Err(src.error(h.names.span(), message));
+            }
             gpus = gpus.saturating_add(gpu_total(h, &spec.rack[model]));
             if gpus > MAX_GPUS {
                 return Err(src.error(h.rows.span(), format!("the site exceeds {MAX_GPUS} GPUs here")));
@@ -164,9 +169,6 @@ pub fn parse(source: &str, file: &str) -> Result<Plan, TopologyError> {
             None,
             "the site has no GPUs: add a [[hall]] with rows and racks",
         ));
-    }
-    if let Some(dup) = duplicate(halls.iter().map(|h: &PlanHall| h.name.as_str())) {
-        return Err(TopologyError::new(file, None, format!("two halls are named `{dup}`")));
     }
     Ok(Plan {
         site: text::clean(&spec.site.name),
@@ -190,9 +192,25 @@ fn gpu_total(h: &HallSpec, rack: &RackSpec) -> usize {
         * usize::from(*rack.gpus_per_tray.get_ref())
 }
 
-fn duplicate<'a>(names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let mut seen = std::collections::HashSet::new();
-    names.into_iter().find(|n| !seen.insert(n.to_lowercase()))
+/// Rows and racks that are named must have names, each its own.
+fn check_names(src: &Document<'_>, h: &HallSpec) -> Result<(), TopologyError> {
+    for (names, what) in [(&h.rows, "rows"), (&h.racks_per_row, "racks_per_row")] {
+        let Names::List(list) = names.get_ref() else { continue };
+        let mut seen = std::collections::HashSet::new();
+        for name in list {
+            let clean = text::clean(name);
+            if clean.is_empty() {
+                return Err(src.error(names.span(), format!("`{what}` has an empty name")));
+            }
+            if !seen.insert(clean.to_lowercase()) {
+                return Err(src.error(names.span(), format!("`{what}` has `{clean}` twice")));
+            }
+        }
+    }
+    if h.names.get_ref().iter().any(|n| text::clean(n).is_empty()) {
+        return Err(src.error(h.names.span(), "`names` has an empty name"));
+    }
+    Ok(())
 }
 
 fn gpu_model(g: &GpuSpec) -> GpuModel {
@@ -297,7 +315,9 @@ mod tests {
         assert!(error_of("rows = 22", "rows = 60000").contains("exceeds 1048576 GPUs"));
         assert!(error_of("trays = 18", "trays = 0").contains("expected 1 to 64"));
         assert!(error_of("\"liquid\"", "\"steam\"").contains("expected `liquid` or `air`"));
-        assert!(error_of("\"H2\"", "\"H1\"").contains("two halls are named `H1`"));
+        assert!(error_of("\"H2\"", "\"H1\"").ends_with("site.toml:32: two halls are named `H1`"));
+        assert!(error_of("rows = 22", "rows = [\"A\", \"a\"]").contains("`rows` has `a` twice"));
+        assert!(error_of("\"H2\"", "\"\"").contains("`names` has an empty name"));
         assert!(error_of("[site]", "[site").contains("site.toml:4: "));
     }
 
