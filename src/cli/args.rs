@@ -103,7 +103,7 @@ pub struct Options {
     /// Simulated seconds per second [default: 1]
     #[arg(long, value_name = "X", value_parser = units::speed, help_heading = "Sources")]
     pub speed: Option<f64>,
-    /// Scrape an exporter (URL) or all targets of a file_sd list (FILE); may be repeated
+    /// Scrape an exporter (URL or host:port) or all targets of a file_sd list (FILE); may be repeated
     #[arg(long, value_name = "URL|FILE", help_heading = "Sources")]
     pub scrape: Vec<String>,
     /// Watch this machine and its GPUs

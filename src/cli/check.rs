@@ -77,7 +77,7 @@ pub fn target_files(sources: &[SourceSpec]) -> Vec<PathBuf> {
         .flatten()
         .filter_map(|t| match t {
             TargetSpec::File(path) => Some(path.clone()),
-            TargetSpec::Url(_) => None,
+            TargetSpec::Address(_) => None,
         })
         .collect()
 }

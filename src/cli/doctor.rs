@@ -141,11 +141,10 @@ fn site_and_sources(settings: &Settings, out: &mut dyn Write) -> Result<(), CliE
 
 fn target(target: &TargetSpec, out: &mut dyn Write) -> Result<(), CliError> {
     match target {
-        TargetSpec::Url(url) => {
-            let state = match reqwest::Url::parse(url) {
-                Ok(_) => text::clean(url),
-                Err(e) => format!("{}: {e}", text::clean(url)),
-            };
+        TargetSpec::Address(address) => {
+            let url = if address.contains("://") { address.clone() } else { format!("http://{address}") };
+            let name = text::clean(address);
+            let state = reqwest::Url::parse(&url).map_or_else(|e| format!("{name}: {e}"), |_| name.clone());
             line(out, "scrape", &state)
         }
         TargetSpec::File(path) => {

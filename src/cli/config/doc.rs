@@ -73,11 +73,7 @@ fn source_table(out: &mut String, source: &SourceSpec) {
             writeln!(out, "\n[[source]]\nkind = \"sim\"\nseed = {seed}\nspeed = {speed:?}")
         }
         SourceSpec::Scrape { targets } => {
-            let words = |t: &TargetSpec| match t {
-                TargetSpec::Url(url) => url.clone(),
-                TargetSpec::File(path) => path.to_string_lossy().into_owned(),
-            };
-            let targets = Value::Texts(targets.iter().map(words).collect());
+            let targets = Value::Texts(targets.iter().map(TargetSpec::argument).collect());
             writeln!(out, "\n[[source]]\nkind = \"scrape\"\ntargets = {}", targets.toml())
         }
         SourceSpec::Local => writeln!(out, "\n[[source]]\nkind = \"local\""),

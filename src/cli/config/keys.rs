@@ -232,7 +232,13 @@ pub const SOURCE_KEYS: &[Key] = &[
     ),
     key("seed", Kind::Count, "1", "", "sim: the same seed gives the same values."),
     key("speed", Kind::Speed, "1", "", "sim: simulated seconds per second."),
-    key("targets", Kind::Texts, "", "", "scrape: URLs of exporters and file_sd lists (JSON)."),
+    key(
+        "targets",
+        Kind::Texts,
+        "",
+        "",
+        "scrape: addresses of exporters (URL or host:port) and file_sd lists (JSON).",
+    ),
 ];
 
 /// The keys of a `[[place]]`.

@@ -33,19 +33,31 @@ pub enum SourceSpec {
 /// What one `--scrape` names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TargetSpec {
-    /// The address of one exporter.
-    Url(String),
+    /// The address of one exporter: a URL or `host:port`.
+    Address(String),
     /// A file_sd list (JSON).
     File(PathBuf),
 }
 
 impl TargetSpec {
-    /// A URL when it starts with `http://` or `https://`, else a file, found by `file`.
+    /// A file when it ends in `.json`, `.yml` or `.yaml` and has no scheme, else an address;
+    /// `file` finds relative paths.
     fn read(text: &str, file: impl Fn(&str) -> PathBuf) -> Self {
-        if text.starts_with("http://") || text.starts_with("https://") {
-            Self::Url(text.to_owned())
-        } else {
+        let lower = text.to_ascii_lowercase();
+        let has_scheme = lower.starts_with("http://") || lower.starts_with("https://");
+        if !has_scheme && [".json", ".yml", ".yaml"].iter().any(|end| lower.ends_with(end)) {
             Self::File(file(text))
+        } else {
+            Self::Address(text.to_owned())
+        }
+    }
+
+    /// The target as an argument of `--scrape`.
+    #[must_use]
+    pub fn argument(&self) -> String {
+        match self {
+            Self::Address(address) => address.clone(),
+            Self::File(path) => path.to_string_lossy().into_owned(),
         }
     }
 }
@@ -153,15 +165,21 @@ mod tests {
 
     #[test]
     fn sources_of_the_command_line_replace_those_of_the_config() {
-        let options =
-            Options { scrape: vec!["http://a/metrics".into(), "b.json".into()], ..Options::default() };
-        let targets = vec![TargetSpec::Url("http://a/metrics".into()), TargetSpec::File("b.json".into())];
+        let options = Options { scrape: vec!["a:9400".into(), "b.json".into()], ..Options::default() };
+        let targets = vec![TargetSpec::Address("a:9400".into()), TargetSpec::File("b.json".into())];
         let sources = resolve(&options, Some(vec![SourceSpec::Local])).expect("valid");
         assert_eq!(sources, [SourceSpec::Scrape { targets }]);
         assert_eq!(
             resolve(&Options::default(), Some(vec![SourceSpec::Local])).expect("valid"),
             [SourceSpec::Local]
         );
+    }
+
+    #[test]
+    fn an_address_with_scheme_is_no_file() {
+        let read = |t: &str| TargetSpec::read(t, |p| PathBuf::from("/etc").join(p));
+        assert_eq!(read("http://a/x.json"), TargetSpec::Address("http://a/x.json".into()));
+        assert_eq!(read("T.JSON").argument(), "/etc/T.JSON");
     }
 
     #[test]
