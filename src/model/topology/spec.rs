@@ -315,7 +315,7 @@ mod tests {
         assert!(error_of("rows = 22", "rows = 60000").contains("exceeds 1048576 GPUs"));
         assert!(error_of("trays = 18", "trays = 0").contains("expected 1 to 64"));
         assert!(error_of("\"liquid\"", "\"steam\"").contains("expected `liquid` or `air`"));
-        assert!(error_of("\"H2\"", "\"H1\"").ends_with("site.toml:32: two halls are named `H1`"));
+        assert!(error_of("\"H2\"", "\"H1\"").ends_with("site.toml:31: two halls are named `H1`"));
         assert!(error_of("rows = 22", "rows = [\"A\", \"a\"]").contains("`rows` has `a` twice"));
         assert!(error_of("\"H2\"", "\"\"").contains("`names` has an empty name"));
         assert!(error_of("[site]", "[site").contains("site.toml:4: "));
