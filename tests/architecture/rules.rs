@@ -22,7 +22,7 @@ pub const LAYERS: &[(&str, &[&str])] = &[
 const FORBIDDEN: &[(&str, &[&str])] = &[
     ("model", &["tokio", "std::fs", "std::net", "Instant", "SystemTime", "async fn", "ratatui", "crossterm"]),
     ("fleet", &["tokio", "std::fs", "std::net", "Instant", "SystemTime", "async fn", "ratatui", "crossterm"]),
-    ("source", &["SystemTime", "std::time::Instant", "ratatui", "crossterm"]),
+    ("source", &["SystemTime::now", "std::time::Instant", "ratatui", "crossterm"]),
     ("engine", &["ratatui", "crossterm"]),
     ("ui", &["tokio", "crossterm", "reqwest", "hyper", "std::net", "std::fs", "Instant", "SystemTime"]),
 ];

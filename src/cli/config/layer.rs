@@ -335,4 +335,13 @@ mod tests {
         let e = error("[[place]]\nlabel = \"host\"\nregex = '(?<hall>'\n");
         assert_eq!(e, "c.toml:3: place rule on `host`: unclosed group");
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_the_parser_panic(text in "([a-z]{1,9} = ?[\"0-9a-z\\[\\]{}.'-]{0,9}\n|\\[\\[?(source|place|keys)\\]?\\]\n|\\PC{0,9}\n){0,8}") {
+            if let Err(e) = parse(&text, Path::new("c.toml")) {
+                proptest::prop_assert!(e.to_string().starts_with("c.toml"), "{e}");
+            }
+        }
+    }
 }
