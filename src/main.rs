@@ -1,2 +1,7 @@
-//! The binary: parse, run, exit code.
-fn main() {}
+//! The binary: parse, run, exit code. Everything else is in the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    hallwatch::cli::main()
+}

@@ -3,6 +3,7 @@
 
 pub mod batch;
 pub mod column;
+pub mod document;
 pub mod entry;
 pub mod facility;
 pub mod health;

@@ -25,12 +25,10 @@
 //! columns = 6               # rows drawn side by side
 //! ```
 
-use std::fmt;
-use std::ops::Range;
-
 use serde::Deserialize;
 use toml::Spanned;
 
+use crate::model::document::{Document, FileError};
 use crate::model::text;
 use crate::model::topology::plan::{MAX_GPUS, MAX_GPUS_PER_HOST, PlanHall, PlanRack, PlanRow, PlanTray};
 use crate::model::topology::{Cooling, GpuModel, Plan, RackModel};
@@ -39,32 +37,7 @@ use crate::model::topology::{Cooling, GpuModel, Plan, RackModel};
 pub const DEFAULT_SITE: &str = include_str!("sites/default.toml");
 
 /// A topology that cannot be used: which file, where, why.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TopologyError {
-    file: String,
-    line: Option<usize>,
-    message: String,
-}
-
-impl TopologyError {
-    /// An error in `file`, at `line` where known.
-    #[must_use]
-    pub fn new(file: &str, line: Option<usize>, message: impl Into<String>) -> Self {
-        Self { file: file.to_owned(), line, message: message.into() }
-    }
-}
-
-impl fmt::Display for TopologyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.file)?;
-        if let Some(line) = self.line {
-            write!(f, ":{line}")?;
-        }
-        write!(f, ": {}", self.message)
-    }
-}
-
-impl std::error::Error for TopologyError {}
+pub type TopologyError = FileError;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -144,30 +117,17 @@ impl Names {
     }
 }
 
-/// Where in the file something stands, for errors.
-struct Source<'a> {
-    text: &'a str,
-    file: &'a str,
-}
-
-impl Source<'_> {
-    fn error(&self, at: Range<usize>, message: impl Into<String>) -> TopologyError {
-        let upto = self.text.get(..at.start).unwrap_or(self.text);
-        TopologyError::new(self.file, Some(upto.matches('\n').count() + 1), message)
-    }
-
-    fn index_of(&self, name: &Spanned<String>, what: &str, names: &[&str]) -> Result<usize, TopologyError> {
-        names.iter().position(|n| n == name.get_ref()).ok_or_else(|| {
-            let hint = text::nearest(name.get_ref(), names.iter().copied()).map_or_else(
-                || format!("defined are {}", names.join(", ")),
-                |n| format!("did you mean `{n}`?"),
-            );
-            self.error(
-                name.span(),
-                format!("no [[{what}]] is named `{}`: {hint}", text::clean(name.get_ref())),
-            )
-        })
-    }
+fn index_of(
+    src: &Document<'_>,
+    name: &Spanned<String>,
+    what: &str,
+    names: &[&str],
+) -> Result<usize, TopologyError> {
+    names.iter().position(|n| n == name.get_ref()).ok_or_else(|| {
+        let hint = text::nearest(name.get_ref(), names.iter().copied())
+            .map_or_else(|| format!("defined are {}", names.join(", ")), |n| format!("did you mean `{n}`?"));
+        src.error(name.span(), format!("no [[{what}]] is named `{}`: {hint}", text::clean(name.get_ref())))
+    })
 }
 
 /// Parses a topology file into a plan.
@@ -175,8 +135,8 @@ impl Source<'_> {
 /// # Errors
 /// Syntax errors, unknown keys and names, sites without GPUs and sites that are too large.
 pub fn parse(source: &str, file: &str) -> Result<Plan, TopologyError> {
-    let src = Source { text: source, file };
-    let spec: File = toml::from_str(source).map_err(|e| syntax_error(&src, &e))?;
+    let src = Document::new(source, file);
+    let spec: File = toml::from_str(source).map_err(|e| src.toml_error(&e))?;
     let gpu_names: Vec<_> = spec.gpu.iter().map(|g| g.name.as_str()).collect();
     let rack_names: Vec<_> = spec.rack.iter().map(|r| r.name.as_str()).collect();
     let mut rack_models = Vec::new();
@@ -186,11 +146,16 @@ pub fn parse(source: &str, file: &str) -> Result<Plan, TopologyError> {
     let mut halls = Vec::new();
     let mut gpus = 0usize;
     for h in &spec.hall {
-        let model = src.index_of(&h.rack, "rack", &rack_names)?;
+        let model = index_of(&src, &h.rack, "rack", &rack_names)?;
         if h.names.get_ref().is_empty() {
             return Err(src.error(h.names.span(), "`names` is empty: give each hall a name"));
         }
+        check_names(&src, h)?;
         for name in h.names.get_ref() {
+            if halls.iter().any(|other: &PlanHall| other.name.eq_ignore_ascii_case(name)) {
+                let message = format!("two halls are named `{}`", text::clean(name));
+                return Err(src.error(h.names.span(), message));
+            }
             gpus = gpus.saturating_add(gpu_total(h, &spec.rack[model]));
             if gpus > MAX_GPUS {
                 return Err(src.error(h.rows.span(), format!("the site exceeds {MAX_GPUS} GPUs here")));
@@ -205,9 +170,6 @@ pub fn parse(source: &str, file: &str) -> Result<Plan, TopologyError> {
             "the site has no GPUs: add a [[hall]] with rows and racks",
         ));
     }
-    if let Some(dup) = duplicate(halls.iter().map(|h: &PlanHall| h.name.as_str())) {
-        return Err(TopologyError::new(file, None, format!("two halls are named `{dup}`")));
-    }
     Ok(Plan {
         site: text::clean(&spec.site.name),
         prefix: text::clean(&spec.site.prefix),
@@ -217,22 +179,6 @@ pub fn parse(source: &str, file: &str) -> Result<Plan, TopologyError> {
         rack_models,
         halls,
     })
-}
-
-fn syntax_error(src: &Source<'_>, e: &toml::de::Error) -> TopologyError {
-    let mut message = e.message().replace('\n', " ");
-    // serde names the unknown key and the expected ones: add the nearest of them.
-    let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
-    if let [unknown, expected @ ..] = quoted.as_slice()
-        && message.starts_with("unknown field")
-        && let Some(near) = text::nearest(unknown, expected.iter().copied())
-    {
-        message = format!("unknown key `{unknown}`: did you mean `{near}`?");
-    }
-    match e.span() {
-        Some(span) => src.error(span, message),
-        None => TopologyError::new(src.file, None, message),
-    }
 }
 
 fn gpu_total(h: &HallSpec, rack: &RackSpec) -> usize {
@@ -246,9 +192,25 @@ fn gpu_total(h: &HallSpec, rack: &RackSpec) -> usize {
         * usize::from(*rack.gpus_per_tray.get_ref())
 }
 
-fn duplicate<'a>(names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let mut seen = std::collections::HashSet::new();
-    names.into_iter().find(|n| !seen.insert(n.to_lowercase()))
+/// Rows and racks that are named must have names, each its own.
+fn check_names(src: &Document<'_>, h: &HallSpec) -> Result<(), TopologyError> {
+    for (names, what) in [(&h.rows, "rows"), (&h.racks_per_row, "racks_per_row")] {
+        let Names::List(list) = names.get_ref() else { continue };
+        let mut seen = std::collections::HashSet::new();
+        for name in list {
+            let clean = text::clean(name);
+            if clean.is_empty() {
+                return Err(src.error(names.span(), format!("`{what}` has an empty name")));
+            }
+            if !seen.insert(clean.to_lowercase()) {
+                return Err(src.error(names.span(), format!("`{what}` has `{clean}` twice")));
+            }
+        }
+    }
+    if h.names.get_ref().iter().any(|n| text::clean(n).is_empty()) {
+        return Err(src.error(h.names.span(), "`names` has an empty name"));
+    }
+    Ok(())
 }
 
 fn gpu_model(g: &GpuSpec) -> GpuModel {
@@ -264,7 +226,7 @@ fn gpu_model(g: &GpuSpec) -> GpuModel {
     }
 }
 
-fn rack_model(src: &Source<'_>, r: &RackSpec, gpus: &[&str]) -> Result<RackModel, TopologyError> {
+fn rack_model(src: &Document<'_>, r: &RackSpec, gpus: &[&str]) -> Result<RackModel, TopologyError> {
     let cooling = match r.cooling.get_ref().as_str() {
         "liquid" => Cooling::Liquid,
         "air" => Cooling::Air,
@@ -281,7 +243,7 @@ fn rack_model(src: &Source<'_>, r: &RackSpec, gpus: &[&str]) -> Result<RackModel
     }
     Ok(RackModel {
         name: text::clean(&r.name),
-        gpu: src.index_of(&r.gpu, "gpu", gpus)?,
+        gpu: index_of(src, &r.gpu, "gpu", gpus)?,
         switch_trays: r.switch_trays,
         power_shelves: r.power_shelves,
         tdp_kw: r.tdp_kw,
@@ -353,7 +315,9 @@ mod tests {
         assert!(error_of("rows = 22", "rows = 60000").contains("exceeds 1048576 GPUs"));
         assert!(error_of("trays = 18", "trays = 0").contains("expected 1 to 64"));
         assert!(error_of("\"liquid\"", "\"steam\"").contains("expected `liquid` or `air`"));
-        assert!(error_of("\"H2\"", "\"H1\"").contains("two halls are named `H1`"));
+        assert!(error_of("\"H2\"", "\"H1\"").ends_with("site.toml:31: two halls are named `H1`"));
+        assert!(error_of("rows = 22", "rows = [\"A\", \"a\"]").contains("`rows` has `a` twice"));
+        assert!(error_of("\"H2\"", "\"\"").contains("`names` has an empty name"));
         assert!(error_of("[site]", "[site").contains("site.toml:4: "));
     }
 

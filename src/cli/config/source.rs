@@ -1,0 +1,203 @@
+//! Which sources to start: from `[[source]]` tables or from the command line.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::PathBuf;
+
+use crate::cli::CliError;
+use crate::cli::args::Options;
+use crate::cli::config::keys::Value;
+
+/// Seed of the simulator when none is given.
+pub const DEFAULT_SEED: u64 = 1;
+
+/// One source to start.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SourceSpec {
+    /// The simulator.
+    Sim {
+        /// The same seed gives the same values.
+        seed: u64,
+        /// Simulated seconds per second, above 0, at most 3,600.
+        speed: f64,
+    },
+    /// Exporters over HTTP.
+    Scrape {
+        /// What to poll.
+        targets: Vec<TargetSpec>,
+    },
+    /// This machine.
+    Local,
+}
+
+/// What one `--scrape` names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TargetSpec {
+    /// The address of one exporter: a URL or `host:port`.
+    Address(String),
+    /// A file_sd list (JSON).
+    File(PathBuf),
+}
+
+impl TargetSpec {
+    /// A file when it ends in `.json`, `.yml` or `.yaml` and has no scheme, else an address;
+    /// `file` finds relative paths.
+    fn read(text: &str, file: impl Fn(&str) -> PathBuf) -> Self {
+        let lower = text.to_ascii_lowercase();
+        let has_scheme = lower.starts_with("http://") || lower.starts_with("https://");
+        if !has_scheme && [".json", ".yml", ".yaml"].iter().any(|end| lower.ends_with(end)) {
+            Self::File(file(text))
+        } else {
+            Self::Address(text.to_owned())
+        }
+    }
+
+    /// The target as an argument of `--scrape`.
+    #[must_use]
+    pub fn argument(&self) -> String {
+        match self {
+            Self::Address(address) => address.clone(),
+            Self::File(path) => path.to_string_lossy().into_owned(),
+        }
+    }
+}
+
+type Entries = BTreeMap<&'static str, (Value, Range<usize>)>;
+
+impl SourceSpec {
+    /// The source of a checked `[[source]]` table; `file` finds relative paths.
+    ///
+    /// # Errors
+    /// A missing key, or a key of another kind of source: with the place, where there is one.
+    pub fn from_table(
+        values: &Entries,
+        file: impl Fn(&str) -> PathBuf,
+    ) -> Result<Self, (Option<Range<usize>>, String)> {
+        let Some((Value::Text(kind), _)) = values.get("kind") else {
+            return Err((None, String::from("[[source]] has no `kind`: expected sim, scrape or local")));
+        };
+        let foreign = values.iter().find(|(name, _)| !fits(kind, name));
+        if let Some((name, (_, at))) = foreign {
+            return Err((Some(at.clone()), format!("`{name}` means nothing to a source of kind `{kind}`")));
+        }
+        match kind.as_str() {
+            "sim" => Ok(Self::Sim {
+                seed: if let Some((Value::Count(n), _)) = values.get("seed") { *n } else { DEFAULT_SEED },
+                speed: if let Some((Value::Speed(x), _)) = values.get("speed") { *x } else { 1.0 },
+            }),
+            "scrape" => match values.get("targets") {
+                Some((Value::Texts(list), _)) if !list.is_empty() => {
+                    Ok(Self::Scrape { targets: list.iter().map(|t| TargetSpec::read(t, &file)).collect() })
+                }
+                _ => Err((
+                    None,
+                    String::from("a source of kind `scrape` needs `targets`: URLs or file_sd lists"),
+                )),
+            },
+            _ => Ok(Self::Local),
+        }
+    }
+
+    /// True for sources that measure something.
+    #[must_use]
+    pub const fn is_live(&self) -> bool {
+        !matches!(self, Self::Sim { .. })
+    }
+}
+
+/// True when a source of `kind` has the key `name`.
+fn fits(kind: &str, name: &str) -> bool {
+    match name {
+        "seed" | "speed" => kind == "sim",
+        "targets" => kind == "scrape",
+        _ => true,
+    }
+}
+
+/// The sources in effect: those of the command line, else of the config, else the simulator.
+/// `--seed` and `--speed` change the simulator wherever it comes from.
+///
+/// # Errors
+/// `--seed` or `--speed` without a simulator.
+pub fn resolve(options: &Options, config: Option<Vec<SourceSpec>>) -> Result<Vec<SourceSpec>, CliError> {
+    let sim = SourceSpec::Sim { seed: DEFAULT_SEED, speed: 1.0 };
+    let mut given = Vec::new();
+    if options.sim {
+        given.push(sim.clone());
+    }
+    if !options.scrape.is_empty() {
+        let targets = options.scrape.iter().map(|t| TargetSpec::read(t, |p| PathBuf::from(p))).collect();
+        given.push(SourceSpec::Scrape { targets });
+    }
+    if options.local {
+        given.push(SourceSpec::Local);
+    }
+    let mut sources = if given.is_empty() { config.unwrap_or_default() } else { given };
+    if sources.is_empty() {
+        sources.push(sim);
+    }
+    let mut simulated = false;
+    for source in &mut sources {
+        if let SourceSpec::Sim { seed, speed } = source {
+            *seed = options.seed.unwrap_or(*seed);
+            *speed = options.speed.unwrap_or(*speed);
+            simulated = true;
+        }
+    }
+    if !simulated && (options.seed.is_some() || options.speed.is_some()) {
+        return Err(CliError::Usage(String::from("--seed and --speed need the simulator: add --sim")));
+    }
+    Ok(sources)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SIM: SourceSpec = SourceSpec::Sim { seed: 1, speed: 1.0 };
+
+    #[test]
+    fn without_any_source_the_site_is_simulated() {
+        assert_eq!(resolve(&Options::default(), None).expect("valid"), [SIM]);
+        let seeded = Options { seed: Some(7), ..Options::default() };
+        assert_eq!(resolve(&seeded, None).expect("valid"), [SourceSpec::Sim { seed: 7, speed: 1.0 }]);
+    }
+
+    #[test]
+    fn sources_of_the_command_line_replace_those_of_the_config() {
+        let options = Options { scrape: vec!["a:9400".into(), "b.json".into()], ..Options::default() };
+        let targets = vec![TargetSpec::Address("a:9400".into()), TargetSpec::File("b.json".into())];
+        let sources = resolve(&options, Some(vec![SourceSpec::Local])).expect("valid");
+        assert_eq!(sources, [SourceSpec::Scrape { targets }]);
+        assert_eq!(
+            resolve(&Options::default(), Some(vec![SourceSpec::Local])).expect("valid"),
+            [SourceSpec::Local]
+        );
+    }
+
+    #[test]
+    fn an_address_with_scheme_is_no_file() {
+        let read = |t: &str| TargetSpec::read(t, |p| PathBuf::from("/etc").join(p));
+        assert_eq!(read("http://a/x.json"), TargetSpec::Address("http://a/x.json".into()));
+        assert_eq!(read("T.JSON").argument(), "/etc/T.JSON");
+    }
+
+    #[test]
+    fn a_seed_without_simulator_is_wrong_usage() {
+        let options = Options { local: true, seed: Some(7), ..Options::default() };
+        assert_eq!(resolve(&options, None).expect_err("no simulator").exit_code(), 2);
+        let both = Options { local: true, sim: true, seed: Some(7), ..Options::default() };
+        assert_eq!(resolve(&both, None).expect("valid").len(), 2);
+    }
+
+    #[test]
+    fn keys_of_another_kind_are_refused() {
+        let mut values = Entries::from([("kind", (Value::Text("local".into()), 0..1))]);
+        assert_eq!(SourceSpec::from_table(&values, |p| PathBuf::from(p)), Ok(SourceSpec::Local));
+        values.insert("seed", (Value::Count(1), 5..6));
+        let (at, message) =
+            SourceSpec::from_table(&values, |p| PathBuf::from(p)).expect_err("local has no seed");
+        assert_eq!((at, message.contains("`seed` means nothing")), (Some(5..6), true));
+        assert!(SourceSpec::from_table(&Entries::new(), |p| PathBuf::from(p)).is_err());
+    }
+}
