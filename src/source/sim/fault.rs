@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use crate::model::xid::{self, Class};
-use crate::model::{Health, Topology};
+use crate::model::{GpuId, Health, Topology};
 use crate::source::sim::noise::Rng;
 use crate::source::sim::place::Kind as Work;
 use crate::source::sim::workload::Workload;
@@ -143,7 +143,18 @@ impl Faults {
             let until = self.rng.whole(300, 3600);
             self.add(Trouble::Marked(gpu, code), 0, until);
         }
-        let silent = self.quiet_trays(topology, hot);
+        let mut silent = self.quiet_trays(topology, hot);
+        // Silence shall not hide the lost GPUs, where there is room for both.
+        for _ in 0..50 {
+            let hides = |f: &Fault| {
+                matches!(f.trouble, Trouble::Lost(g)
+                    if silent.contains(&topology.tray_of(GpuId::new(g)).index()))
+            };
+            if !self.active.iter().any(hides) {
+                break;
+            }
+            silent = self.quiet_trays(topology, hot);
+        }
         let from = self.rng.whole(40, 60);
         let until = from + self.rng.whole(240, 420);
         self.add(Trouble::Silent(silent), from, until);
@@ -177,7 +188,7 @@ impl Faults {
         let mut gpu = 0;
         for _ in 0..200 {
             gpu = self.rng.below(topology.gpu_count() as u64) as usize;
-            let tray = topology.tray_of(crate::model::GpuId::new(gpu));
+            let tray = topology.tray_of(GpuId::new(gpu));
             if work.area_of(tray.index()).held() && topology.tray(tray).rack.index() != apart {
                 break;
             }
@@ -196,7 +207,9 @@ impl Faults {
         if racks.len() > 100 {
             return trays;
         }
-        trays.start..trays.start + trays.len().div_ceil(4).min(trays.len())
+        let count = trays.len().div_ceil(4);
+        let start = trays.start + self.rng.below((trays.len() - count + 1) as u64) as usize;
+        start..start + count
     }
 
     /// Moves to `tick`: what is over ends, and new trouble may come.
