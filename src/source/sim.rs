@@ -9,6 +9,7 @@ pub mod columns;
 pub mod facility;
 pub mod fault;
 pub mod noise;
+pub mod pace;
 pub mod place;
 pub mod thermal;
 pub mod workload;
@@ -25,9 +26,10 @@ use crate::source::sim::columns::{Published, Sheet};
 use crate::source::sim::facility::Plant;
 use crate::source::sim::fault::{Fault, Faults, Trouble};
 use crate::source::sim::noise::{fast, hash, unit};
+use crate::source::sim::pace::Load;
 use crate::source::sim::place::Kind;
 use crate::source::sim::thermal::{Chip, Drive, Gpus, RELAX};
-use crate::source::sim::workload::{Load, Run, Workload};
+use crate::source::sim::workload::{Run, Workload};
 use crate::source::{Outlet, Stopped};
 
 /// One tick of simulated time, ms.
@@ -225,8 +227,7 @@ impl Sim {
                 self.shown[i] = shown;
                 self.show_seldom(i);
             }
-            let watts = self.gpus.advance(range.clone(), &drive, salt, &mut self.sheet);
-            let hottest = self.gpus.temp[range].iter().fold(0.0f32, |a, t| a.max(*t));
+            let (watts, hottest) = self.gpus.advance(range, &drive, salt, &mut self.sheet);
             let state = &mut self.racks[rack];
             state.watts += watts;
             state.hottest = state.hottest.max(hottest);

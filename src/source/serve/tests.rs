@@ -177,8 +177,8 @@ async fn an_asker_of_a_silent_odd_tray_waits_and_others_do_not() {
     let server = start(config(54, 100)).await;
     let truth = server.json("/truth.json").await;
     let silent = truth["hosts"].as_array().expect("hosts").iter();
-    let odd = silent.filter(|h| h["silent"] == true && h["tray"].as_u64().is_some_and(|t| t % 2 == 1));
-    let path = odd.last().expect("an odd tray is silent")["path"].as_str().expect("path").to_owned();
+    let mut odd = silent.filter(|h| h["silent"] == true && h["tray"].as_u64().is_some_and(|t| t % 2 == 1));
+    let path = odd.next().expect("an odd tray is silent")["path"].as_str().expect("path").to_owned();
     {
         let stalled = server.get(&path);
         tokio::pin!(stalled);

@@ -20,6 +20,9 @@ const FULL: f32 = 0.93;
 const RISE_LIQUID: f32 = 34.2;
 const RISE_AIR: f32 = 40.0;
 
+/// GPUs that go through the loops at a time: their values stay in the nearest cache.
+const BLOCK: usize = 128;
+
 /// What one generation of GPUs in one type of rack can do.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Chip {
@@ -123,21 +126,43 @@ impl Gpus {
     }
 
     /// Advances the GPUs in `range` by one tick under `drive` and writes their columns. `salt`
-    /// makes the noise of the tick. Answers the sum of their power, W.
-    pub fn advance(&mut self, range: Range<usize>, drive: &Drive, salt: u32, sheet: &mut Sheet) -> f32 {
-        let r = range.clone();
-        let first = range.start as u32;
+    /// makes the noise of the tick. Answers the sum of their power, W, and the temperature of the
+    /// hottest, °C.
+    pub fn advance(
+        &mut self,
+        range: Range<usize>,
+        drive: &Drive,
+        salt: u32,
+        sheet: &mut Sheet,
+    ) -> (f32, f32) {
+        let (mut watts, mut hottest) = (0, 0.0f32);
+        let mut start = range.start;
+        while start < range.end {
+            let end = range.end.min(start + BLOCK);
+            let (w, h) = self.advance_block(start..end, drive, salt, sheet);
+            (watts, hottest) = (watts + w, hottest.max(h));
+            start = end;
+        }
+        (watts as f32, hottest)
+    }
+
+    fn advance_block(&mut self, r: Range<usize>, drive: &Drive, salt: u32, sheet: &mut Sheet) -> (u32, f32) {
+        let mut noise = [0u32; BLOCK];
+        let noise = &mut noise[..r.len()];
+        for (i, n) in noise.iter_mut().enumerate() {
+            *n = fast(r.start as u32 + i as u32, salt);
+        }
         let power = &mut sheet.power[r.clone()];
-        draw_power(drive, (first, salt), &self.spread[r.clone()], power);
+        draw_power(drive, noise, &self.spread[r.clone()], power);
         let temp = &mut self.temp[r.clone()];
         warm(drive, power, &self.heat[r.clone()], temp);
         core(temp, &mut sheet.temp[r.clone()]);
         memory(drive, (temp, power), &self.hbm[r.clone()], &mut sheet.mem_temp[r.clone()]);
         margin(drive, temp, &self.sense[r.clone()], &mut sheet.margin[r.clone()]);
         let (util, activity) = (&mut sheet.util[r.clone()], &mut sheet.activity[r.clone()]);
-        busy(drive, (first, salt), util, activity);
-        clocks(drive, (first, salt), &self.clock[r.clone()], &mut sheet.clock[r]);
-        power.iter().map(|p| u32::from(*p)).sum::<u32>() as f32
+        busy(drive, noise, util, activity);
+        clocks(drive, noise, &self.clock[r.clone()], &mut sheet.clock[r]);
+        (power.iter().map(|p| u32::from(*p)).sum(), hottest_of(temp))
     }
 
     /// Replaces what [`Gpus::advance`] wrote for one GPU that does something else than its run:
@@ -177,12 +202,23 @@ fn byte(h: u32, shift: u32) -> f32 {
     (h >> shift & 0xFF) as f32 * (2.0 / 255.0) - 1.0
 }
 
-fn draw_power(d: &Drive, (first, salt): (u32, u32), spread: &[f32], out: &mut [u16]) {
+/// The highest of `temp`, in four lanes, so that it vectorizes.
+fn hottest_of(temp: &[f32]) -> f32 {
+    let mut lanes = [0.0f32; 4];
+    let (quads, rest) = temp.as_chunks::<4>();
+    for quad in quads {
+        for (lane, t) in lanes.iter_mut().zip(quad) {
+            *lane = if *t > *lane { *t } else { *lane };
+        }
+    }
+    rest.iter().chain(&lanes).fold(0.0, |a, t| a.max(*t))
+}
+
+fn draw_power(d: &Drive, noise: &[u32], spread: &[f32], out: &mut [u16]) {
     // Two bytes make a triangle of deviation 0.816.
     let jitter = d.jitter * (1.0 / 0.816);
-    for (i, (out, spread)) in out.iter_mut().zip(spread).enumerate() {
-        let h = fast(first.wrapping_add(i as u32), salt);
-        let noise = (byte(h, 0) + byte(h, 8)) * jitter;
+    for ((out, spread), h) in out.iter_mut().zip(spread).zip(noise) {
+        let noise = (byte(*h, 0) + byte(*h, 8)) * jitter;
         let power = d.power_w * (1.0 + spread * d.spread + noise);
         *out = pack(power.clamp(0.0, 60_000.0)) as u16;
     }
@@ -217,23 +253,21 @@ fn margin(d: &Drive, temp: &[f32], sense: &[f32], out: &mut [u8]) {
     }
 }
 
-fn busy(d: &Drive, (first, salt): (u32, u32), util: &mut [u8], activity: &mut [u8]) {
-    for (i, (util, activity)) in util.iter_mut().zip(activity).enumerate() {
-        let h = fast(first.wrapping_add(i as u32), salt);
+fn busy(d: &Drive, noise: &[u32], util: &mut [u8], activity: &mut [u8]) {
+    for ((util, activity), h) in util.iter_mut().zip(activity).zip(noise) {
         let fall = (h >> 16 & 0xFF) as f32 * (1.0 / 255.0);
         *util = pack((d.util.0 - d.util.1 * fall * fall).clamp(0.0, 100.0)) as u8;
-        let wobble = 1.0 + 0.04 * byte(h, 24);
+        let wobble = 1.0 + 0.04 * byte(*h, 24);
         *activity = pack((d.activity * 2.0 * wobble).clamp(0.0, 200.0)) as u8;
     }
 }
 
-fn clocks(d: &Drive, (first, salt): (u32, u32), own: &[f32], out: &mut [u8]) {
+fn clocks(d: &Drive, noise: &[u32], own: &[f32], out: &mut [u8]) {
     // Only clocks that power holds down wander; a resting clock stands still.
     let wander = if d.jitter > 0.0 && d.activity > 1.0 { 0.5 } else { 0.0 };
     let base = d.clock_mhz / 15.0;
-    for (i, (out, own)) in out.iter_mut().zip(own).enumerate() {
-        let h = fast(first.wrapping_add(i as u32), salt);
-        *out = pack((base * own + wander * byte(h, 4)).clamp(0.0, 254.0)) as u8;
+    for ((out, own), h) in out.iter_mut().zip(own).zip(noise) {
+        *out = pack((base * own + wander * byte(*h, 4)).clamp(0.0, 254.0)) as u8;
     }
 }
 
@@ -309,7 +343,7 @@ mod tests {
     #[test]
     fn power_differs_from_gpu_to_gpu_by_one_and_a_half_percent() {
         let (mut gpus, mut sheet) = (Gpus::new(5000, 3), Sheet::new(5000));
-        let sum = gpus.advance(0..5000, &drive(1250.0), 9, &mut sheet);
+        let (sum, _) = gpus.advance(0..5000, &drive(1250.0), 9, &mut sheet);
         let mean = f64::from(sum) / 5000.0;
         let var = sheet.power.iter().map(|p| (f64::from(*p) - mean).powi(2)).sum::<f64>() / 5000.0;
         let relative = var.sqrt() / mean;

@@ -8,46 +8,21 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::model::batch::JobName;
-use crate::model::{ClockEvents, Timestamp, Topology};
+use crate::model::{Timestamp, Topology};
 use crate::source::sim::noise::{Rng, hash, slow, unit};
+use crate::source::sim::pace::{Load, Pace};
 use crate::source::sim::place::{self, Kind};
 
 /// How many tenants share the site.
 const TENANTS: u16 = 6;
+/// Number of the first training job and of the first short one.
+const FIRST_TRAIN: u64 = 7;
+const FIRST_SMALL: u64 = 100;
+/// A job that takes another's place has a number this much higher.
+const SUCCESSOR: u64 = 1000;
 /// Demand for inference by hour of the day (UTC), percent of the range between night and evening.
 const DAY: [u8; 24] =
     [22, 14, 8, 4, 2, 6, 18, 36, 54, 66, 74, 78, 80, 78, 76, 78, 82, 90, 97, 100, 94, 78, 56, 36];
-
-/// What a job makes a GPU do in one tick, free of what the GPU can do.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Load {
-    /// Power: share of full power above idle where not idle.
-    pub power: f32,
-    /// Resting: idle power (scaled by `power`), idle clock.
-    pub idle: bool,
-    /// Utilization, %, and how far it may fall below by noise.
-    pub util: (f32, f32),
-    /// SM clock as a share of the highest one.
-    pub clock: f32,
-    /// SM activity, %.
-    pub activity: f32,
-    /// Share of memory in use.
-    pub memory: f32,
-}
-
-impl Load {
-    /// Nothing to do, with `memory` of the memory held.
-    #[must_use]
-    pub const fn idle(memory: f32) -> Self {
-        Self { power: 1.0, idle: true, util: (0.0, 0.0), clock: 0.0, activity: 0.0, memory }
-    }
-
-    /// The clock-event bits that go with it.
-    #[must_use]
-    pub const fn events(&self) -> u16 {
-        if self.idle { ClockEvents::IDLE } else { ClockEvents::SW_POWER_CAP }
-    }
-}
 
 /// What a training job is doing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -60,43 +35,6 @@ pub enum Phase {
     Restart,
     /// Gone: the next job has not come yet.
     Gap,
-}
-
-/// The rhythm of a training job.
-#[derive(Clone, Copy, Debug)]
-struct Pace {
-    step_ms: u64,
-    compute_ms: u64,
-    offset_ms: u64,
-    level: f32,
-    dip: f32,
-    activity: f32,
-    clock: f32,
-    memory: f32,
-}
-
-impl Pace {
-    /// Steps of 1 to 10 s, 75 to 85 % of them computing, dips to 45 to 60 % in the all-reduce.
-    fn draw(rng: &mut Rng) -> Self {
-        let step_ms = rng.whole(1000, 10_000);
-        Self {
-            step_ms,
-            compute_ms: step_ms * rng.whole(75, 85) / 100,
-            offset_ms: rng.below(step_ms),
-            level: rng.between(0.93, 0.985),
-            dip: rng.between(0.45, 0.60),
-            activity: rng.between(38.0, 56.0),
-            clock: rng.between(0.82, 0.90),
-            memory: rng.between(0.82, 0.95),
-        }
-    }
-
-    /// Share of the second from `tick` on that is spent computing.
-    fn computing(&self, tick: u64) -> f32 {
-        let upto = |ms: u64| ms / self.step_ms * self.compute_ms + (ms % self.step_ms).min(self.compute_ms);
-        let start = tick * 1000 + self.offset_ms;
-        (upto(start + 1000) - upto(start)) as f32 / 1000.0
-    }
 }
 
 /// A range of trays with one kind of work.
@@ -133,8 +71,10 @@ impl Area {
             Kind::Serve => ["serve-eu", "serve-us", "serve-no", "embed", "batch", "voice"]
                 .get(n as usize)
                 .map_or_else(|| format!("serve-{n}"), |s| (*s).to_owned()),
-            Kind::Train => format!("{}{n}", ["llm-r", "moe-r", "video-d", "rl-", "vision-"][n as usize % 5]),
-            _ => format!("{}{n}", ["eval-", "ft-", "nb-", "rl-"][n as usize % 4]),
+            Kind::Train => {
+                format!("{}{n}", ["llm-r", "moe-r", "video-d", "rl-", "vision-"][(n as usize + 3) % 5])
+            }
+            _ => format!("{}{n}", ["eval-", "ft-", "nb-", "sft-", "rl-"][n as usize % 5]),
         }
     }
 
@@ -157,7 +97,7 @@ impl Area {
             Phase::Checkpoint if rng.chance(0.02) => self.enter(Phase::Restart, tick, rng.whole(180, 900)),
             Phase::Checkpoint | Phase::Restart => self.enter(Phase::Run, tick, rng.whole(300, 900)),
             Phase::Gap => {
-                self.number += 7;
+                self.number += SUCCESSOR;
                 self.pace = Pace::draw(rng);
                 self.ends = tick + rng.whole(1200, 7200);
                 self.enter(Phase::Run, tick, rng.whole(300, 900));
@@ -231,14 +171,10 @@ impl Workload {
     pub fn new(topology: &Topology, seed: u64) -> Self {
         let mut rng = Rng::new(seed, 1);
         let spots = place::spots(topology, &mut rng);
-        let (mut slot, mut pool, mut tenants) = (0, 0, 0u16);
+        let (mut slot, mut tenants) = (0, 0u16);
         let mut areas = Vec::with_capacity(spots.len());
-        for (i, spot) in spots.into_iter().enumerate() {
+        for spot in spots {
             let working = !matches!(spot.kind, Kind::Idle | Kind::Maintenance);
-            let mut number = rng.whole(3, 40);
-            if spot.kind == Kind::Serve {
-                (number, pool) = (pool, pool + 1);
-            }
             let mut tenant = 0;
             if working {
                 slot += 1;
@@ -255,11 +191,12 @@ impl Workload {
                 until: rng.whole(20, 900),
                 since: 0,
                 ends: rng.whole(600, 7200),
-                number: if working { number } else { i as u64 },
+                number: 0,
                 pace: Pace::draw(&mut rng),
                 load: Load::idle(0.0),
             });
         }
+        number_jobs(&mut areas);
         let runs = runs(topology, &areas, seed);
         Self { demand: vec![0.0; areas.len()], areas, runs, burst: 0.0, seed, rng }
     }
@@ -342,6 +279,22 @@ impl Workload {
     }
 }
 
+/// Numbers the jobs of each kind, the largest first.
+fn number_jobs(areas: &mut [Area]) {
+    let mut order: Vec<usize> = (0..areas.len()).collect();
+    order.sort_by_key(|i| (std::cmp::Reverse(areas[*i].trays.len()), *i));
+    let (mut train, mut small, mut serve) = (FIRST_TRAIN, FIRST_SMALL, 0);
+    for i in order {
+        let next = match areas[i].kind {
+            Kind::Train => &mut train,
+            Kind::Serve => &mut serve,
+            _ => &mut small,
+        };
+        areas[i].number = *next;
+        *next += 1;
+    }
+}
+
 /// Cuts areas at racks, and inference pools at trays: each tray is a replica of its own.
 fn runs(topology: &Topology, areas: &[Area], seed: u64) -> Vec<Run> {
     let mut runs: Vec<Run> = Vec::new();
@@ -374,15 +327,6 @@ fn day_curve(time: Timestamp) -> f32 {
 mod tests {
     use super::*;
     use crate::model::time::SIM_EPOCH;
-
-    #[test]
-    fn a_step_computes_its_share_of_the_time() {
-        let pace =
-            Pace { step_ms: 2500, compute_ms: 2000, offset_ms: 300, ..Pace::draw(&mut Rng::new(1, 1)) };
-        let mean = (0..1000).map(|t| pace.computing(t)).sum::<f32>() / 1000.0;
-        assert!((mean - 0.8).abs() < 0.01, "{mean}");
-        assert!((0..10).any(|t| pace.computing(t) < 0.6) && (0..10).any(|t| pace.computing(t) > 0.99));
-    }
 
     #[test]
     fn training_goes_through_checkpoints_and_comes_back() {
@@ -426,6 +370,16 @@ mod tests {
         };
         let (night, evening) = (busy("2026-11-22T03:00:00Z"), busy("2026-11-22T19:00:00Z"));
         assert!(evening > night * 3 / 2, "{night} {evening}");
+    }
+
+    #[test]
+    fn no_two_jobs_share_a_name_and_the_largest_is_llm_r7() {
+        let work = Workload::new(&Topology::default_site(), 7);
+        let jobs = work.jobs();
+        let names: std::collections::BTreeSet<_> = jobs.iter().map(|j| &j.job).collect();
+        assert_eq!(names.len(), jobs.len());
+        let largest = work.areas.iter().max_by_key(|a| a.trays.len()).expect("areas");
+        assert_eq!(jobs[usize::from(largest.slot)].job, "llm-r7");
     }
 
     #[test]
