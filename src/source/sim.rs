@@ -267,6 +267,7 @@ impl Sim {
         let Some(g) = fault.trouble.gpu() else { return };
         let run = &self.work.runs[self.work.run_of(g)];
         let (rack, load) = (run.rack, self.work.load(run, tick));
+        let rest_w = self.chips[self.topology.racks()[rack].model].idle_w;
         let before = fault.temp.unwrap_or(self.gpus.temp[g]);
         let was = f32::from(self.sheet.power[g]);
         // Another fault of the same GPU has blanked it already: it is gone for both.
@@ -291,7 +292,8 @@ impl Sim {
             Trouble::Slow(_, share) if !load.idle => {
                 let mut drive = self.drive(run, &load);
                 let noise = (fast(g as u32, tick as u32) & 0xF) as f32 - 8.0;
-                drive.power_w = was * (0.4 + 0.6 * share) + 0.5 * noise;
+                // Below rest it never goes: a job that ramps up draws little more than that.
+                drive.power_w = (was * (0.4 + 0.6 * share) + 0.5 * noise).max(was.min(rest_w));
                 drive.clock_mhz *= share;
                 drive.activity *= share;
                 fault.temp = Some(self.gpus.single(g, &drive, before, &mut self.sheet));

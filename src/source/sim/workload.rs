@@ -93,8 +93,8 @@ impl Area {
         }
         match self.phase {
             Phase::Run => self.enter(Phase::Checkpoint, tick, rng.whole(10, 60)),
-            // One checkpoint in fifty ends with software that has to be started again.
-            Phase::Checkpoint if rng.chance(0.02) => self.enter(Phase::Restart, tick, rng.whole(180, 900)),
+            // One checkpoint in two hundred ends with software that has to be started again.
+            Phase::Checkpoint if rng.chance(0.005) => self.enter(Phase::Restart, tick, rng.whole(180, 900)),
             Phase::Checkpoint | Phase::Restart => self.enter(Phase::Run, tick, rng.whole(300, 900)),
             Phase::Gap => {
                 self.number += SUCCESSOR;
