@@ -3,3 +3,4 @@
 pub mod fleet;
 pub mod model;
 pub mod source;
+pub mod ui;
