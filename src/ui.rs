@@ -5,3 +5,4 @@ pub mod action;
 pub mod depth;
 pub mod key;
 pub mod keymap;
+pub mod selection;
