@@ -47,27 +47,54 @@ impl Ramp {
         std::array::from_fn(|i| self.at(i as f64 / (LEVELS - 1) as f64))
     }
 
-    /// Eight indices of xterm's 256 colours: near the ramp, distinct, and strictly monotone in
-    /// lightness. A ramp too short for that repeats its last colour.
+    /// Eight indices of xterm's 256 colours: distinct, strictly monotone in lightness, and as near
+    /// to the ramp as that allows. A ramp too short for eight of them repeats its last colour.
     #[must_use]
     pub fn indexed(&self) -> [u8; INDEXED_LEVELS] {
-        let colours: Vec<(u8, Ucs)> = (16..=255).map(|i| (i, Ucs::from(Rgb::of_index(i)))).collect();
-        let rising = self.ucs_at(1.0).j >= self.ucs_at(0.0).j;
-        let beyond = |c: &Ucs, last: f64| if rising { c.j > last + 1.0 } else { c.j < last - 1.0 };
-        let mut last = if rising { f64::MIN } else { f64::MAX };
-        let mut out = [16; INDEXED_LEVELS];
-        for step in 0..INDEXED_LEVELS {
-            let want = self.ucs_at(step as f64 / (INDEXED_LEVELS - 1) as f64);
-            let near = colours
-                .iter()
-                .filter(|(_, c)| beyond(c, last))
-                .min_by(|a, b| want.distance(a.1).total_cmp(&want.distance(b.1)));
-            if let Some((i, c)) = near {
-                out[step..].fill(*i);
-                last = c.j;
-            }
+        let rise = self.ucs_at(1.0).j - self.ucs_at(0.0).j;
+        let sign = if rise < 0.0 { -1.0 } else { 1.0 };
+        let mut colors: Vec<(u8, Ucs)> = (16..=255).map(|i| (i, Ucs::from(Rgb::of_index(i)))).collect();
+        colors.sort_by(|a, b| (a.1.j * sign).total_cmp(&(b.1.j * sign)));
+        // Half an even step at least, so that neighbours stay apart in every vision.
+        let gap = rise.abs() / (INDEXED_LEVELS - 1) as f64 / 2.0;
+        let places = self.climb(&colors, gap, sign);
+        let mut out = [colors[places[0]].0; INDEXED_LEVELS];
+        for (step, place) in places.iter().enumerate() {
+            out[step..].fill(colors[*place].0);
         }
         out
+    }
+
+    /// Places in `colors` (ordered along the ramp's lightness) of the sequence with the smallest sum
+    /// of squared distances from the ramp, in which each is at least `gap` lighter than the one
+    /// before (darker where `sign` is negative). Shorter than eight when there is no such sequence.
+    fn climb(&self, colors: &[(u8, Ucs)], gap: f64, sign: f64) -> Vec<usize> {
+        let wanted: [Ucs; INDEXED_LEVELS] =
+            std::array::from_fn(|i| self.ucs_at(i as f64 / (INDEXED_LEVELS - 1) as f64));
+        let cost = |step: usize, c: &Ucs| wanted[step].distance(*c).powi(2);
+        let mut best: Vec<(f64, Vec<usize>)> =
+            colors.iter().enumerate().map(|(i, c)| (cost(0, &c.1), vec![i])).collect();
+        for step in 1..INDEXED_LEVELS {
+            let next: Vec<(f64, Vec<usize>)> = colors
+                .iter()
+                .enumerate()
+                .map(|(i, c)| {
+                    let below = best.iter().filter(|(_, path)| {
+                        path.len() == step
+                            && path.last().is_some_and(|p| (c.1.j - colors[*p].1.j) * sign >= gap.max(0.1))
+                    });
+                    match below.min_by(|a, b| a.0.total_cmp(&b.0)) {
+                        Some((sum, path)) => (sum + cost(step, &c.1), [path.as_slice(), &[i]].concat()),
+                        None => (f64::MAX, Vec::new()),
+                    }
+                })
+                .collect();
+            if next.iter().all(|(_, path)| path.is_empty()) {
+                break;
+            }
+            best = next;
+        }
+        best.into_iter().min_by(|a, b| a.0.total_cmp(&b.0)).map_or_else(|| vec![0], |(_, path)| path)
     }
 }
 

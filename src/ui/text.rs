@@ -83,7 +83,16 @@ pub fn decimal(value: f64, decimals: usize) -> String {
 pub fn significant(value: f64) -> String {
     let a = value.abs();
     // What rounds up to the next power of ten has one digit fewer behind the point.
-    decimal(value, if a < 9.995 { 2 } else if a < 99.95 { 1 } else { 0 })
+    decimal(
+        value,
+        if a < 9.995 {
+            2
+        } else if a < 99.95 {
+            1
+        } else {
+            0
+        },
+    )
 }
 
 /// Power in W as it is read: `612 W`, `121 kW`, `1.25 MW`.

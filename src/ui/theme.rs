@@ -171,8 +171,7 @@ fn stem(file: &str) -> &str {
 /// The layers of a theme: its own first, the root last.
 fn chain(name: &str, sources: &[(&str, &str)]) -> Result<Vec<Layer>, ThemeError> {
     let all: Vec<(&str, &str)> = sources.iter().copied().chain(BUILT_IN).collect();
-    let find =
-        |name: &str, from: usize| (from..all.len()).find(|i| stem(all[*i].0) == name);
+    let find = |name: &str, from: usize| (from..all.len()).find(|i| stem(all[*i].0) == name);
     let mut layers = Vec::new();
     let mut seen: Vec<usize> = Vec::new();
     let mut next = Some((name.to_owned(), 0));

@@ -17,7 +17,9 @@ pub(super) const fn ansi(scope: Scope, light: bool) -> Style {
     let bold = style.add_modifier(Modifier::BOLD);
     match scope {
         Scope::Text | Scope::BandNow | Scope::ChartLine | Scope::HealthOk => style,
-        Scope::TextDim | Scope::HeaderDim | Scope::ChartBand | Scope::Idle | Scope::HealthMaintenance => style,
+        Scope::TextDim | Scope::HeaderDim | Scope::ChartBand | Scope::Idle | Scope::HealthMaintenance => {
+            style
+        }
         Scope::TextStrong | Scope::Title | Scope::HelpKey => bold,
         Scope::Line | Scope::BandOutside | Scope::QualityAbsent => style.fg(Color::DarkGray),
         Scope::BandNormal | Scope::ChartLimit => style,
@@ -42,7 +44,9 @@ pub(super) const fn mono(scope: Scope) -> Style {
         Scope::TextStrong | Scope::Title | Scope::HelpKey | Scope::Header => {
             style.add_modifier(Modifier::BOLD)
         }
-        Scope::AlarmP1 | Scope::AlarmP2 | Scope::AlarmP3 | Scope::AlarmP4 => style.add_modifier(Modifier::BOLD),
+        Scope::AlarmP1 | Scope::AlarmP2 | Scope::AlarmP3 | Scope::AlarmP4 => {
+            style.add_modifier(Modifier::BOLD)
+        }
         Scope::Selection | Scope::Cursor | Scope::Banner => style.add_modifier(Modifier::REVERSED),
         Scope::BadgeP1 | Scope::BadgeP2 | Scope::BadgeP3 | Scope::BadgeP4 => {
             style.add_modifier(Modifier::REVERSED.union(Modifier::BOLD))

@@ -32,17 +32,24 @@ fn a_bad_entry_is_a_warning_with_its_place_and_the_theme_loads() {
     let text = "[palette]\nred = \"crimson\"\n[styles]\n\"text.dmi\" = \"#ffffff\"\n\"line\" = { fg = \"mits\", bodl = true }\n";
     let (theme, warnings) = load(text);
     let said: Vec<String> = warnings.iter().map(ToString::to_string).collect();
-    assert!(said.contains(&"dir/mine.toml:4: `text.dmi`: unknown scope; did you mean `text.dim`?".into()), "{said:?}");
+    assert!(
+        said.contains(&"dir/mine.toml:4: `text.dmi`: unknown scope; did you mean `text.dim`?".into()),
+        "{said:?}"
+    );
     assert!(said.iter().any(|w| w.starts_with("dir/mine.toml:2: `red`: expected a colour")), "{said:?}");
     assert!(said.iter().any(|w| w.contains(":5: `line.bodl`") && w.contains("`bold`")), "{said:?}");
-    assert!(said.iter().any(|w| w.contains(":5: `line`: `mits` is neither") && w.contains("`mist`")), "{said:?}");
+    assert!(
+        said.iter().any(|w| w.contains(":5: `line`: `mits` is neither") && w.contains("`mist`")),
+        "{said:?}"
+    );
     assert_eq!(said.len(), 4);
     assert_eq!(theme.style(Scope::BadgeP1), Theme::default_theme().style(Scope::BadgeP1));
 }
 
 #[test]
 fn wrong_types_and_words_are_warnings() {
-    let text = "kind = \"drak\"\ncolors = 5\nramp = 1\nstlyes = {}\n[styles]\ntext = 7\nline = { bold = 1 }\n";
+    let text =
+        "kind = \"drak\"\ncolors = 5\nramp = 1\nstlyes = {}\n[styles]\ntext = 7\nline = { bold = 1 }\n";
     let (theme, warnings) = load(text);
     assert_eq!(warnings.len(), 6, "{warnings:?}");
     assert!(warnings.iter().any(|w| w.nearest.as_deref() == Some("styles")));

@@ -108,7 +108,11 @@ impl Tone {
     /// The step of either ramp, if the tone is one.
     #[must_use]
     pub const fn step(self) -> Option<u8> {
-        if self.0 >= Self::LEVEL && self.0 < Self::CATEGORY { Some((self.0 - Self::LEVEL) % 16) } else { None }
+        if self.0 >= Self::LEVEL && self.0 < Self::CATEGORY {
+            Some((self.0 - Self::LEVEL) % 16)
+        } else {
+            None
+        }
     }
 
     /// The priority, if the tone is an alarm.
@@ -180,7 +184,8 @@ mod tests {
     #[test]
     fn kinds_of_tones_do_not_overlap() {
         let mut seen = std::collections::HashSet::new();
-        let fixed = [Tone::NONE, Tone::ABSENT, Tone::IDLE, Tone::MAINTENANCE, Tone::OK, Tone::STALE, Tone::LOST];
+        let fixed =
+            [Tone::NONE, Tone::ABSENT, Tone::IDLE, Tone::MAINTENANCE, Tone::OK, Tone::STALE, Tone::LOST];
         let alarms = (1..=4).filter_map(Tone::alarm);
         let levels = (0..16).flat_map(|l| [Tone::level(l), Tone::age(l)]);
         let categories = (1..=CATEGORIES as u16).map(Tone::category);
