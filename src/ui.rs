@@ -1,8 +1,13 @@
-//! The screen: actions, keys, views, widgets and themes. Draws from snapshots and knows neither
-//! terminals nor sockets.
+//! What the operator sees: actions, keys, views, themes, glyphs and widgets that draw frames into
+//! a buffer. Knows the model and the fleet; knows no terminal, no socket and no clock.
 
 pub mod action;
 pub mod depth;
+pub mod glyph;
 pub mod key;
 pub mod keymap;
+pub mod ramp;
 pub mod selection;
+pub mod text;
+pub mod theme;
+pub mod widget;
