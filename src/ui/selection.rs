@@ -151,6 +151,18 @@ impl Selection {
         to.is_some()
     }
 
+    /// Goes to the first (or last) place of the hall or rack; false when nothing is selected.
+    pub fn select_end(&mut self, t: &Topology, last: bool, bounds: Bounds) -> bool {
+        let (Some(rack), Some(hall)) = (self.rack(t), self.hall(t)) else { return false };
+        let racks = match bounds {
+            Bounds::Hall => t.hall(hall).racks,
+            Bounds::Rack => Span { start: rack.0, end: rack.0 + 1 },
+        };
+        let end = |r| geometry::at(t, RackId(r), 0, u16::MAX);
+        self.cursor = if last { racks.iter().rev().find_map(end) } else { top(t, racks) }.or(self.cursor);
+        true
+    }
+
     fn first_rack(&self, t: &Topology, racks: Span) -> Option<Cursor> {
         let (level, slot) = self.cursor.map_or((u32::MAX, 0), |c| {
             (c.tray.0 - t.rack(t.tray(c.tray).rack).trays.start, c.slot)
