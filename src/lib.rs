@@ -2,5 +2,6 @@
 
 pub mod fleet;
 pub mod model;
+pub mod session;
 pub mod source;
 pub mod ui;
