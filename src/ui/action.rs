@@ -26,8 +26,7 @@ pub enum ViewKind {
 
 impl ViewKind {
     /// All views, from the whole to the part.
-    pub const ALL: [Self; 6] =
-        [Self::Site, Self::Hall, Self::Rack, Self::Gpu, Self::Sources, Self::Status];
+    pub const ALL: [Self; 6] = [Self::Site, Self::Hall, Self::Rack, Self::Gpu, Self::Sources, Self::Status];
 
     /// Word in commands, help and header.
     #[must_use]
@@ -292,7 +291,11 @@ mod tests {
         for a in Action::ALL {
             let s = a.spec();
             assert!(!s.name.is_empty() && s.doc.len() > s.name.len() / 2 && !s.views.is_empty(), "{}", s.id);
-            assert!(s.id.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'), "{}", s.id);
+            assert!(
+                s.id.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'),
+                "{}",
+                s.id
+            );
         }
     }
 

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use crate::fleet::{Frame, Snapshot};
 use crate::model::{Metric, Timestamp, Topology};
+use crate::ui::depth::ColorDepth;
 use crate::ui::keymap::Keymap;
 use crate::ui::ramp::Ramp;
 use crate::ui::selection::Selection;
 use crate::ui::theme::color::Rgb;
 use crate::ui::theme::{Theme, Tone};
-use crate::ui::depth::ColorDepth;
 use crate::ui::widget::Brush;
 
 /// Which moment the screen shows.

@@ -71,11 +71,13 @@ impl Overlay {
             Self::Help(help) => help.key(key),
             Self::Palette(palette) => palette.key(cx, key),
             Self::Command(line) => line.key(cx, view, key),
-            Self::Time(prompt) => prompt.key(key, |text| {
-                time::parse(text, cx.snapshot.frame.time).map(Command::Time)
-            }),
+            Self::Time(prompt) => {
+                prompt.key(key, |text| time::parse(text, cx.snapshot.frame.time).map(Command::Time))
+            }
             Self::ConfirmQuit => match key.code {
-                KeyCode::Enter | KeyCode::Char('y' | 'q' | 'j') | KeyCode::F(10) => Verdict::Do(Command::Quit),
+                KeyCode::Enter | KeyCode::Char('y' | 'q' | 'j') | KeyCode::F(10) => {
+                    Verdict::Do(Command::Quit)
+                }
                 KeyCode::Char('n') => Verdict::Close,
                 _ => Verdict::Stay,
             },

@@ -164,9 +164,9 @@ impl Selection {
     }
 
     fn first_rack(&self, t: &Topology, racks: Span) -> Option<Cursor> {
-        let (level, slot) = self.cursor.map_or((u32::MAX, 0), |c| {
-            (c.tray.0 - t.rack(t.tray(c.tray).rack).trays.start, c.slot)
-        });
+        let (level, slot) = self
+            .cursor
+            .map_or((u32::MAX, 0), |c| (c.tray.0 - t.rack(t.tray(c.tray).rack).trays.start, c.slot));
         racks.iter().find_map(|r| geometry::at(t, RackId(r), level, slot))
     }
 

@@ -130,7 +130,11 @@ pub fn moved(cx: &Context<'_>, action: Action, bounds: Bounds) -> Outcome {
         Action::HalfDown | Action::PageDown if bounds == Bounds::Hall => Move::RackDown,
         Action::First | Action::Last => {
             let last = action == Action::Last;
-            return if selection.select_end(t, last, bounds) { Outcome::Selected(selection) } else { Outcome::Done };
+            return if selection.select_end(t, last, bounds) {
+                Outcome::Selected(selection)
+            } else {
+                Outcome::Done
+            };
         }
         _ => return Outcome::Ignored,
     };

@@ -31,7 +31,9 @@ pub enum KeymapError {
         hint: String,
     },
     /// No key, or too many in one sequence.
-    #[error("keys of `{action}`: `{keys}` has {count} keys: a sequence has 1 to {MAX_KEYS}, with spaces between")]
+    #[error(
+        "keys of `{action}`: `{keys}` has {count} keys: a sequence has 1 to {MAX_KEYS}, with spaces between"
+    )]
     Length {
         /// The action whose keys these are.
         action: &'static str,

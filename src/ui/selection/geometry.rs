@@ -2,7 +2,7 @@
 //! to each other, trays on top of each other, GPUs side by side. Moves follow what is seen.
 
 use crate::model::topology::Hall;
-use crate::model::{RackId, RowId, TrayId, Topology};
+use crate::model::{RackId, RowId, Topology, TrayId};
 use crate::ui::selection::Cursor;
 
 /// A move on the map.

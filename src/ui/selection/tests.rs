@@ -88,7 +88,8 @@ fn a_place_that_is_gone_gives_way_to_the_first_one() {
 
 #[test]
 fn a_tray_without_gpus_can_be_passed() {
-    let plan = Plan::open("site").with_hosts(&[host("K1", "T1", 4), host("K1", "T2", 0), host("K1", "T3", 4)]);
+    let plan =
+        Plan::open("site").with_hosts(&[host("K1", "T1", 4), host("K1", "T2", 0), host("K1", "T3", 4)]);
     let t = plan.build().expect("small");
     let mut s = on(&t, "B-R1-K1-T1-G3");
     assert!(s.step(&t, Move::Up, Bounds::Rack));

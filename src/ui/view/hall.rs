@@ -20,7 +20,9 @@ impl View for HallView {
 
     fn act(&mut self, cx: &Context<'_>, action: Action) -> Outcome {
         match action {
-            Action::Open => cx.selection.rack(cx.topology()).map_or(Outcome::Done, |r| Outcome::Open(Asset::Rack(r))),
+            Action::Open => {
+                cx.selection.rack(cx.topology()).map_or(Outcome::Done, |r| Outcome::Open(Asset::Rack(r)))
+            }
             _ => moved(cx, action, Bounds::Hall),
         }
     }
