@@ -41,13 +41,13 @@ pub fn score(needle: &Needle, name: &str) -> Option<i32> {
     let mut first = true;
     for b in name.bytes() {
         if b == b'-' || b == b'.' || b == b'_' {
-            start_of_part = true;
+            (start_of_part, run) = (true, 0);
             continue;
         }
         if next == Some(&b.to_ascii_lowercase()) {
             run += 1;
             matched += 1;
-            score += 4 + run.min(6) + if start_of_part { 6 } else { 0 } + if first { 6 } else { 0 };
+            score += 4 + 2 * run.min(4) + if start_of_part { 6 } else { 0 } + if first { 6 } else { 0 };
             next = wanted.next();
         } else {
             run = 0;
