@@ -1,6 +1,8 @@
 //! Widgets: small drawings that know no state. Each is a value with its data; `render` writes into
 //! an area of a buffer and never outside of it.
 
+pub mod heatmap;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
