@@ -4,9 +4,13 @@
 //! on resize), [`levels`] turns a column into one tone per pixel (once per frame), [`draw`] copies
 //! tones into the buffer.
 
+pub mod draw;
 pub mod layout;
+pub mod levels;
 mod plan;
 mod steps;
 
+pub use draw::Heatmap;
 pub use layout::{Label, Layout, Zoom};
+pub use levels::{Input, LevelMap};
 pub use steps::Direction;
