@@ -222,6 +222,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
         #[test]
         fn cut_text_always_fits(text in "\\PC{0,40}", columns in 0usize..30) {
             prop_assert!(width(&truncate(&text, columns, '…')) <= columns.max(width(&text).min(columns)));

@@ -1,6 +1,16 @@
 //! Widgets: small drawings that know no state. Each is a value with its data; `render` writes into
 //! an area of a buffer and never outside of it.
 
+pub mod badge;
+pub mod band;
+pub mod frame;
+pub mod heatmap;
+pub mod histogram;
+pub mod legend;
+pub mod spark;
+pub mod table;
+pub mod trend;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
