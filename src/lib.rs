@@ -7,4 +7,6 @@ pub mod cli;
 pub mod engine;
 pub mod fleet;
 pub mod model;
+pub mod session;
 pub mod source;
+pub mod ui;

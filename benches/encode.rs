@@ -1,0 +1,86 @@
+//! What one frame costs: filling the buffer with a hall map of half blocks in 16 levels, finding
+//! what changed, and encoding it. The bytes of a frame are printed beside the times.
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use hallwatch::session::caps::Caps;
+use hallwatch::session::screen::Screen;
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Rect, Size};
+use ratatui::style::Color;
+
+/// A small generator (xorshift): the maps must be the same in every run.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % sides
+    }
+}
+
+fn level(number: u64) -> Color {
+    let n = u8::try_from(number).unwrap_or(0);
+    Color::Rgb(12 + 7 * n, 22 + 10 * n, 38 + 8 * n)
+}
+
+fn paint(buffer: &mut Buffer, map: &[(Color, Color)]) {
+    for (cell, (upper, lower)) in buffer.content.iter_mut().zip(map) {
+        cell.set_symbol("▀").set_fg(*upper).set_bg(*lower);
+    }
+}
+
+/// Two maps that differ in `percent` of their cells.
+fn maps(cells: usize, percent: u64, dice: &mut Dice) -> [Vec<(Color, Color)>; 2] {
+    let mut pair = || (level(dice.roll(16)), level(dice.roll(16)));
+    let first: Vec<_> = (0..cells).map(|_| pair()).collect();
+    let second: Vec<_> = (0..cells).map(|_| pair()).collect();
+    let second =
+        first.iter().zip(second).map(|(a, b)| if dice.roll(100) < percent { b } else { *a }).collect();
+    [first, second]
+}
+
+fn frames(criterion: &mut Criterion) {
+    for (width, height) in [(200u16, 60u16), (400, 120)] {
+        let mut group = criterion.benchmark_group(format!("{width}x{height}"));
+        group.warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(2));
+        for percent in [0, 10, 30, 60, 100] {
+            let maps =
+                maps(usize::from(width) * usize::from(height), percent, &mut Dice(88_172_645_463_325_252));
+            let mut out = Vec::with_capacity(1 << 20);
+            let mut screen = Screen::new(Size::new(width, height), Caps::RICH);
+            let mut turn = 0;
+            screen.frame(&mut out, |buffer| paint(buffer, &maps[1]));
+            group.bench_function(BenchmarkId::new("draw+diff+encode", percent), |bencher| {
+                bencher.iter(|| {
+                    out.clear();
+                    screen.frame(&mut out, |buffer| paint(buffer, &maps[turn % 2]));
+                    turn += 1;
+                    black_box(out.len())
+                });
+            });
+            let buffers = maps.map(|map| {
+                let mut buffer = Buffer::empty(Rect::new(0, 0, width, height));
+                paint(&mut buffer, &map);
+                buffer
+            });
+            group.bench_function(BenchmarkId::new("diff+encode", percent), |bencher| {
+                bencher.iter(|| {
+                    out.clear();
+                    screen.encode(&buffers[turn % 2], &mut out);
+                    turn += 1;
+                    black_box(out.len())
+                });
+            });
+            println!("{width}x{height}, {percent} % of the cells changed: {} bytes a frame", out.len());
+        }
+        group.finish();
+    }
+}
+
+criterion_group!(benches, frames);
+criterion_main!(benches);

@@ -1,0 +1,323 @@
+//! Every action of the console, declared once: id, name, doc, group and the views that have it.
+//! Keymap, help, palette, command line and README derive from this table.
+
+use std::fmt;
+
+use crate::model::{Metric, text};
+
+/// The views.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+#[repr(u8)]
+pub enum ViewKind {
+    /// All halls.
+    #[default]
+    Site,
+    /// One hall.
+    Hall,
+    /// One rack.
+    Rack,
+    /// One GPU.
+    Gpu,
+    /// Sources and targets.
+    Sources,
+    /// The console itself.
+    Status,
+}
+
+impl ViewKind {
+    /// All views, from the whole to the part.
+    pub const ALL: [Self; 6] = [Self::Site, Self::Hall, Self::Rack, Self::Gpu, Self::Sources, Self::Status];
+
+    /// Word in commands, help and header.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Site => "site",
+            Self::Hall => "hall",
+            Self::Rack => "rack",
+            Self::Gpu => "gpu",
+            Self::Sources => "sources",
+            Self::Status => "status",
+        }
+    }
+}
+
+/// A set of views.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Views(u8);
+
+impl Views {
+    /// Every view.
+    pub const ALL: Self = Self(0b11_1111);
+    /// Views of the facility: site, hall, rack, GPU.
+    pub const MAPS: Self = Self(0b00_1111);
+    /// Views of lists and figures: sources, status.
+    pub const LISTS: Self = Self(0b11_0000);
+    /// Views with a heatmap: site and hall.
+    pub const HEAT: Self = Self(0b00_0011);
+    /// Views whose map or charts can be zoomed: site, hall, GPU.
+    pub const ZOOM: Self = Self(0b00_1011);
+    /// Views with a GPU cursor: hall, rack, GPU.
+    pub const CURSOR: Self = Self(0b00_1110);
+
+    /// True when `view` is in the set.
+    #[must_use]
+    pub const fn contains(self, view: ViewKind) -> bool {
+        self.0 & (1 << view as u8) != 0
+    }
+
+    /// Views in both sets.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    /// True when the set is empty.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The views of the set.
+    pub fn iter(self) -> impl Iterator<Item = ViewKind> {
+        ViewKind::ALL.into_iter().filter(move |v| self.contains(*v))
+    }
+}
+
+/// Heading under which help lists an action.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Group {
+    /// Works everywhere.
+    General,
+    /// Moves the cursor.
+    Move,
+    /// Chooses what is shown.
+    Show,
+    /// Moves in time.
+    Time,
+}
+
+impl Group {
+    /// All groups, in the order of the help.
+    pub const ALL: [Self; 4] = [Self::General, Self::Move, Self::Show, Self::Time];
+
+    /// Heading.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::General => "General",
+            Self::Move => "Move",
+            Self::Show => "Show",
+            Self::Time => "Time",
+        }
+    }
+}
+
+/// Everything fixed about an action.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ActionSpec {
+    /// Id in keymap files and on the command line.
+    pub id: &'static str,
+    /// A word or two for hints.
+    pub name: &'static str,
+    /// What it does.
+    pub doc: &'static str,
+    /// Heading in help.
+    pub group: Group,
+    /// The views that have it.
+    pub views: Views,
+}
+
+macro_rules! actions {
+    ($($group:ident { $($variant:ident = ($id:literal, $name:literal, $doc:literal, $views:ident)),+ $(,)? })+) => {
+        /// Something that the operator can tell the console to do.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+        pub enum Action { $($(#[doc = $doc] $variant),+),+ }
+
+        impl Action {
+            /// All actions, in the order of the help.
+            pub const ALL: &'static [Self] = &[$($(Self::$variant),+),+];
+
+            /// Everything fixed about the action.
+            #[must_use]
+            pub const fn spec(self) -> ActionSpec {
+                match self {
+                    $($(Self::$variant => ActionSpec {
+                        id: $id, name: $name, doc: $doc, group: Group::$group, views: Views::$views,
+                    }),+),+
+                }
+            }
+        }
+    };
+}
+
+actions! {
+    General {
+        Help = ("help", "help", "show the keys of this view", ALL),
+        CommandLine = ("command-line", "command", "type a command", ALL),
+        Find = ("find", "find", "find a hall, row, rack, host, GPU, view, metric or command", ALL),
+        Open = ("open", "open", "go into what is selected", ALL),
+        Back = ("back", "back", "leave a window, or go out one level", ALL),
+        Home = ("home", "site", "show the whole site", ALL),
+        Sources = ("sources", "sources", "show sources and targets", ALL),
+        Status = ("status", "status", "show the state of the console: memory, history, terminal", ALL),
+        LastView = ("last-view", "last view", "switch to the view before this one", ALL),
+        HistoryBack = ("history-back", "view back", "go back through the views seen", ALL),
+        HistoryForward = ("history-forward", "view forward", "go forward through the views seen", ALL),
+        CopyName = ("copy-name", "copy name", "copy the name of what is selected", ALL),
+        CopyRow = ("copy-values", "copy values", "copy name and values of what is selected", ALL),
+        Redraw = ("redraw", "redraw", "draw the whole screen again", ALL),
+        Reload = ("reload", "reload", "read configuration and themes again", ALL),
+        ToggleMouse = ("toggle-mouse", "mouse", "let the console or the terminal have the mouse", ALL),
+        Suspend = ("suspend", "suspend", "stop the console until the shell continues it", ALL),
+        Quit = ("quit", "quit", "close the view; at the site, quit after asking", ALL),
+        QuitNow = ("quit-now", "quit now", "quit at once", ALL),
+    }
+    Move {
+        Left = ("left", "left", "move left", ALL),
+        Down = ("down", "down", "move down", ALL),
+        Up = ("up", "up", "move up", ALL),
+        Right = ("right", "right", "move right", ALL),
+        RackLeft = ("rack-left", "rack left", "move one rack to the left (a hall on the site)", MAPS),
+        RackDown = ("rack-down", "rack down", "move one row of racks down", MAPS),
+        RackUp = ("rack-up", "rack up", "move one row of racks up", MAPS),
+        RackRight = ("rack-right", "rack right", "move one rack to the right (a hall on the site)", MAPS),
+        First = ("first", "first", "go to the first", ALL),
+        Last = ("last", "last", "go to the last", ALL),
+        HalfUp = ("half-page-up", "half page up", "move half a page up", ALL),
+        HalfDown = ("half-page-down", "half page down", "move half a page down", ALL),
+        PageUp = ("page-up", "page up", "move a page up", ALL),
+        PageDown = ("page-down", "page down", "move a page down", ALL),
+        NextPanel = ("next-panel", "next panel", "go to the next panel of the view", ALL),
+        PreviousPanel = ("previous-panel", "previous panel", "go to the previous panel of the view", ALL),
+        Worst = ("worst", "worst", "go to the GPU with the worst value of the metric", MAPS),
+    }
+    Show {
+        MetricUtil = ("metric-util", "util", "show utilization", ALL),
+        MetricPower = ("metric-power", "power", "show power", ALL),
+        MetricTemp = ("metric-temp", "temp", "show core temperature", ALL),
+        MetricMemory = ("metric-memory", "memory", "show memory in use", ALL),
+        MetricClock = ("metric-clock", "clock", "show SM clock", ALL),
+        MetricHealth = ("metric-health", "health", "show health", ALL),
+        MetricTenant = ("metric-tenant", "tenant", "show tenants", ALL),
+        MetricJob = ("metric-job", "job", "show jobs", ALL),
+        MetricAge = ("metric-age", "age", "show the age of values", ALL),
+        NextMetric = ("next-metric", "metric", "show the next metric", ALL),
+        PreviousMetric = ("previous-metric", "metric back", "show the previous metric", ALL),
+        ZoomOut = ("zoom-out", "zoom out", "see more at once: a wider map, a longer time", ZOOM),
+        ZoomIn = ("zoom-in", "zoom in", "see more detail: a closer map, a shorter time", ZOOM),
+        ZoomCycle = ("zoom-cycle", "zoom", "step through the zoom levels", ZOOM),
+        ColorMode = ("color-mode", "colours", "step through the colour modes of the heatmap", ALL),
+        Theme = ("theme", "theme", "step through the themes", ALL),
+    }
+    Time {
+        Pause = ("pause", "pause", "hold the picture, or follow the present again", ALL),
+        FrameBack = ("frame-back", "frame back", "one frame back in time", ALL),
+        FrameForward = ("frame-forward", "frame forward", "one frame forward in time", ALL),
+        TenBack = ("10s-back", "10 s back", "ten seconds back in time", ALL),
+        TenForward = ("10s-forward", "10 s forward", "ten seconds forward in time", ALL),
+        MinuteBack = ("minute-back", "1 min back", "one minute back in time", ALL),
+        MinuteForward = ("minute-forward", "1 min forward", "one minute forward in time", ALL),
+        GoToTime = ("go-to-time", "go to time", "show a moment: 03:11, -5m, 10m ago, now", ALL),
+        Live = ("live", "LIVE", "return to the present", ALL),
+    }
+}
+
+impl Action {
+    /// The nine actions of the metric keys, in the order of [`Metric::ON_KEYS`].
+    pub const METRICS: [Self; 9] = [
+        Self::MetricUtil,
+        Self::MetricPower,
+        Self::MetricTemp,
+        Self::MetricMemory,
+        Self::MetricClock,
+        Self::MetricHealth,
+        Self::MetricTenant,
+        Self::MetricJob,
+        Self::MetricAge,
+    ];
+
+    /// The metric that the action shows, if that is what it does.
+    #[must_use]
+    pub fn metric(self) -> Option<Metric> {
+        Self::METRICS.iter().position(|a| *a == self).map(|i| Metric::ON_KEYS[i])
+    }
+
+    /// The action called `id`.
+    ///
+    /// # Errors
+    /// Names the nearest action.
+    pub fn parse(id: &str) -> Result<Self, UnknownAction> {
+        let found = Self::ALL.iter().copied().find(|a| a.spec().id == id);
+        found.ok_or_else(|| UnknownAction {
+            id: text::clean(id),
+            nearest: text::nearest(id, Self::ALL.iter().map(|a| a.spec().id)),
+        })
+    }
+}
+
+/// No action has this id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownAction {
+    id: String,
+    nearest: Option<&'static str>,
+}
+
+impl fmt::Display for UnknownAction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "unknown action `{}`", self.id)?;
+        self.nearest.map_or(Ok(()), |n| write!(f, ": did you mean `{n}`?"))
+    }
+}
+
+impl std::error::Error for UnknownAction {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn ids_are_unique_and_lead_back_to_their_action() {
+        let ids: HashSet<_> = Action::ALL.iter().map(|a| a.spec().id).collect();
+        assert_eq!(ids.len(), Action::ALL.len());
+        for a in Action::ALL {
+            assert_eq!(Action::parse(a.spec().id), Ok(*a));
+        }
+    }
+
+    #[test]
+    fn every_action_has_words_and_a_view() {
+        for a in Action::ALL {
+            let s = a.spec();
+            assert!(!s.name.is_empty() && s.doc.len() > s.name.len() / 2 && !s.views.is_empty(), "{}", s.id);
+            assert!(
+                s.id.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'),
+                "{}",
+                s.id
+            );
+        }
+    }
+
+    #[test]
+    fn an_unknown_id_names_the_nearest() {
+        let e = Action::parse("pasue").expect_err("no such action");
+        assert_eq!(e.to_string(), "unknown action `pasue`: did you mean `pause`?");
+        assert_eq!(Action::parse("xyzzyxyzzy").map_err(|e| e.nearest), Err(None));
+    }
+
+    #[test]
+    fn metric_actions_follow_the_metric_keys() {
+        for (action, metric) in Action::METRICS.into_iter().zip(Metric::ON_KEYS) {
+            assert_eq!(action.metric(), Some(metric));
+        }
+        assert_eq!(Action::Pause.metric(), None);
+    }
+
+    #[test]
+    fn sets_of_views_hold_what_they_say() {
+        assert_eq!(Views::ALL.iter().count(), ViewKind::ALL.len());
+        assert!(Views::MAPS.and(Views::LISTS).is_empty());
+        assert!(Views::CURSOR.contains(ViewKind::Gpu) && !Views::CURSOR.contains(ViewKind::Site));
+    }
+}

@@ -1,0 +1,182 @@
+//! The line on top, which nothing covers: where, when, how old, and how many GPUs can be believed.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+use crate::model::{Asset, Metric, Timestamp};
+use crate::ui::action::ViewKind;
+use crate::ui::app::time;
+use crate::ui::context::{Context, Moment};
+use crate::ui::text;
+use crate::ui::theme::Scope;
+use crate::ui::widget::Brush;
+
+/// Fewest columns of the path.
+const MIN_PATH: usize = 12;
+
+/// What the header says. Made once per update, so that drawing costs nothing.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Header {
+    path: Vec<String>,
+    moment: Moment,
+    time: Timestamp,
+    /// From the frame shown to the newest one, ms.
+    behind_ms: i64,
+    /// Median age of the good values, s; `None` when there are none.
+    age_s: Option<f32>,
+    good: u32,
+    total: u32,
+    stale: u32,
+    lost: u32,
+    unplaced: usize,
+    down: usize,
+    targets: usize,
+}
+
+/// A part of the header. The larger the rank, the sooner it gives way on a narrow screen.
+struct Part {
+    text: String,
+    scope: Scope,
+    rank: u8,
+}
+
+impl Header {
+    /// What is to be said about the frame on the screen and about the sources of now.
+    #[must_use]
+    pub fn of(cx: &Context<'_>, view: ViewKind) -> Self {
+        let counts = cx.frame.counts(Asset::Site);
+        let tallies = cx.snapshot.sources.iter().map(|s| s.tally());
+        let (down, targets) =
+            tallies.fold((0, 0), |(d, n), (up, down, waiting)| (d + down, n + up + down + waiting));
+        Self {
+            path: path(cx, view),
+            moment: cx.choice.moment,
+            time: cx.frame.time,
+            behind_ms: cx.snapshot.frame.time.since(cx.frame.time),
+            age_s: cx.frame.stats(Asset::Site, Metric::Age).map(|s| s.p50),
+            good: counts.good,
+            total: counts.total(),
+            stale: counts.stale,
+            lost: counts.lost,
+            unplaced: cx.topology().unplaced_gpus(),
+            down,
+            targets,
+        }
+    }
+
+    fn parts(&self, brush: &Brush<'_>, wide: bool) -> Vec<Part> {
+        let part = |text: String, scope, rank| Part { text, scope, rank };
+        let mut out = Vec::with_capacity(8);
+        match self.moment {
+            Moment::Live => out.push(part("LIVE".into(), Scope::TextStrong, 0)),
+            moment => {
+                let behind = time::distance(self.behind_ms);
+                let text = format!(" {} {} (-{behind}) ", moment.word(), self.time.clock());
+                out.push(part(text, Scope::Banner, 0));
+            }
+        }
+        if self.moment == Moment::Live {
+            let zone = if wide { " UTC" } else { "" };
+            out.push(part(format!("{}{zone}", self.time.clock()), Scope::Header, 2));
+        }
+        let age = self.age_s.map_or("no data".into(), |s| format!("data {}", whole_age(s)));
+        out.push(part(age, Scope::HeaderDim, 5));
+        let (good, total) = (text::integer(self.good.into()), text::integer(self.total.into()));
+        out.push(part(format!("{good}/{total}{}", if wide { " GPUs good" } else { "" }), Scope::Header, 4));
+        let word = |w: &str| if wide { format!(" {w}") } else { String::new() };
+        if self.stale > 0 {
+            let text = format!("{}{}{}", brush.glyphs.stale, text::integer(self.stale.into()), word("stale"));
+            out.push(part(text, Scope::QualityStale, 3));
+        }
+        if self.lost > 0 {
+            let text = format!("{}{}{}", brush.glyphs.lost, text::integer(self.lost.into()), word("lost"));
+            out.push(part(text, Scope::QualityLost, 3));
+        }
+        if self.unplaced > 0 {
+            out.push(part(format!("unplaced {}", text::integer(self.unplaced as u64)), Scope::Header, 6));
+        }
+        if self.down > 0 {
+            let text = if wide {
+                format!("sources {} of {} down", self.down, self.targets)
+            } else {
+                format!("src -{}", self.down)
+            };
+            out.push(part(text, Scope::TextStrong, 5));
+        }
+        out
+    }
+
+    /// Draws the line.
+    pub fn render(&self, brush: &Brush<'_>, area: Rect, buf: &mut Buffer) {
+        let ground = brush.style(Scope::Header);
+        brush.fill(buf, area, ground);
+        let width = usize::from(area.width);
+        let mut parts = self.parts(brush, area.width >= 140);
+        let taken = |parts: &[Part]| parts.iter().map(|p| text::width(&p.text) + 2).sum::<usize>();
+        while parts.len() > 1 && taken(&parts) + MIN_PATH.min(width / 3) > width {
+            let last = (0..parts.len()).rev().max_by_key(|i| parts[*i].rank).unwrap_or(0);
+            parts.remove(last);
+        }
+        let right = taken(&parts).min(width);
+        let left = Rect { width: (width - right) as u16, ..area };
+        self.render_path(brush, left, buf);
+        let mut x = area.x + left.width + 1;
+        for part in &parts {
+            let style = match part.scope {
+                Scope::Header | Scope::HeaderDim | Scope::Banner => brush.style(part.scope),
+                scope => on(ground, brush.style(scope), scope),
+            };
+            x = brush.text(buf, area, (x, area.y), &part.text, style) + 2;
+        }
+    }
+
+    fn render_path(&self, brush: &Brush<'_>, area: Rect, buf: &mut Buffer) {
+        let separator =
+            if area.width >= 60 { format!(" {} ", brush.glyphs.path) } else { brush.glyphs.path.to_string() };
+        let mut path = self.path.join(&separator);
+        let room = usize::from(area.width.saturating_sub(1));
+        // The end of the path says most: what does not fit is cut from its start.
+        let mut from = 0;
+        while text::width(&path) > room && from + 1 < self.path.len() {
+            from += 1;
+            path = format!("{}{separator}{}", brush.glyphs.ellipsis, self.path[from..].join(&separator));
+        }
+        let style = on(brush.style(Scope::Header), brush.style(Scope::TextStrong), Scope::TextStrong);
+        brush.text(buf, area, (area.x + 1, area.y), &path, style);
+    }
+}
+
+/// A style on the ground of the header, unless it brings a ground of its own.
+fn on(ground: Style, style: Style, scope: Scope) -> Style {
+    match (scope, ground.bg) {
+        (Scope::TextStrong, Some(bg)) => style.bg(bg),
+        _ => style,
+    }
+}
+
+fn whole_age(seconds: f32) -> String {
+    if seconds < 100.0 { format!("{seconds:.0} s") } else { text::age((seconds * 1000.0) as i64) }
+}
+
+fn path(cx: &Context<'_>, view: ViewKind) -> Vec<String> {
+    let t = cx.topology();
+    let mut path = vec![t.site().to_owned()];
+    let mut push = |asset: Option<Asset>| path.extend(asset.map(|a| t.short_name(a)));
+    let s = cx.selection;
+    if !matches!(view, ViewKind::Site | ViewKind::Sources | ViewKind::Status) {
+        push(s.hall(t).map(Asset::Hall));
+    }
+    if matches!(view, ViewKind::Rack | ViewKind::Gpu) {
+        push(s.row(t).map(Asset::Row));
+        push(s.rack(t).map(Asset::Rack));
+    }
+    if view == ViewKind::Gpu {
+        push(s.tray().map(Asset::Tray));
+        push(s.gpu(t).map(Asset::Gpu));
+    }
+    if matches!(view, ViewKind::Sources | ViewKind::Status) {
+        path.push(view.name().to_owned());
+    }
+    path
+}

@@ -1,0 +1,194 @@
+//! What a view may see while it updates and draws: the data, the selection, the choices of the
+//! session and the means to draw. Everything comes in through here; nothing is global.
+
+use std::sync::Arc;
+
+use crate::fleet::{Frame, Snapshot};
+use crate::model::{Metric, Timestamp, Topology};
+use crate::ui::depth::ColorDepth;
+use crate::ui::keymap::Keymap;
+use crate::ui::ramp::Ramp;
+use crate::ui::selection::Selection;
+use crate::ui::theme::color::Rgb;
+use crate::ui::theme::{Theme, Tone};
+use crate::ui::widget::Brush;
+
+/// Which moment the screen shows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Moment {
+    /// The present: every new frame is drawn.
+    #[default]
+    Live,
+    /// The picture is held at the moment when it was stopped.
+    Paused(Timestamp),
+    /// The operator went back to this moment.
+    Past(Timestamp),
+}
+
+impl Moment {
+    /// The time shown; `None` when it is the present.
+    #[must_use]
+    pub const fn time(self) -> Option<Timestamp> {
+        match self {
+            Self::Live => None,
+            Self::Paused(t) | Self::Past(t) => Some(t),
+        }
+    }
+
+    /// The word of the banner.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Live => "LIVE",
+            Self::Paused(_) => "PAUSED",
+            Self::Past(_) => "PAST",
+        }
+    }
+}
+
+/// How the heatmap uses colour.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum ColorMode {
+    /// The ramp of the theme.
+    #[default]
+    Theme,
+    /// Grey for values, colour for exceptions alone.
+    Grey,
+    /// Cividis without its yellow end, which belongs to alarms: made for colour-blind readers.
+    Cividis,
+    /// Glyphs without any colour.
+    Mono,
+}
+
+impl ColorMode {
+    /// All modes, in the order of the key.
+    pub const ALL: [Self; 4] = [Self::Theme, Self::Grey, Self::Cividis, Self::Mono];
+
+    /// Word on screen.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Theme => "theme",
+            Self::Grey => "grey",
+            Self::Cividis => "cividis",
+            Self::Mono => "mono",
+        }
+    }
+
+    /// The mode after this one.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        match self {
+            Self::Theme => Self::Grey,
+            Self::Grey => Self::Cividis,
+            Self::Cividis => Self::Mono,
+            Self::Mono => Self::Theme,
+        }
+    }
+
+    /// The theme and depth to draw with in this mode.
+    #[must_use]
+    pub fn apply(self, mut theme: Theme, depth: ColorDepth) -> (Theme, ColorDepth) {
+        let stops: &[Rgb] = match self {
+            Self::Theme => return (theme, depth),
+            Self::Mono => return (theme, ColorDepth::Mono),
+            Self::Grey => &[Rgb(0x2b, 0x2b, 0x2d), Rgb(0x8d, 0x90, 0x96)],
+            // Matplotlib's cividis, from its dark end to 70 %.
+            Self::Cividis => &[
+                Rgb(0x00, 0x22, 0x4e),
+                Rgb(0x35, 0x45, 0x6c),
+                Rgb(0x66, 0x69, 0x70),
+                Rgb(0x92, 0x8d, 0x78),
+                Rgb(0xaf, 0xa5, 0x73),
+            ],
+        };
+        if let Some(ramp) = Ramp::new(stops.to_vec()) {
+            theme.ramp = ramp;
+        }
+        (theme, depth)
+    }
+}
+
+/// What the session has chosen to look at.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Choice {
+    /// The metric.
+    pub metric: Metric,
+    /// The moment.
+    pub moment: Moment,
+    /// How the heatmap uses colour.
+    pub color_mode: ColorMode,
+    /// Name of the theme.
+    pub theme: String,
+    /// True when the console has the mouse.
+    pub mouse: bool,
+}
+
+/// See the module.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    /// The newest state of everything: history, inventory, sources, engine.
+    pub snapshot: &'a Snapshot,
+    /// The frame on the screen: the newest one, or one of the past. Its topology is that of the
+    /// newest one.
+    pub frame: &'a Arc<Frame>,
+    /// What is selected.
+    pub selection: &'a Selection,
+    /// What was chosen.
+    pub choice: &'a Choice,
+    /// The keys, for hints.
+    pub keymap: &'a Keymap,
+    /// Facts about terminal and program for the status view: what, and how it is.
+    pub facts: &'a [(String, String)],
+    /// Styles and glyphs.
+    pub brush: Brush<'a>,
+}
+
+impl<'a> Context<'a> {
+    /// The site.
+    #[must_use]
+    pub fn topology(&self) -> &'a Topology {
+        &self.frame.topology
+    }
+
+    /// The tone of a GPU where only its quality counts: stale and lost never look like a value.
+    #[must_use]
+    pub const fn tone_of_quality(quality: crate::model::Quality) -> Option<Tone> {
+        match quality {
+            crate::model::Quality::Good => None,
+            crate::model::Quality::Stale => Some(Tone::STALE),
+            crate::model::Quality::Lost => Some(Tone::LOST),
+            crate::model::Quality::Unsupported => Some(Tone::ABSENT),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colour_modes_come_round() {
+        let mut mode = ColorMode::default();
+        for expected in ColorMode::ALL {
+            assert_eq!(mode, expected);
+            mode = mode.next();
+        }
+        assert_eq!(mode, ColorMode::default());
+    }
+
+    #[test]
+    fn modes_change_the_ramp_and_nothing_else() {
+        let theme = Theme::default_theme();
+        let (grey, depth) = ColorMode::Grey.apply(theme.clone(), ColorDepth::TrueColor);
+        assert_ne!(grey.ramp, theme.ramp);
+        assert_eq!((grey.age, depth), (theme.age.clone(), ColorDepth::TrueColor));
+        assert_eq!(ColorMode::Mono.apply(theme.clone(), ColorDepth::TrueColor), (theme, ColorDepth::Mono));
+    }
+
+    #[test]
+    fn the_present_has_no_time_of_its_own() {
+        assert_eq!(Moment::Live.time(), None);
+        assert_eq!(Moment::Past(Timestamp(5)).time(), Some(Timestamp(5)));
+    }
+}

@@ -1,0 +1,158 @@
+//! The views: what they have in common, and where they are kept.
+//!
+//! A view computes layout, scroll and charts in [`View::update`], which the app calls whenever
+//! data, selection, choice or size changed; [`View::render`] only draws what is there.
+
+pub mod gpu;
+pub mod hall;
+pub mod help;
+pub mod palette;
+pub mod rack;
+pub mod site;
+pub mod sources;
+pub mod status;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use crate::model::{Asset, Metric};
+use crate::ui::action::{Action, ViewKind};
+use crate::ui::context::Context;
+use crate::ui::selection::{Bounds, Move, Selection};
+
+/// What a view made of an action.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// Nothing: the app does what it does in every view.
+    Ignored,
+    /// It is done; only the view itself changed.
+    Done,
+    /// The selection is to become this one.
+    Selected(Selection),
+    /// This is to be selected, and its view opened.
+    Open(Asset),
+    /// It cannot be done, for this reason.
+    Refused(String),
+}
+
+/// One of the screens.
+pub trait View {
+    /// Brings layout, scroll and cached series up to date. `area` is what it will draw into.
+    fn update(&mut self, cx: &Context<'_>, area: Rect);
+
+    /// Does an action that is the view's own.
+    fn act(&mut self, cx: &Context<'_>, action: Action) -> Outcome {
+        let _ = (cx, action);
+        Outcome::Ignored
+    }
+
+    /// A click at a cell of the screen inside of the view's area.
+    fn click(&mut self, cx: &Context<'_>, at: (u16, u16)) -> Outcome {
+        let _ = (cx, at);
+        Outcome::Ignored
+    }
+
+    /// Draws. Everything outside of `area` stays as it is; `area` is already blank.
+    fn render(&self, cx: &Context<'_>, area: Rect, buf: &mut Buffer);
+
+    /// What is selected here: copied by name, followed by the palette.
+    fn subject(&self, cx: &Context<'_>) -> Asset;
+
+    /// The actions worth a hint in the footer, best first.
+    fn hints(&self) -> &'static [Action];
+}
+
+/// All views of one session.
+#[derive(Debug, Default)]
+pub struct ViewStates {
+    site: site::SiteView,
+    hall: hall::HallView,
+    rack: rack::RackView,
+    gpu: gpu::GpuView,
+    sources: sources::SourcesView,
+    status: status::StatusView,
+}
+
+impl ViewStates {
+    /// A view.
+    #[must_use]
+    pub fn get(&self, kind: ViewKind) -> &dyn View {
+        match kind {
+            ViewKind::Site => &self.site,
+            ViewKind::Hall => &self.hall,
+            ViewKind::Rack => &self.rack,
+            ViewKind::Gpu => &self.gpu,
+            ViewKind::Sources => &self.sources,
+            ViewKind::Status => &self.status,
+        }
+    }
+
+    /// A view, to change it.
+    pub fn get_mut(&mut self, kind: ViewKind) -> &mut dyn View {
+        match kind {
+            ViewKind::Site => &mut self.site,
+            ViewKind::Hall => &mut self.hall,
+            ViewKind::Rack => &mut self.rack,
+            ViewKind::Gpu => &mut self.gpu,
+            ViewKind::Sources => &mut self.sources,
+            ViewKind::Status => &mut self.status,
+        }
+    }
+}
+
+/// The view that shows an asset.
+#[must_use]
+pub const fn view_of(asset: Asset) -> ViewKind {
+    match asset {
+        Asset::Site => ViewKind::Site,
+        Asset::Hall(_) | Asset::Row(_) | Asset::Cdu(_) => ViewKind::Hall,
+        Asset::Rack(_) | Asset::Tray(_) => ViewKind::Rack,
+        Asset::Gpu(_) => ViewKind::Gpu,
+    }
+}
+
+/// Moves of the cursor as most views understand them: over the hall on the hall view, within the
+/// rack on the views of rack and GPU.
+#[must_use]
+pub fn moved(cx: &Context<'_>, action: Action, bounds: Bounds) -> Outcome {
+    let t = cx.topology();
+    let mut selection = cx.selection.clone();
+    let step = match action {
+        Action::Left => Move::Left,
+        Action::Right => Move::Right,
+        Action::Up => Move::Up,
+        Action::Down => Move::Down,
+        Action::RackLeft => Move::RackLeft,
+        Action::RackRight => Move::RackRight,
+        Action::RackUp => Move::RackUp,
+        Action::RackDown => Move::RackDown,
+        Action::HalfUp | Action::PageUp if bounds == Bounds::Hall => Move::RackUp,
+        Action::HalfDown | Action::PageDown if bounds == Bounds::Hall => Move::RackDown,
+        Action::First | Action::Last => {
+            let last = action == Action::Last;
+            return if selection.select_end(t, last, bounds) {
+                Outcome::Selected(selection)
+            } else {
+                Outcome::Done
+            };
+        }
+        _ => return Outcome::Ignored,
+    };
+    if selection.step(t, step, bounds) { Outcome::Selected(selection) } else { Outcome::Done }
+}
+
+/// The selected GPU, or the tray where it has none, or the site.
+#[must_use]
+pub fn subject_gpu(cx: &Context<'_>) -> Asset {
+    let t = cx.topology();
+    cx.selection.gpu(t).map(Asset::Gpu).or(cx.selection.tray().map(Asset::Tray)).unwrap_or_default()
+}
+
+/// A value of a metric as cells show it: short, without its unit where the heading says it.
+#[must_use]
+pub fn short_value(metric: Metric, value: f32) -> String {
+    match metric {
+        Metric::MemUsed => format!("{:.0}", f64::from(value) * 1.048_576 / 1000.0),
+        _ => format!("{value:.0}"),
+    }
+}

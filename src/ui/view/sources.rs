@@ -1,0 +1,260 @@
+//! The sources view: where data comes from, and what is wrong with it. One line per source, then
+//! their targets, the failing and the slowest first.
+
+use std::cmp::Reverse;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use crate::fleet::SourceView;
+use crate::model::entry::{TargetState, TargetStatus};
+use crate::model::{Asset, Timestamp};
+use crate::ui::action::Action;
+use crate::ui::context::Context;
+use crate::ui::text;
+use crate::ui::theme::Scope;
+use crate::ui::view::{Outcome, View};
+
+/// State of the view.
+#[derive(Debug, Default)]
+pub struct SourcesView {
+    /// All targets as (source, target), worst first.
+    order: Vec<(usize, usize)>,
+    selected: usize,
+    first: usize,
+    rows: usize,
+    /// Lines of the sources above the targets.
+    head: usize,
+}
+
+impl View for SourcesView {
+    fn update(&mut self, cx: &Context<'_>, area: Rect) {
+        self.order = order(&cx.snapshot.sources);
+        let lines: usize = cx.snapshot.sources.iter().map(|s| 1 + usize::from(s.status.note.is_some())).sum();
+        self.head = lines.min(usize::from(area.height / 2));
+        self.rows = usize::from(area.height).saturating_sub(self.head + 2).max(1);
+        self.selected = self.selected.min(self.order.len().saturating_sub(1));
+        self.first = self.first.clamp((self.selected + 1).saturating_sub(self.rows), self.selected);
+    }
+
+    fn act(&mut self, _: &Context<'_>, action: Action) -> Outcome {
+        let last = self.order.len().saturating_sub(1);
+        let half = (self.rows / 2).max(1);
+        self.selected = match action {
+            Action::Down => self.selected + 1,
+            Action::Up => self.selected.saturating_sub(1),
+            Action::HalfDown => self.selected + half,
+            Action::HalfUp => self.selected.saturating_sub(half),
+            Action::PageDown => self.selected + self.rows,
+            Action::PageUp => self.selected.saturating_sub(self.rows),
+            Action::First => 0,
+            Action::Last => last,
+            Action::Open => {
+                return Outcome::Refused("a target has no view of its own: f finds its host".into());
+            }
+            _ => return Outcome::Ignored,
+        }
+        .min(last);
+        Outcome::Done
+    }
+
+    fn render(&self, cx: &Context<'_>, area: Rect, buf: &mut Buffer) {
+        let brush = &cx.brush;
+        if cx.snapshot.sources.is_empty() {
+            brush.text(
+                buf,
+                area,
+                (area.x + 1, area.y),
+                "no source has reported yet",
+                brush.style(Scope::TextDim),
+            );
+            return;
+        }
+        let head = Rect { height: (self.head as u16).min(area.height), ..area };
+        let mut y = head.y;
+        for source in cx.snapshot.sources.iter() {
+            y = source_lines(cx, head, y, source, buf);
+        }
+        let heading = Rect { y: head.bottom() + 1, height: 1, ..area }.intersection(area);
+        let columns = columns(area.width);
+        let titles = row(&columns, |c| c.title.to_owned(), brush.glyphs.ellipsis);
+        brush.text(buf, heading, (area.x + 1, heading.y), &titles, brush.style(Scope::Title));
+        let now = cx.snapshot.frame.time;
+        for (i, (s, t)) in self.order.iter().enumerate().skip(self.first).take(self.rows) {
+            let y = head.bottom() + 2 + (i - self.first) as u16;
+            let Some(target) = cx.snapshot.sources.get(*s).and_then(|s| s.targets.get(*t)) else { continue };
+            let line = Rect { y, height: 1, ..area }.intersection(area);
+            let style = match (i == self.selected, &target.state) {
+                (true, _) => Scope::Selection,
+                (_, TargetState::Down(_)) => Scope::TextStrong,
+                (_, TargetState::Waiting) => Scope::TextDim,
+                _ => Scope::Text,
+            };
+            brush.fill(buf, line, brush.style(style));
+            let cells = row(&columns, |c| (c.value)(target, now), brush.glyphs.ellipsis);
+            brush.text(buf, line, (area.x + 1, y), &cells, brush.style(style));
+        }
+    }
+
+    fn subject(&self, _: &Context<'_>) -> Asset {
+        Asset::Site
+    }
+
+    fn hints(&self) -> &'static [Action] {
+        &[Action::Down, Action::Up, Action::HalfDown, Action::Find, Action::Status, Action::Back]
+    }
+}
+
+/// Failing targets first, those that fail longest on top; then those that wait, then the slowest.
+fn order(sources: &[SourceView]) -> Vec<(usize, usize)> {
+    let mut all: Vec<(usize, usize)> =
+        sources.iter().enumerate().flat_map(|(s, v)| (0..v.targets.len()).map(move |t| (s, t))).collect();
+    all.sort_by_cached_key(|(s, t)| {
+        let target = &sources[*s].targets[*t];
+        let state = match target.state {
+            TargetState::Down(_) => 0u8,
+            TargetState::Waiting => 1,
+            TargetState::Up => 2,
+        };
+        (state, Reverse(target.failures), Reverse(target.bad_lines.min(1)), Reverse(target.duration_ms))
+    });
+    all
+}
+
+fn source_lines(cx: &Context<'_>, area: Rect, y: u16, source: &SourceView, buf: &mut Buffer) -> u16 {
+    let brush = &cx.brush;
+    let (up, down, waiting) = source.tally();
+    let status = &source.status;
+    let every = text::age(i64::from(status.interval_ms));
+    let age = text::age(cx.snapshot.frame.time.since(status.time));
+    let gpus: u64 = source.targets.iter().map(|t| u64::from(t.gpus)).sum();
+    let bad: u64 = source.targets.iter().map(|t| u64::from(t.bad_lines)).sum();
+    let mut line = format!("every {every}  reported {age} ago  targets {up} up");
+    if down > 0 {
+        line.push_str(&format!("  {} {down} DOWN", brush.glyphs.lost));
+    }
+    if waiting > 0 {
+        line.push_str(&format!("  {waiting} waiting"));
+    }
+    if gpus > 0 {
+        line.push_str(&format!("  GPUs {}", text::integer(gpus)));
+    }
+    if bad > 0 {
+        line.push_str(&format!("  bad lines {}", text::integer(bad)));
+    }
+    let name = text::left(&status.name, 18, brush.glyphs.ellipsis);
+    let x = brush.text(buf, area, (area.x + 1, y), &name, brush.style(Scope::TextStrong));
+    let scope = if down > 0 { Scope::TextStrong } else { Scope::Text };
+    brush.text(buf, area, (x + 1, y), &line, brush.style(scope));
+    match &status.note {
+        Some(note) => {
+            brush.text(buf, area, (area.x + 3, y + 1), note, brush.style(Scope::TextDim));
+            y + 2
+        }
+        None => y + 1,
+    }
+}
+
+/// A column of the table of targets.
+struct Column {
+    title: &'static str,
+    width: usize,
+    right: bool,
+    value: fn(&TargetStatus, Timestamp) -> String,
+}
+
+/// The columns that fit: the reason takes what is left.
+fn columns(width: u16) -> Vec<Column> {
+    let width = usize::from(width).saturating_sub(2);
+    let left = |title, width, value| Column { title, width, right: false, value };
+    let right = |title, width, value| Column { title, width, right: true, value };
+    let name = (width / 4).clamp(12, 40);
+    let mut out = vec![
+        left("TARGET", name, |t, _| t.name.clone()),
+        left("STATE", 7, |t, _| state(&t.state).to_owned()),
+    ];
+    let more = [
+        right("LAST OK", 9, |t, now| t.last_ok.map_or("never".into(), |ok| text::age(now.since(ok)))),
+        right("FAILED", 6, |t, _| if t.failures == 0 { String::new() } else { t.failures.to_string() }),
+        right("TOOK ms", 7, |t, _| text::integer(t.duration_ms.into())),
+        right("GPUs", 5, |t, _| t.gpus.to_string()),
+        right("kB", 7, |t, _| text::integer(u64::from(t.bytes).div_ceil(1000))),
+        right("SAMPLES", 8, |t, _| text::integer(t.samples.into())),
+        right(
+            "BAD",
+            6,
+            |t, _| if t.bad_lines == 0 { String::new() } else { text::integer(t.bad_lines.into()) },
+        ),
+    ];
+    let reason = if width >= 60 { 18 } else { 8 };
+    let mut used = name + 8;
+    for column in more {
+        if used + column.width + 1 + reason < width {
+            used += column.width + 1;
+            out.push(column);
+        }
+    }
+    let rest = width.saturating_sub(used + 1);
+    out.push(left("REASON", rest, |t, _| match &t.state {
+        TargetState::Down(why) => why.clone(),
+        _ => String::new(),
+    }));
+    out
+}
+
+const fn state(state: &TargetState) -> &'static str {
+    match state {
+        TargetState::Waiting => "waiting",
+        TargetState::Up => "up",
+        TargetState::Down(_) => "DOWN",
+    }
+}
+
+fn row(columns: &[Column], value: impl Fn(&Column) -> String, ellipsis: char) -> String {
+    let cells = columns.iter().map(|c| {
+        let v = value(c);
+        if c.right { text::right(&v, c.width, ellipsis) } else { text::left(&v, c.width, ellipsis) }
+    });
+    cells.collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::entry::SourceStatus;
+
+    fn target(name: &str, state: TargetState, duration_ms: u32, failures: u32) -> TargetStatus {
+        TargetStatus { name: name.into(), state, duration_ms, failures, ..TargetStatus::default() }
+    }
+
+    #[test]
+    fn failing_targets_come_first_and_slow_ones_before_fast_ones() {
+        let down = || TargetState::Down("HTTP 503".into());
+        let view = SourceView {
+            status: SourceStatus::default(),
+            targets: vec![
+                target("fast", TargetState::Up, 3, 0),
+                target("slow", TargetState::Up, 900, 0),
+                target("new", TargetState::Waiting, 0, 0),
+                target("failing", down(), 1, 2),
+                target("dead", down(), 1, 40),
+            ]
+            .into(),
+        };
+        let names: Vec<_> = order(std::slice::from_ref(&view))
+            .into_iter()
+            .map(|(_, t)| view.targets[t].name.clone())
+            .collect();
+        assert_eq!(names, ["dead", "failing", "new", "slow", "fast"]);
+    }
+
+    #[test]
+    fn the_table_is_never_wider_than_the_screen_and_always_has_a_reason() {
+        for width in 40..220u16 {
+            let columns = columns(width);
+            let total: usize = columns.iter().map(|c| c.width + 1).sum();
+            assert!(total <= usize::from(width), "{width}: {total}");
+            assert!(columns.last().is_some_and(|c| c.title == "REASON" && c.width >= 8), "{width}");
+        }
+    }
+}

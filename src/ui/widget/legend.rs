@@ -1,0 +1,194 @@
+//! The legend of a heatmap: its ramp with both ends and the unit, the shapes of alarms, the marks
+//! of quality, and how many GPUs share a pixel. What does not fit is left out from the right.
+//!
+//! ```text
+//! temp 20 ······░░░░░░▒▒▒▒▒▒▓▓▓▓▓▓██████ 90 °C  ■1 ▲2 ▼3 ◆4 alarm  ? stale  × lost  1 px = 12 GPU, worst of
+//! ```
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+use crate::model::metric::{Kind, Worst};
+use crate::model::{Health, Metric};
+use crate::ui::ramp::LEVELS;
+use crate::ui::text;
+use crate::ui::theme::{Scope, Tone};
+use crate::ui::widget::Brush;
+
+/// What a heatmap shows, in one line.
+#[derive(Clone, Copy, Debug)]
+pub struct Legend<'a> {
+    /// The metric.
+    pub metric: Metric,
+    /// Ends of the scale; `None` for those of the metric.
+    pub range: Option<(f32, f32)>,
+    /// GPUs that share a pixel.
+    pub per_pixel: usize,
+    /// Slots and names of the largest categories, for jobs and tenants.
+    pub names: &'a [(u16, &'a str)],
+}
+
+type Part = Vec<(String, Style)>;
+
+impl Legend<'_> {
+    /// Draws into the first line of `area`; returns the column after it.
+    pub fn render(&self, brush: Brush<'_>, area: Rect, buf: &mut Buffer) -> u16 {
+        let mut x = area.left();
+        for part in self.parts(brush) {
+            let width: usize = part.iter().map(|(t, _)| text::width(t)).sum();
+            let gap = u16::from(x > area.left()) * 2;
+            if usize::from(x + gap) + width > usize::from(area.right()) {
+                break;
+            }
+            x += gap;
+            for (text, style) in part {
+                x = brush.text(buf, area, (x, area.top()), &text, style);
+            }
+        }
+        x
+    }
+
+    fn parts(&self, brush: Brush<'_>) -> Vec<Part> {
+        let dim = brush.style(Scope::TextDim);
+        let mut parts = match self.metric.spec().kind {
+            Kind::Quantity => vec![self.ramp(brush)],
+            Kind::Category => self.categories(brush),
+            Kind::Code if self.metric == Metric::Health => self.health(brush),
+            Kind::Flags | Kind::Code => self.events(brush),
+        };
+        let mut alarms: Part = (1..=4)
+            .flat_map(|p| {
+                let badge = crate::ui::widget::badge::Badge { priority: p, filled: false };
+                [(badge.text(brush), badge.style(brush)), (" ".to_owned(), dim)]
+            })
+            .collect();
+        alarms.push(("alarm".to_owned(), dim));
+        parts.push(alarms);
+        for (tone, word) in [(Tone::STALE, "stale"), (Tone::LOST, "lost")] {
+            parts.push(swatch(brush, tone, word));
+        }
+        parts.push(vec![(self.pooling(), dim)]);
+        parts
+    }
+
+    fn pooling(&self) -> String {
+        let how = match self.metric.spec() {
+            s if s.kind == Kind::Category => ", majority",
+            s if s.worst == Worst::Neither => ", mean",
+            _ => ", worst of",
+        };
+        let how = if self.per_pixel > 1 { how } else { "" };
+        format!("1 px = {} GPU{how}", text::integer(self.per_pixel as u64))
+    }
+
+    fn ramp(&self, brush: Brush<'_>) -> Part {
+        let spec = self.metric.spec();
+        let (low, high) = self.range.unwrap_or(spec.range);
+        let make = if self.metric == Metric::Age { Tone::age } else { Tone::level };
+        let ends = match self.metric {
+            Metric::MemUsed => (text::memory(f64::from(low)), text::memory(f64::from(high))),
+            _ => (text::decimal(f64::from(low), 0), text::value(self.metric, f64::from(high))),
+        };
+        let dim = brush.style(Scope::TextDim);
+        let mut part =
+            vec![(format!("{} ", spec.label), brush.style(Scope::TextStrong)), (format!("{} ", ends.0), dim)];
+        part.extend((0..LEVELS as u8).map(|l| mark(brush, make(l))));
+        part.push((format!(" {}", ends.1), dim));
+        part
+    }
+
+    fn categories(&self, brush: Brush<'_>) -> Vec<Part> {
+        let mut parts = vec![vec![(self.metric.spec().label.to_owned(), brush.style(Scope::TextStrong))]];
+        parts.extend(self.names.iter().map(|(slot, name)| swatch(brush, Tone::category(*slot), name)));
+        parts.push(swatch(brush, Tone::IDLE, "idle"));
+        parts
+    }
+
+    fn health(&self, brush: Brush<'_>) -> Vec<Part> {
+        let mut parts = vec![vec![(self.metric.spec().label.to_owned(), brush.style(Scope::TextStrong))]];
+        let classes = Health::ALL.into_iter().filter(|h| *h != Health::Lost);
+        parts.extend(classes.map(|h| swatch(brush, Tone::health(h), h.name())));
+        parts
+    }
+
+    fn events(&self, brush: Brush<'_>) -> Vec<Part> {
+        let classes: &[(u8, &str)] = match self.metric {
+            Metric::ClockEvents => &[(0, "none"), (6, "normal limit"), (15, "fault")],
+            _ => &[(0, "none"), (12, "seen")],
+        };
+        let mut parts = vec![vec![(self.metric.spec().label.to_owned(), brush.style(Scope::TextStrong))]];
+        parts.extend(classes.iter().map(|(level, word)| swatch(brush, Tone::level(*level), word)));
+        parts
+    }
+}
+
+/// One cell of a tone, as the heatmap draws it.
+fn mark(brush: Brush<'_>, tone: Tone) -> (String, Style) {
+    let paint = brush.palette.paint(tone);
+    let glyph = brush.glyphs.shape(paint.shape);
+    let text = brush.style(Scope::Text);
+    if !brush.palette.is_solid() {
+        return (glyph.to_string(), text.fg(paint.color).add_modifier(paint.modifier));
+    }
+    let bare = !tone.is_hatched() && tone.priority().is_none();
+    (if bare { ' ' } else { glyph }.to_string(), text.fg(paint.ink).bg(paint.color))
+}
+
+fn swatch(brush: Brush<'_>, tone: Tone, word: &str) -> Part {
+    vec![mark(brush, tone), (format!(" {}", crate::model::text::clean(word)), brush.style(Scope::TextDim))]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ui::depth::ColorDepth;
+    use crate::ui::glyph::Glyphs;
+    use crate::ui::widget::tests::{lines, palette};
+
+    fn draw(legend: &Legend<'_>, width: u16, depth: ColorDepth) -> Buffer {
+        let p = palette(depth);
+        let mut buf = Buffer::empty(Rect::new(0, 0, width, 1));
+        legend.render(Brush { palette: &p, glyphs: &Glyphs::UNICODE }, buf.area, &mut buf);
+        buf
+    }
+
+    const TEMP: Legend<'_> = Legend { metric: Metric::Temp, range: None, per_pixel: 12, names: &[] };
+
+    #[test]
+    fn the_ramp_has_ends_and_unit_and_all_marks_are_explained() {
+        let buf = draw(&TEMP, 100, ColorDepth::Mono);
+        let line = lines(&buf).remove(0);
+        let want =
+            "temp 20 ····░░░▒▒▒▓▓▓███ 90 °C  ■1 ▲2 ▼3 ◆4 alarm  ? stale  × lost  1 px = 12 GPU, worst of";
+        assert_eq!(line.trim_end(), want);
+    }
+
+    #[test]
+    fn narrow_legends_drop_from_the_right() {
+        assert_eq!(
+            lines(&draw(&TEMP, 50, ColorDepth::Mono))[0].trim_end(),
+            "temp 20 ····░░░▒▒▒▓▓▓███ 90 °C  ■1 ▲2 ▼3 ◆4 alarm"
+        );
+        assert_eq!(lines(&draw(&TEMP, 20, ColorDepth::Mono))[0].trim_end(), "");
+    }
+
+    #[test]
+    fn with_colours_the_ramp_is_the_one_of_the_map() {
+        let p = palette(ColorDepth::TrueColor);
+        let buf = draw(&TEMP, 60, ColorDepth::TrueColor);
+        assert_eq!(buf[(8, 0)].bg, p.paint(Tone::level(0)).color);
+        assert_eq!(buf[(23, 0)].bg, p.paint(Tone::level(15)).color);
+    }
+
+    #[test]
+    fn every_metric_has_a_legend() {
+        for metric in Metric::ALL {
+            let names = [(1, "llm-r7"), (2, "vis\u{1b}[2J")];
+            let legend = Legend { metric, range: None, per_pixel: 1, names: &names };
+            let line = lines(&draw(&legend, 150, ColorDepth::Mono)).remove(0);
+            assert!(line.starts_with(metric.spec().label), "{line}");
+            assert!(line.contains("alarm") && !line.contains('\u{1b}'), "{line}");
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! A table: columns drop out when it is narrow, the selected row is marked by `>` and by its style,
+//! and rows beyond the lower edge are scrolled to.
+//!
+//! ```text
+//!   PRIO WHERE          WHAT                        AGE
+//! > ■1   H3 R17 tray 4  Coolant leak detected      0:43
+//!   ▲2   H3 CDU 11      Loop pressure low          0:32
+//! ```
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+use crate::ui::text;
+use crate::ui::theme::Scope;
+use crate::ui::widget::Brush;
+
+/// A column.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Column<'a> {
+    /// Heading.
+    pub title: &'a str,
+    /// Least columns of the screen it needs.
+    pub width: u16,
+    /// True when it takes what the others leave.
+    pub grows: bool,
+    /// True for numbers: aligned at the right.
+    pub right: bool,
+    /// Columns of the highest rank drop out first; rank 0 never does.
+    pub rank: u8,
+}
+
+impl<'a> Column<'a> {
+    /// A column of text that never drops out.
+    #[must_use]
+    pub const fn text(title: &'a str, width: u16) -> Self {
+        Self { title, width, grows: false, right: false, rank: 0 }
+    }
+
+    /// A column of numbers that never drops out.
+    #[must_use]
+    pub const fn number(title: &'a str, width: u16) -> Self {
+        Self { right: true, ..Self::text(title, width) }
+    }
+
+    /// The same column, growing.
+    #[must_use]
+    pub const fn growing(self) -> Self {
+        Self { grows: true, ..self }
+    }
+
+    /// The same column, dropping out by `rank`.
+    #[must_use]
+    pub const fn rank(self, rank: u8) -> Self {
+        Self { rank, ..self }
+    }
+}
+
+/// One field of a row.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Field {
+    /// What it says.
+    pub text: String,
+    /// Its style; `None` for that of the row.
+    pub style: Option<Style>,
+}
+
+impl<T: Into<String>> From<T> for Field {
+    fn from(text: T) -> Self {
+        Self { text: text.into(), style: None }
+    }
+}
+
+/// A table of which only the visible rows are ever asked for.
+pub struct Table<'a> {
+    /// The columns, left to right.
+    pub columns: &'a [Column<'a>],
+    /// How many rows there are.
+    pub rows: usize,
+    /// The fields of a row, one per column; missing ones stay empty.
+    pub row: &'a dyn Fn(usize) -> Vec<Field>,
+    /// The selected row.
+    pub selected: Option<usize>,
+    /// The first row that is shown; see [`scroll`].
+    pub offset: usize,
+    /// A line of headings above.
+    pub headings: bool,
+}
+
+/// Columns that the marker of the selection takes.
+const MARKER: u16 = 2;
+
+/// The offset nearest to `offset` at which row `selected` is among the `visible` ones.
+#[must_use]
+pub fn scroll(selected: usize, rows: usize, visible: usize, offset: usize) -> usize {
+    let first = (selected + 1).saturating_sub(visible);
+    offset.clamp(first, selected.max(first)).min(rows.saturating_sub(visible))
+}
+
+impl Table<'_> {
+    /// Draws into `area`.
+    pub fn render(&self, brush: Brush<'_>, area: Rect, buf: &mut Buffer) {
+        let area = area.intersection(buf.area);
+        let widths = self.widths(area.width.saturating_sub(MARKER));
+        let mut top = area.top();
+        if self.headings && area.height > 1 {
+            let titles: Vec<Field> = self.columns.iter().map(|c| c.title.into()).collect();
+            self.line(brush, area, top, &widths, (&titles, brush.style(Scope::TextDim)), buf);
+            top += 1;
+        }
+        for (y, i) in (top..area.bottom()).zip(self.offset..self.rows) {
+            let selected = self.selected == Some(i);
+            let style = brush.style(if selected { Scope::Selection } else { Scope::Text });
+            if selected {
+                brush.fill(buf, Rect::new(area.left(), y, area.width, 1), style);
+                brush.glyph(buf, area, (area.left(), y), '>', style);
+            }
+            self.line(brush, area, y, &widths, (&(self.row)(i), style), buf);
+        }
+    }
+
+    /// Width of each column: 0 for those that dropped out.
+    fn widths(&self, room: u16) -> Vec<u16> {
+        let mut shown: Vec<bool> = vec![true; self.columns.len()];
+        let need = |shown: &[bool]| {
+            let used = self.columns.iter().zip(shown).filter(|(_, s)| **s).map(|(c, _)| c.width + 1);
+            used.sum::<u16>().saturating_sub(1)
+        };
+        while need(&shown) > room {
+            let last = (0..shown.len()).filter(|i| shown[*i] && self.columns[*i].rank > 0);
+            match last.max_by_key(|i| (self.columns[*i].rank, *i)) {
+                Some(i) => shown[i] = false,
+                None => break,
+            }
+        }
+        let spare = room.saturating_sub(need(&shown));
+        let growing = self.columns.iter().zip(&shown).filter(|(c, s)| c.grows && **s).count() as u16;
+        let mut extra = spare.checked_rem(growing).unwrap_or(0);
+        let share = spare.checked_div(growing).unwrap_or(0);
+        self.columns
+            .iter()
+            .zip(shown)
+            .map(|(c, shown)| match (shown, c.grows) {
+                (false, _) => 0,
+                (true, false) => c.width,
+                (true, true) => c.width + share + std::mem::take(&mut extra),
+            })
+            .collect()
+    }
+
+    fn line(
+        &self,
+        brush: Brush<'_>,
+        area: Rect,
+        y: u16,
+        widths: &[u16],
+        (fields, style): (&[Field], Style),
+        buf: &mut Buffer,
+    ) {
+        let mut x = area.left() + MARKER;
+        for ((column, width), field) in self.columns.iter().zip(widths).zip(fields) {
+            if *width == 0 || x >= area.right() {
+                continue;
+            }
+            let room = usize::from((*width).min(area.right() - x));
+            let align = if column.right { text::right } else { text::left };
+            let text = align(&field.text, room, brush.glyphs.ellipsis);
+            // A field's own colour stands on the ground of its row, unless it brings its own.
+            let style = field.style.map_or(style, |own| {
+                let plain = own.bg == brush.style(Scope::Text).bg;
+                style.patch(if plain { Style { bg: None, ..own } } else { own })
+            });
+            brush.text(buf, area, (x, y), &text, style);
+            x += width + 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ui::depth::ColorDepth;
+    use crate::ui::glyph::Glyphs;
+    use crate::ui::widget::tests::{lines, palette};
+    use proptest::prelude::*;
+
+    const COLUMNS: [Column<'_>; 4] = [
+        Column::text("PR", 2),
+        Column::text("WHERE", 6).rank(1),
+        Column::text("WHAT", 6).growing(),
+        Column::number("AGE", 5).rank(2),
+    ];
+
+    fn draw(width: u16, selected: usize, offset: usize) -> (Vec<String>, Buffer) {
+        let p = palette(ColorDepth::TrueColor);
+        let row = |i: usize| -> Vec<Field> {
+            vec![format!("P{i}").into(), "H3 R17".into(), "Coolant leak".into(), "0:43".into()]
+        };
+        let table =
+            Table { columns: &COLUMNS, rows: 9, row: &row, selected: Some(selected), offset, headings: true };
+        let mut buf = Buffer::empty(Rect::new(0, 0, width, 3));
+        table.render(Brush { palette: &p, glyphs: &Glyphs::UNICODE }, buf.area, &mut buf);
+        (lines(&buf), buf)
+    }
+
+    #[test]
+    fn wide_tables_show_all_columns_and_mark_the_selection() {
+        let (lines, buf) = draw(34, 1, 0);
+        assert_eq!(
+            lines,
+            [
+                "  PR WHERE  WHAT            AGE   ",
+                "  P0 H3 R17 Coolant leak   0:43   ",
+                "> P1 H3 R17 Coolant leak   0:43   "
+            ]
+            .map(|l| l.replace("   AGE   ", "      AGE").replace("  0:43   ", "     0:43"))
+        );
+        assert_ne!(buf[(33, 2)].bg, buf[(33, 1)].bg, "the whole row is selected");
+    }
+
+    #[test]
+    fn narrow_tables_drop_the_highest_rank_first() {
+        assert_eq!(draw(18, 0, 0).0[1], "> P0 H3 R17 Coola…");
+        assert_eq!(draw(12, 0, 0).0[1], "> P0 Coolan…");
+        assert_eq!(draw(8, 0, 0).0[1], "> P0 Co…", "rank 0 is cut, not dropped");
+    }
+
+    #[test]
+    fn the_offset_is_the_first_row() {
+        assert!(draw(20, 5, 5).0[1].starts_with("> P5"));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn the_selected_row_is_always_in_view(rows in 1usize..50, s in 0usize..50, visible in 1usize..20, offset in 0usize..60) {
+            let selected = s % rows;
+            let o = scroll(selected, rows, visible, offset);
+            prop_assert!(o <= selected && selected < o + visible);
+            prop_assert!(o == 0 || o + visible <= rows, "no empty lines below");
+        }
+
+        #[test]
+        fn any_width_is_safe(width in 0u16..60) {
+            draw(width, 0, 0);
+        }
+    }
+}

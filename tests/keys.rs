@@ -1,0 +1,369 @@
+//! Keys typed into the app: what they do in every view, on every size.
+
+#[path = "support/site.rs"]
+mod site;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use hallwatch::fleet::Snapshot;
+use hallwatch::model::{Asset, Metric, Topology};
+use hallwatch::ui::action::{Action, ViewKind};
+use hallwatch::ui::app::{App, Options, Request};
+use hallwatch::ui::context::Moment;
+use hallwatch::ui::key::{InputEvent, Key};
+use hallwatch::ui::keymap::Keymap;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+fn app(snapshot: &Arc<Snapshot>) -> App {
+    let mut app = App::new(Options::default(), Arc::clone(snapshot));
+    app.resize(120, 40);
+    let _ = app.take_requests();
+    app
+}
+
+/// Types keys separated by blanks; a word after `"` is typed letter by letter.
+fn type_keys(app: &mut App, keys: &str) {
+    for word in keys.split_whitespace() {
+        match word.strip_prefix('"') {
+            Some(text) => text.chars().for_each(|c| app.event(&InputEvent::Key(c.into()))),
+            None => app.event(&InputEvent::Key(word.parse().expect(word))),
+        }
+    }
+}
+
+fn lines(app: &App, width: u16, height: u16) -> Vec<String> {
+    let mut buf = Buffer::empty(Rect::new(0, 0, width, height));
+    app.render(&mut buf);
+    (0..height).map(|y| (0..width).map(|x| buf[(x, y)].symbol()).collect()).collect()
+}
+
+/// Where the app is: view, selected GPU, metric, moment.
+fn state(app: &App) -> String {
+    let t = &app.frame().topology;
+    let place = match app.view() {
+        ViewKind::Site => app.selection().hall(t).map(Asset::Hall),
+        ViewKind::Sources | ViewKind::Status => None,
+        _ => app.selection().gpu(t).map(Asset::Gpu),
+    };
+    let mut out = app.view().name().to_owned();
+    if let Some(place) = place {
+        out.push_str(&format!(" {}", t.name(place)));
+    }
+    if app.choice().metric != Metric::Util {
+        out.push_str(&format!(" {}", app.choice().metric.spec().name));
+    }
+    match app.choice().moment {
+        Moment::Live => {}
+        m => out.push_str(&format!(" {} {}", m.word(), app.frame().time.clock())),
+    }
+    if app.overlay().is_some() {
+        out.push_str(" +");
+    }
+    out
+}
+
+/// The rows: keys typed at a fresh app, and where they lead.
+const ROWS: &[(&str, &str)] = &[
+    ("", "site H1"),
+    ("Right", "site H2"),
+    ("l l", "site H3"),
+    ("l l l h", "site H2"),
+    ("G", "site H3"),
+    ("G g g", "site H1"),
+    ("Enter", "hall H1-R01-K1-T18-G1"),
+    ("Enter l", "hall H1-R01-K1-T18-G2"),
+    ("Enter l l l l", "hall H1-R01-K2-T18-G1"),
+    ("Enter j", "hall H1-R01-K1-T17-G1"),
+    ("Enter J", "hall H1-R03-K1-T18-G1"),
+    ("Enter S-Right", "hall H1-R01-K2-T18-G1"),
+    ("Enter }", "hall H1-R01-K2-T18-G1"),
+    ("Enter G", "hall H1-R04-K4-T01-G4"),
+    ("Enter J K", "hall H1-R01-K1-T18-G1"),
+    ("Enter Enter", "rack H1-R01-K1-T18-G1"),
+    ("Enter Enter k h", "rack H1-R01-K1-T18-G1"),
+    ("Enter Enter G", "rack H1-R01-K1-T01-G4"),
+    ("Enter Enter Enter", "gpu H1-R01-K1-T18-G1"),
+    ("Enter Enter Enter j l", "gpu H1-R01-K1-T17-G2"),
+    ("Enter Enter Enter Esc", "rack H1-R01-K1-T18-G1"),
+    ("Enter Enter Enter Esc Esc Esc", "site H1"),
+    ("Enter Enter Enter q", "rack H1-R01-K1-T18-G1"),
+    ("Enter l Esc l h Enter", "hall H1-R01-K1-T18-G2"),
+    ("3", "site H1 temp"),
+    ("m", "site H1 power"),
+    ("M", "site H1 age"),
+    ("9 m", "site H1"),
+    ("3 w", "hall H1-R02-K2-T10-G4 temp"),
+    ("g s", "sources"),
+    ("F2", "sources"),
+    ("g i", "status"),
+    ("Enter g s Esc", "hall H1-R01-K1-T18-G1"),
+    ("Enter g s '", "hall H1-R01-K1-T18-G1"),
+    ("Enter Enter A-Left", "hall H1-R01-K1-T18-G1"),
+    ("Enter Enter A-Left A-Right", "rack H1-R01-K1-T18-G1"),
+    ("Enter Enter g h", "site H1"),
+    ("p", "site H1 PAUSED 03:02:29"),
+    ("Space", "site H1 PAUSED 03:02:29"),
+    ("p p", "site H1"),
+    (",", "site H1 PAST 03:02:28"),
+    (", , .", "site H1 PAST 03:02:28"),
+    ("H", "site H1 PAST 03:01:29"),
+    ("H H", "site H1 PAST 03:00:29"),
+    ("H H H", "site H1 PAST 03:00:00"),
+    ("H H L", "site H1 PAST 03:01:29"),
+    ("A-, A-, A-.", "site H1 PAST 03:02:19"),
+    ("H BSpace", "site H1"),
+    ("@ \"-1m Enter", "site H1 PAST 03:01:29"),
+    ("F5 \"03:01 Enter", "site H1 PAST 03:01:00"),
+    ("F5 \"soon Enter", "site H1 +"),
+    ("F5 \"soon Esc", "site H1"),
+    ("H @ \"now Enter", "site H1"),
+    (": \"metric Space \"temp Enter", "site H1 temp"),
+    (": \"metric Space \"tmp Enter", "site H1 +"),
+    (": \"go Space \"h2-r3-k1 Enter", "rack H2-R03-K1-T18-G1"),
+    (": \"go Space \"td-h2-r3-k1-t05-g3 Enter", "gpu H2-R03-K1-T05-G3"),
+    (": \"time Space \"-1m Enter", "site H1 PAST 03:01:29"),
+    (": \"sources Enter", "sources"),
+    (": \"view Space \"status Enter", "status"),
+    (": \"paus Tab Enter", "site H1 PAUSED 03:02:29"),
+    (": BSpace", "site H1"),
+    ("f \"h3k2 Enter", "rack H3-R01-K2-T04-G1"),
+    ("f \"h2r3k1t5g3 Enter", "gpu H2-R03-K1-T05-G3"),
+    ("C-p \"td-h1-r2-k1-t13 Enter", "rack H1-R02-K1-T13-G1"),
+    ("F3 \"power Enter", "site H1 power"),
+    ("f \"sources Enter", "sources"),
+    ("?", "site H1 +"),
+    ("? \"zoom Esc", "site H1"),
+    ("F1 ?", "site H1"),
+    ("g", "site H1"),
+    ("g Esc l", "site H2"),
+    ("g x l", "site H2"),
+    ("q", "site H1 +"),
+    ("q Esc", "site H1"),
+    ("F10 n", "site H1"),
+];
+
+#[test]
+fn every_row_of_keys_leads_where_it_should() {
+    let snapshot = site::snapshot();
+    let mut wrong = Vec::new();
+    for (keys, expected) in ROWS {
+        let mut app = app(&snapshot);
+        type_keys(&mut app, keys);
+        let found = state(&app);
+        if found != *expected {
+            wrong.push(format!("{keys:<40} expected {expected}, found {found} ({:?})", app.message()));
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn quitting_asks_at_the_top_and_c_c_does_not_ask() {
+    let snapshot = site::snapshot();
+    for keys in ["C-c", "q Enter", "q y", "F10 F10", "Enter C-c", "f C-c", ": C-c", ": \"q Enter"] {
+        let mut app = app(&snapshot);
+        type_keys(&mut app, keys);
+        assert!(app.take_requests().contains(&Request::Quit), "{keys}");
+    }
+    let mut app = app(&snapshot);
+    type_keys(&mut app, "Enter q q");
+    assert!(!app.take_requests().contains(&Request::Quit), "the first closes the view, the second asks");
+}
+
+#[test]
+fn copying_hands_the_full_name_and_the_values_to_the_session() {
+    let snapshot = site::snapshot();
+    let mut app = app(&snapshot);
+    type_keys(&mut app, "Enter y");
+    assert!(app.take_requests().contains(&Request::Copy("TD-H1-R01-K1-T18-G1".into())));
+    type_keys(&mut app, "Y");
+    let copied = app.take_requests().into_iter().find_map(|r| match r {
+        Request::Copy(text) => Some(text),
+        _ => None,
+    });
+    let copied = copied.expect("a copy");
+    assert!(copied.contains("\tpower 1 ") && copied.contains("\ttemp "), "{copied}");
+}
+
+#[test]
+fn every_action_is_documented_in_the_help_of_its_views() {
+    let snapshot = site::snapshot();
+    for view in ViewKind::ALL {
+        let mut app = app(&snapshot);
+        app.resize(200, 200);
+        app.show(view, Asset::Site);
+        type_keys(&mut app, "?");
+        let text = lines(&app, 200, 200).join("\n");
+        for action in Action::ALL.iter().filter(|a| a.spec().views.contains(view)) {
+            let start: String = action.spec().doc.chars().take(25).collect();
+            assert!(text.contains(&start), "{} in {}", action.spec().id, view.name());
+        }
+    }
+}
+
+#[test]
+fn no_default_key_belongs_to_someone_else() {
+    let forbidden = ["C-a", "C-b", "C-s", "C-q", "C-\\", "C-h", "C-i", "C-m", "C-["];
+    let forbidden: Vec<Key> = forbidden.iter().map(|k| k.parse().expect("a key")).collect();
+    for binding in Keymap::defaults().bindings() {
+        assert!(binding.keys.iter().all(|k| !forbidden.contains(k)), "{:?}", binding.action);
+    }
+}
+
+#[test]
+fn every_default_key_that_is_hard_on_nordic_keyboards_has_a_plain_one_beside_it() {
+    let hard = |k: &str| k.chars().any(|c| "[]{}@\\$/".contains(c));
+    let map = Keymap::defaults();
+    for action in Action::ALL {
+        let keys: Vec<String> = map.all_keys_of(*action).into_iter().map(|(k, _)| k).collect();
+        let plain = keys.iter().any(|k| !hard(k));
+        assert!(plain, "{}: {keys:?}", action.spec().id);
+    }
+}
+
+#[test]
+fn pending_keys_show_what_may_follow_and_the_header_stays() {
+    let snapshot = site::snapshot();
+    let mut app = app(&snapshot);
+    type_keys(&mut app, "g");
+    let text = lines(&app, 120, 40);
+    assert!(text[0].contains("LIVE"), "{}", text[0]);
+    assert!(text.iter().any(|l| l.contains("go to the first")), "which-key popup");
+    for keys in ["?", "f", ":", "q"] {
+        let mut app = self::app(&snapshot);
+        type_keys(&mut app, keys);
+        for (w, h) in [(200, 60), (80, 24), (40, 12), (20, 3)] {
+            app.resize(w, h);
+            assert!(lines(&app, w, h)[0].contains("LIVE"), "{keys} at {w}x{h}");
+        }
+    }
+}
+
+#[test]
+fn the_past_is_marked_and_live_data_goes_on_arriving() {
+    let mut b = site::Builder::new();
+    let mut app = app(&b.tick());
+    for _ in 0..20 {
+        app.update_snapshot(b.tick());
+    }
+    type_keys(&mut app, "A-,");
+    let shown = app.frame().time;
+    app.update_snapshot(b.tick());
+    assert_eq!(app.frame().time, shown);
+    assert!(lines(&app, 120, 40)[0].contains("PAST 03:00:10 (-11s)"), "{}", lines(&app, 120, 40)[0]);
+    type_keys(&mut app, "BSpace");
+    assert_eq!(app.frame().time, site::at(21));
+}
+
+#[test]
+fn messages_expire_by_the_tick() {
+    let mut b = site::Builder::new();
+    let mut app = app(&b.tick());
+    app.notify("copied");
+    for _ in 0..4 {
+        app.update_snapshot(b.tick());
+    }
+    assert_eq!(app.message(), Some("copied"));
+    app.update_snapshot(b.tick());
+    assert_eq!(app.message(), None);
+}
+
+#[test]
+fn an_empty_site_can_be_walked_through() {
+    let topology = hallwatch::model::topology::Plan::open("new").build().expect("an empty site");
+    let snapshot = Arc::new(Snapshot::empty(Arc::new(topology), site::at(0)));
+    let mut app = app(&snapshot);
+    for action in Action::ALL {
+        app.act(*action);
+        type_keys(&mut app, "Esc");
+        let _ = lines(&app, 80, 24);
+    }
+}
+
+#[test]
+fn the_selection_survives_a_topology_that_grows() {
+    let small = Arc::new(Topology::from_toml(site::SMALL, "small").expect("valid"));
+    let large = Arc::new(site::topology());
+    let mut app = app(&Arc::new(Snapshot::empty(small, site::at(0))));
+    type_keys(&mut app, ": \"go Space \"h1-r2-k3-t7-g2 Enter");
+    app.update_snapshot(Arc::new(Snapshot::empty(large, site::at(1))));
+    assert_eq!(state(&app), "gpu H1-R02-K3-T07-G2");
+}
+
+fn all_keys() -> Vec<Key> {
+    let bound = Keymap::defaults().bindings().iter().flat_map(|b| b.keys.clone()).collect::<BTreeSet<_>>();
+    let more = ["a", "x", "3", "BSpace", "Delete", "C-w", "å", "-", "h", "s"];
+    bound.into_iter().chain(more.iter().map(|k| k.parse().expect("a key"))).collect()
+}
+
+#[test]
+fn no_keys_and_no_size_can_break_the_app() {
+    let snapshot = site::snapshot();
+    let keys = all_keys();
+    let one = prop_oneof![
+        8 => (0..keys.len()).prop_map(Ok),
+        2 => (0u16..210, 0u16..70).prop_map(Err),
+    ];
+    let mut runner = TestRunner::new(Config { cases: 40, ..Config::default() });
+    let checked = runner.run(&prop::collection::vec(one, 1..60), |events| {
+        let mut app = app(&snapshot);
+        let (mut w, mut h) = (80, 24);
+        for event in events {
+            match event {
+                Ok(key) => app.event(&InputEvent::Key(keys[key])),
+                Err(size) => {
+                    (w, h) = size;
+                    app.event(&InputEvent::Resize(w, h));
+                }
+            }
+            let _ = lines(&app, w, h);
+        }
+        Ok(())
+    });
+    assert_eq!(checked, Ok(()));
+}
+
+#[test]
+fn every_view_and_window_can_be_drawn_at_any_size() {
+    let snapshot = site::snapshot();
+    for keys in [
+        "",
+        "Enter",
+        "Enter Enter",
+        "Enter Enter Enter",
+        "g s",
+        "g i",
+        "?",
+        "f",
+        ": Tab",
+        "@",
+        "q",
+        "g",
+        "G Enter Enter",
+    ] {
+        let mut app = app(&snapshot);
+        type_keys(&mut app, keys);
+        for (w, h) in [
+            (1, 1),
+            (2, 2),
+            (1, 40),
+            (40, 1),
+            (3, 3),
+            (5, 5),
+            (10, 5),
+            (20, 6),
+            (40, 12),
+            (60, 20),
+            (300, 100),
+        ] {
+            app.resize(w, h);
+            let _ = lines(&app, w, h);
+            // A buffer that does not have the size last told must not matter either.
+            let _ = lines(&app, w / 2 + 1, h / 2 + 1);
+        }
+    }
+}
