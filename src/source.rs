@@ -1,6 +1,9 @@
 //! Sources of data: the simulator, scraped exporters, this machine. Each one yields
 //! [`Entry`] values through an [`Outlet`]; none of them knows the state or the screen.
 
+pub mod local;
+pub mod scrape;
+
 use tokio::sync::mpsc;
 
 use crate::model::batch::SourceId;
