@@ -2,5 +2,8 @@
 
 pub mod exposition;
 pub mod families;
+pub mod gpus;
 pub mod identity;
+pub mod node;
 mod number;
+pub mod page;
