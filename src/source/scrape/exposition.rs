@@ -58,8 +58,14 @@ pub fn scan<'a, F: Copy>(
         scanner.line(&rest[..end]);
         rest = &rest[end + 1..];
     }
-    scanner.tally.truncated = !(rest.is_empty() || rest == b"# EOF");
+    scanner.tally.truncated = !is_whole(body);
     scanner.tally
+}
+
+/// True when `body` ends where a page ends: after a line, or with OpenMetrics' end mark.
+#[must_use]
+pub fn is_whole(body: &[u8]) -> bool {
+    body.is_empty() || body.ends_with(b"\n") || body.ends_with(b"\n# EOF")
 }
 
 struct Scanner<'a, F, C, S> {
