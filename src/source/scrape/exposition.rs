@@ -274,8 +274,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    type Pairs = Vec<(String, String)>;
+
     /// Everything a page says about families that begin with `w`.
-    fn read(page: &[u8]) -> (Vec<(f64, Vec<(String, String)>)>, Tally) {
+    fn read(page: &[u8]) -> (Vec<(f64, Pairs)>, Tally) {
         let mut out = Vec::new();
         let tally = scan(
             page,
@@ -294,7 +296,7 @@ mod tests {
         read(page.as_bytes()).0.into_iter().map(|(v, _)| v).collect()
     }
 
-    fn labels(page: &str) -> Vec<(String, String)> {
+    fn labels(page: &str) -> Pairs {
         read(page.as_bytes()).0.remove(0).1
     }
 
