@@ -3,6 +3,8 @@
 
 pub mod serve;
 pub mod sim;
+pub mod local;
+pub mod scrape;
 
 use tokio::sync::mpsc;
 

@@ -1,0 +1,68 @@
+//! Direct scrape of exporters: many targets, each asked once an interval, none trusted.
+//!
+//! `targets` says who is asked, `schedule` when, `fetch` asks, `exposition` reads the text,
+//! `families` and `identity` know what it means, `page` makes a host reading of it, and `run`
+//! holds it all together.
+
+pub mod board;
+pub mod exposition;
+pub mod families;
+pub mod fetch;
+pub mod gpus;
+pub mod identity;
+pub mod node;
+mod number;
+pub mod page;
+mod run;
+pub mod schedule;
+pub mod targets;
+pub mod watch;
+
+use std::time::Duration;
+
+pub use fetch::Limits;
+pub use run::run;
+pub use targets::{Spec, TargetError, TargetList};
+
+/// What a scraping source needs to run.
+#[derive(Clone, Debug)]
+pub struct ScrapeConfig {
+    /// Where the targets come from; files among them are read again when they change.
+    pub specs: Vec<Spec>,
+    /// The targets as they are now.
+    pub list: TargetList,
+    /// Time between two polls of a target.
+    pub interval: Duration,
+    /// Requests at once, without those that have been waiting for more than a second.
+    pub concurrency: usize,
+    /// Bounds of one request.
+    pub limits: Limits,
+    /// Makes the jitter of retries differ between consoles.
+    pub seed: u64,
+}
+
+impl ScrapeConfig {
+    /// The configuration for the arguments of `--scrape`: URLs, `host:port`, or names of target
+    /// lists that end in `.json`. Everything else has its default: 15 s, 64 requests at once.
+    ///
+    /// # Errors
+    /// A list that cannot be read or understood, or an address that is none.
+    pub fn load(arguments: &[String]) -> Result<Self, TargetError> {
+        let specs: Vec<_> = arguments.iter().map(|a| Spec::parse(a)).collect();
+        let list = targets::load(&specs)?;
+        Ok(Self {
+            specs,
+            list,
+            interval: Duration::from_secs(15),
+            concurrency: 64,
+            limits: Limits::default(),
+            seed: 1,
+        })
+    }
+
+    /// The interval in whole milliseconds.
+    #[must_use]
+    pub fn interval_ms(&self) -> u32 {
+        u32::try_from(self.interval.as_millis()).unwrap_or(u32::MAX)
+    }
+}

@@ -1,0 +1,360 @@
+//! From the bytes of one answer to the reading of one host.
+
+use std::sync::Arc;
+
+use super::exposition::{self, MAX_SETS, Sample, Tally};
+use super::families::{self, FamilyId, Field};
+use super::gpus::{Gpu, Gpus, MAX_GPUS, Place};
+use super::identity::{self, Identity};
+use super::node::{CpuTime, NodePage};
+use crate::model::batch::{GpuFacts, HostFacts, HostReading};
+use crate::model::{GpuReading, Timestamp};
+
+/// What is known of a target from its earlier pages.
+#[derive(Clone, Debug)]
+pub struct Memo {
+    /// Labels of the target list.
+    labels: Vec<(String, String)>,
+    host: Arc<HostFacts>,
+    gpus: Vec<Known>,
+    cpu: Option<CpuTime>,
+}
+
+/// A GPU as it was last reported.
+#[derive(Clone, Debug)]
+struct Known {
+    index: u16,
+    facts: Arc<GpuFacts>,
+}
+
+/// What one page said.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// Values of the host and its GPUs.
+    pub host: HostReading,
+    /// Lines and samples.
+    pub tally: Tally,
+    /// Series that repeat another one of the page; the first one counts.
+    pub repeated: u32,
+    /// Samples left out because they carry a time that is too long ago.
+    pub old: u32,
+}
+
+impl Memo {
+    /// A target called `name` with the labels of the target list.
+    #[must_use]
+    pub fn new(name: &str, labels: &[(String, String)]) -> Self {
+        let host = Arc::new(HostFacts { host: name.to_owned(), labels: labels.to_vec() });
+        Self { labels: labels.to_vec(), host, gpus: Vec::new(), cpu: None }
+    }
+
+    /// Reads a page. Samples that carry a time before `oldest` are left out: a stale value must
+    /// not look live.
+    pub fn read(&mut self, body: &[u8], oldest: Timestamp) -> Page {
+        let mut sheet = Sheet { oldest: oldest.millis(), ..Sheet::default() };
+        let tally = exposition::scan(body, families::lookup, |f, s| sheet.take(f, s));
+        self.learn_hostname(sheet.hostname);
+        let node = sheet.node.reading(self.cpu);
+        self.cpu = sheet.node.cpu();
+        let gpus = self.gpu_readings(&sheet.gpus);
+        let host = HostReading { facts: Arc::clone(&self.host), gpus, node };
+        Page { host, tally, repeated: sheet.gpus.repeated, old: sheet.old }
+    }
+
+    fn learn_hostname(&mut self, raw: &[u8]) {
+        let known = self.host.label("hostname").unwrap_or_default();
+        if raw.is_empty() || identity::is_text_of(known, raw) {
+            return;
+        }
+        let mut labels = self.labels.clone();
+        labels.retain(|(k, _)| k != "hostname");
+        labels.push(("hostname".to_owned(), identity::text_of(raw)));
+        self.host = Arc::new(HostFacts { host: self.host.host.clone(), labels });
+    }
+
+    fn gpu_readings(&mut self, gpus: &Gpus<'_>) -> Vec<GpuReading> {
+        let indices = self.assign(gpus.list());
+        let placed = gpus.list().iter().zip(indices).filter_map(|(g, i)| Some((g, i?)));
+        let mut readings: Vec<_> = placed
+            .map(|(gpu, index)| {
+                let mut reading = gpu.reading(index);
+                reading.facts = self.learn_gpu(gpu, index, gpus.renamed);
+                reading
+            })
+            .collect();
+        readings.sort_unstable_by_key(|r| r.index);
+        readings
+    }
+
+    /// A position for each GPU: the one it claims, else the one it had, else the lowest free one.
+    fn assign(&self, gpus: &[Gpu<'_>]) -> Vec<Option<u16>> {
+        let mut taken = [false; MAX_GPUS];
+        let mut claim = |index: u16| {
+            let free = taken.get_mut(usize::from(index)).filter(|t| !**t)?;
+            *free = true;
+            Some(index)
+        };
+        let mut indices: Vec<_> = gpus.iter().map(|g| g.position().and_then(&mut claim)).collect();
+        for (slot, gpu) in indices.iter_mut().zip(gpus).filter(|(s, _)| s.is_none()) {
+            let known =
+                self.gpus.iter().find(|k| !gpu.id.uuid.is_empty() && is_uuid(&k.facts.uuid, gpu.id.uuid));
+            *slot = known.and_then(|k| claim(k.index));
+        }
+        for slot in indices.iter_mut().filter(|s| s.is_none()) {
+            *slot = (0..64).find_map(&mut claim);
+        }
+        indices
+    }
+
+    /// The identity of `gpu`, if it is not the one reported before.
+    fn learn_gpu(&mut self, gpu: &Gpu<'_>, index: u16, renamed: bool) -> Option<Arc<GpuFacts>> {
+        let known = self.gpus.iter_mut().find(|k| k.index == index);
+        if known.as_ref().is_some_and(|k| is_same(&k.facts, gpu, renamed)) {
+            return None;
+        }
+        let facts = Arc::new(facts(gpu, renamed, known.as_ref().map(|k| &*k.facts)));
+        match known {
+            Some(known) => known.facts = Arc::clone(&facts),
+            None => self.gpus.push(Known { index, facts: Arc::clone(&facts) }),
+        }
+        Some(facts)
+    }
+}
+
+fn facts(gpu: &Gpu<'_>, renamed: bool, known: Option<&GpuFacts>) -> GpuFacts {
+    let id = &gpu.id;
+    let mut uuid = identity::text_of(id.uuid);
+    if is_bare_uuid(uuid.as_bytes()) {
+        uuid.insert_str(0, "GPU-");
+    }
+    let memory_mib = match (gpu.memory_mib(), known) {
+        (now, Some(known)) if known.uuid == uuid && is_same_memory(known.memory_mib, now) => known.memory_mib,
+        (now, _) => now,
+    };
+    GpuFacts {
+        uuid,
+        model: identity::text_of(id.model),
+        pci: identity::text_of(id.pci),
+        driver: identity::text_of(id.driver),
+        memory_mib,
+        job: identity::text_of(id.job(renamed)),
+        tenant: identity::text_of(id.tenant(renamed)),
+    }
+}
+
+fn is_same(facts: &GpuFacts, gpu: &Gpu<'_>, renamed: bool) -> bool {
+    let id = &gpu.id;
+    is_uuid(&facts.uuid, id.uuid)
+        && identity::is_text_of(&facts.job, id.job(renamed))
+        && identity::is_text_of(&facts.tenant, id.tenant(renamed))
+        && identity::is_text_of(&facts.pci, id.pci)
+        && identity::is_text_of(&facts.model, id.model)
+        && identity::is_text_of(&facts.driver, id.driver)
+        && is_same_memory(facts.memory_mib, gpu.memory_mib())
+}
+
+/// True when `raw` is the UUID that was kept as `kept`.
+fn is_uuid(kept: &str, raw: &[u8]) -> bool {
+    identity::is_text_of(kept, raw)
+        || (is_bare_uuid(raw) && kept.as_bytes().strip_prefix(b"GPU-") == Some(raw))
+}
+
+/// True for a UUID without its `GPU-`, as nvidia_gpu_exporter writes it.
+fn is_bare_uuid(raw: &[u8]) -> bool {
+    raw.len() == 36 && raw.iter().filter(|b| **b == b'-').count() == 4 && raw.is_ascii()
+}
+
+/// The parts of the memory are rounded one by one, so their sum wavers; and a page without memory
+/// says nothing about it.
+const fn is_same_memory(known: u32, now: u32) -> bool {
+    now == 0 || known.abs_diff(now) <= known / 256
+}
+
+/// What is gathered while a page is read.
+#[derive(Default)]
+struct Sheet<'a> {
+    gpus: Gpus<'a>,
+    node: NodePage,
+    hostname: &'a [u8],
+    places: Places,
+    oldest: i64,
+    old: u32,
+}
+
+/// Where the samples of each remembered label set go, once it is known.
+struct Places([Option<Option<Place>>; MAX_SETS]);
+
+impl Default for Places {
+    fn default() -> Self {
+        Self([None; MAX_SETS])
+    }
+}
+
+impl<'a> Sheet<'a> {
+    fn take(&mut self, id: FamilyId, sample: &Sample<'a>) {
+        if sample.time.is_some_and(|t| t < self.oldest) {
+            self.old += 1;
+            return;
+        }
+        let family = id.get();
+        if family.field as usize > Field::GPU {
+            self.node.take(family, sample.labels, sample.value);
+            return;
+        }
+        let known = sample.set.and_then(|s| self.places.0[s]);
+        let place = known.unwrap_or_else(|| self.place(family.field, sample));
+        if let Some(place) = place {
+            self.gpus.take(place, id, sample.value);
+        }
+    }
+
+    fn place(&mut self, field: Field, sample: &Sample<'a>) -> Option<Place> {
+        let id = Identity::read(sample.labels, field == Field::Info);
+        if self.hostname.is_empty() {
+            self.hostname = id.hostname;
+        }
+        let place = self.gpus.place(&id);
+        if let Some(set) = sample.set {
+            self.places.0[set] = Some(place);
+        }
+        place
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Metric;
+    use proptest::prelude::*;
+
+    fn memo() -> Memo {
+        Memo::new("n1:9400", &[("hall".to_owned(), "H1".to_owned())])
+    }
+
+    fn read(memo: &mut Memo, page: &str) -> Page {
+        memo.read(page.as_bytes(), Timestamp(0))
+    }
+
+    const PAGE: &str = "\
+DCGM_FI_DEV_GPU_UTIL{gpu=\"0\",UUID=\"GPU-a\",modelName=\"GB300\",Hostname=\"n1\",pod=\"train-0\",namespace=\"t\"} 90
+DCGM_FI_DEV_GPU_UTIL{gpu=\"1\",UUID=\"GPU-b\",modelName=\"GB300\",Hostname=\"n1\"} 0
+DCGM_FI_DEV_FB_USED{gpu=\"0\",UUID=\"GPU-a\",modelName=\"GB300\",Hostname=\"n1\",pod=\"train-0\",namespace=\"t\"} 1000
+DCGM_FI_DEV_FB_FREE{gpu=\"0\",UUID=\"GPU-a\",modelName=\"GB300\",Hostname=\"n1\",pod=\"train-0\",namespace=\"t\"} 9000
+";
+
+    #[test]
+    fn identity_is_sent_once_and_again_when_it_changes() {
+        let mut memo = memo();
+        let first = read(&mut memo, PAGE);
+        let facts = first.host.gpus[0].facts.as_deref().expect("new GPUs introduce themselves");
+        assert_eq!(
+            (&*facts.uuid, &*facts.job, &*facts.tenant, facts.memory_mib),
+            ("GPU-a", "train-0", "t", 10_000)
+        );
+        let second = read(&mut memo, PAGE);
+        assert!(second.host.gpus.iter().all(|g| g.facts.is_none()));
+        assert!(Arc::ptr_eq(&first.host.facts, &second.host.facts));
+        let third = read(&mut memo, &PAGE.replace("train-0", "train-1"));
+        assert_eq!(third.host.gpus[0].facts.as_deref().map(|f| &*f.job), Some("train-1"));
+        assert!(third.host.gpus[1].facts.is_none());
+    }
+
+    #[test]
+    fn a_wavering_sum_of_memory_is_no_change() {
+        let mut memo = memo();
+        read(&mut memo, PAGE);
+        assert!(read(&mut memo, &PAGE.replace(" 9000", " 8999")).host.gpus[0].facts.is_none());
+        assert!(read(&mut memo, &PAGE.replace(" 9000", " 4000")).host.gpus[0].facts.is_some());
+    }
+
+    #[test]
+    fn the_host_is_the_target_and_the_hostname_a_label() {
+        let mut memo = memo();
+        let page = read(&mut memo, PAGE);
+        assert_eq!(page.host.facts.host, "n1:9400");
+        assert_eq!(page.host.facts.label("hostname"), Some("n1"));
+        assert_eq!(page.host.facts.label("hall"), Some("H1"));
+    }
+
+    #[test]
+    fn a_gpu_without_a_position_keeps_the_one_it_got() {
+        let mut memo = memo();
+        let line = |uuid: &str, v: u32| format!("nvidia_smi_temperature_gpu{{uuid=\"{uuid}\"}} {v}\n");
+        let first = read(&mut memo, &(line("x", 1) + &line("y", 2)));
+        assert_eq!(first.host.gpus.iter().map(|g| g.index).collect::<Vec<_>>(), [0, 1]);
+        let second = read(&mut memo, &line("y", 2));
+        assert_eq!(
+            second.host.gpus.iter().map(|g| (g.index, g.get(Metric::Temp))).collect::<Vec<_>>(),
+            [(1, Some(2.0))]
+        );
+        let third = read(&mut memo, &(line("y", 2) + &line("x", 1)));
+        assert_eq!(third.host.gpus[0].get(Metric::Temp), Some(1.0));
+    }
+
+    #[test]
+    fn two_gpus_that_claim_one_position_are_both_kept() {
+        let page = "DCGM_FI_DEV_GPU_TEMP{gpu=\"0\",UUID=\"GPU-a\"} 1\nDCGM_FI_DEV_GPU_TEMP{gpu=\"0\",UUID=\"GPU-b\"} 2\n";
+        let got = read(&mut memo(), page);
+        let temps: Vec<_> = got.host.gpus.iter().map(|g| (g.index, g.get(Metric::Temp))).collect();
+        assert_eq!(temps, [(0, Some(1.0)), (1, Some(2.0))]);
+    }
+
+    #[test]
+    fn a_position_in_the_index_family_counts() {
+        let bare = "00000000-1111-2222-3333-444444444444";
+        let page = format!(
+            "nvidia_smi_gpu_info{{uuid=\"{bare}\",name=\"H100\",index=\"5\"}} 1\nnvidia_smi_index{{uuid=\"{bare}\"}} 5\n"
+        );
+        let mut memo = memo();
+        let got = read(&mut memo, &page);
+        assert_eq!(got.host.gpus[0].index, 5);
+        let facts = got.host.gpus[0].facts.as_deref().expect("a new GPU");
+        assert_eq!((&*facts.uuid, &*facts.model), (&*format!("GPU-{bare}"), "H100"));
+        assert!(read(&mut memo, &page).host.gpus[0].facts.is_none());
+    }
+
+    #[test]
+    fn samples_of_long_ago_are_left_out() {
+        let page = "DCGM_FI_DEV_GPU_TEMP{gpu=\"0\"} 50 1000\nDCGM_FI_DEV_GPU_UTIL{gpu=\"0\"} 60 9000\n";
+        let got = memo().read(page.as_bytes(), Timestamp(5000));
+        assert_eq!(
+            (got.old, got.host.gpus[0].get(Metric::Temp), got.host.gpus[0].get(Metric::Util)),
+            (1, None, Some(60.0))
+        );
+    }
+
+    #[test]
+    fn hostile_labels_arrive_clean() {
+        let page =
+            "DCGM_FI_DEV_GPU_TEMP{gpu=\"0\",UUID=\"GPU-\x1b]0;x\x07\",Hostname=\"\u{202e}h\\n\x1b[2J\"} 50\n";
+        let got = read(&mut memo(), page);
+        assert_eq!(got.host.facts.label("hostname"), Some("h[2J"));
+        assert_eq!(got.host.gpus[0].facts.as_deref().map(|f| &*f.uuid), Some("GPU-]0;x"));
+    }
+
+    #[test]
+    fn switches_and_cpus_are_not_taken_for_gpus() {
+        let page = "DCGM_FI_DEV_GPU_TEMP{nvswitch=\"0\"} 50\nDCGM_FI_DEV_GPU_TEMP{cpu=\"1\"} 60\n";
+        assert!(read(&mut memo(), page).host.gpus.is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn no_page_makes_it_panic(page in proptest::collection::vec(any::<u8>(), 0..1500)) {
+            memo().read(&page, Timestamp(0));
+        }
+
+        #[test]
+        fn positions_are_unique_whatever_the_page_claims(
+            claims in proptest::collection::vec((0..70_u16, 0..90_u16), 0..100)
+        ) {
+            let page: String = claims.iter().map(|(gpu, uuid)| format!("DCGM_FI_DEV_GPU_TEMP{{gpu=\"{gpu}\",UUID=\"{uuid}\"}} 1\n")).collect();
+            let mut memo = memo();
+            for _ in 0..2 {
+                let got = read(&mut memo, &page).host.gpus;
+                prop_assert!(got.windows(2).all(|w| w[0].index < w[1].index));
+                prop_assert!(got.iter().all(|g| usize::from(g.index) < MAX_GPUS));
+            }
+        }
+    }
+}

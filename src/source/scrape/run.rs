@@ -1,0 +1,257 @@
+//! The running source: starts requests as the plan says, reads the answers, hands them over in
+//! groups, and reports how the targets are.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use tokio::task::{Id, JoinError, JoinSet};
+use tokio::time::{Instant, sleep_until};
+
+use super::board::{Board, Outcome};
+use super::fetch::{Body, FetchError, Fetcher};
+use super::page::{Memo, Page};
+use super::schedule::{Pace, Schedule};
+use super::targets::{self, TargetError, TargetList};
+use super::watch::Watch;
+use super::{ScrapeConfig, exposition};
+use crate::model::{Batch, Entry, Timestamp};
+use crate::source::{Outlet, Stopped};
+
+/// Answers are grouped over this time into one batch.
+const GROUP: Duration = Duration::from_millis(100);
+/// Most hosts in one batch.
+const GROUP_MAX: usize = 1024;
+/// Reports are at least this far apart.
+const REPORT: Duration = Duration::from_secs(1);
+/// Samples with a time of their own may be this much older than an interval, three times over.
+const OLDEST_MS: i64 = 60_000;
+
+/// Scrapes until the engine stops taking entries. A TLS provider for `rustls` must have been
+/// installed in the process.
+pub async fn run(config: ScrapeConfig, outlet: Outlet) {
+    // The only error is that the engine has stopped: then there is nothing left to do.
+    let _: Result<(), Stopped> = drive(config, outlet).await;
+}
+
+async fn drive(config: ScrapeConfig, outlet: Outlet) -> Result<(), Stopped> {
+    let watch = Watch::new(&config.specs);
+    let fetcher = match Fetcher::new(config.limits, config.list.targets.len()) {
+        Ok(fetcher) => fetcher,
+        Err(why) => {
+            let mut status = Board::default().report(outlet.source, outlet.now(), config.interval_ms());
+            status.note = Some(format!("cannot set up HTTP: {why}"));
+            return outlet.send(Entry::Source(status)).await;
+        }
+    };
+    let mut runner = Runner::new(config, outlet, fetcher, watch);
+    loop {
+        runner.start_due();
+        let wake = runner.wake();
+        tokio::select! {
+            Some(done) = runner.flight.join_next_with_id(), if !runner.flight.is_empty() => runner.land(done),
+            () = sleep_until(wake) => {}
+        }
+        while let Some(done) = runner.flight.try_join_next_with_id() {
+            runner.land(done);
+        }
+        runner.reload().await;
+        runner.deliver().await?;
+    }
+}
+
+struct Runner {
+    config: ScrapeConfig,
+    outlet: Outlet,
+    fetcher: Fetcher,
+    start: Instant,
+    schedule: Schedule,
+    memos: Vec<Memo>,
+    board: Board,
+    flight: JoinSet<Result<Body, FetchError>>,
+    /// Which target each request is for, and when it began.
+    tickets: HashMap<Id, (usize, Instant)>,
+    pending: Option<Batch>,
+    group_due: Instant,
+    report_due: Instant,
+    watch: Watch,
+    watch_due: Instant,
+    list_error: Option<String>,
+    told_error: Option<String>,
+}
+
+impl Runner {
+    fn new(config: ScrapeConfig, outlet: Outlet, fetcher: Fetcher, watch: Watch) -> Self {
+        let now = Instant::now();
+        Self {
+            schedule: Schedule::new(config.list.targets.len(), pace(&config), 0),
+            memos: config.list.targets.iter().map(|t| Memo::new(&t.name, &t.labels)).collect(),
+            board: Board::new(&config.list.targets, Board::default()),
+            flight: JoinSet::new(),
+            tickets: HashMap::new(),
+            pending: None,
+            group_due: now,
+            report_due: now,
+            watch,
+            watch_due: now + config.interval,
+            list_error: None,
+            told_error: None,
+            start: now,
+            config,
+            outlet,
+            fetcher,
+        }
+    }
+
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn start_due(&mut self) {
+        let now = self.now_ms();
+        while let Some(index) = self.schedule.next(now) {
+            let url = self.config.list.targets[index].url.clone();
+            let fetcher = self.fetcher.clone();
+            let handle = self.flight.spawn(async move { fetcher.get(url).await });
+            self.tickets.insert(handle.id(), (index, Instant::now()));
+        }
+    }
+
+    /// When there is something to do even if no request ends.
+    fn wake(&self) -> Instant {
+        let request = self.schedule.wake(self.now_ms()).map(|ms| self.start + Duration::from_millis(ms));
+        let group = self.pending.as_ref().map(|_| self.group_due);
+        let report = self.board.has_news().then_some(self.report_due);
+        let watch = (!self.watch.is_empty()).then_some(self.watch_due);
+        let idle = Instant::now() + Duration::from_secs(60);
+        [request, group, report, watch].into_iter().flatten().min().unwrap_or(idle)
+    }
+
+    fn land(&mut self, done: Result<(Id, Result<Body, FetchError>), JoinError>) {
+        let (id, answer) = match done {
+            Ok((id, answer)) => (id, answer),
+            Err(e) => (e.id(), Err(FetchError::Other("internal error".to_owned()))),
+        };
+        // A request of a list that has been replaced has no ticket.
+        let Some((index, began)) = self.tickets.remove(&id) else { return };
+        let time = self.outlet.now();
+        let bytes = answer.as_ref().map_or(0, |b| b.bytes.len());
+        let page = answer.map_err(|e| e.to_string()).and_then(|body| self.read(index, &body, time));
+        let duration_ms = u32::try_from(began.elapsed().as_millis()).unwrap_or(u32::MAX);
+        let told = page.as_ref().map_err(Clone::clone);
+        self.board.record(index, &Outcome { time, duration_ms, bytes, page: told });
+        self.schedule.finished(index, self.now_ms(), page.is_ok());
+        let Ok(page) = page else { return };
+        let source = self.outlet.source;
+        if self.pending.is_none() {
+            self.group_due = Instant::now() + GROUP;
+        }
+        self.pending.get_or_insert_with(|| Batch::new(source, time)).hosts.push(page.host);
+    }
+
+    fn read(&mut self, index: usize, body: &Body, time: Timestamp) -> Result<Page, String> {
+        let bytes = &body.bytes;
+        if bytes.is_empty() {
+            return Err("empty answer".to_owned());
+        }
+        // Without its end a page may lack GPUs, and these would look lost.
+        if !exposition::is_whole(bytes) {
+            return Err(FetchError::Cut.to_string());
+        }
+        let oldest = OLDEST_MS.max(3 * i64::from(self.config.interval_ms()));
+        let page = self.memos[index].read(bytes, time.plus_millis(-oldest));
+        let tally = page.tally;
+        if tally.samples == 0 && tally.bad > 0 && tally.bad * 2 >= tally.lines {
+            return Err("not exposition text".to_owned());
+        }
+        if tally.samples > 0 && tally.samples == page.old {
+            return Err(format!("all values are older than {} s", oldest / 1000));
+        }
+        Ok(page)
+    }
+
+    async fn deliver(&mut self) -> Result<(), Stopped> {
+        let now = Instant::now();
+        let is_due = |b: &Batch| now >= self.group_due || b.hosts.len() >= GROUP_MAX;
+        if let Some(batch) = self.pending.take_if(|b| is_due(b)) {
+            self.outlet.send(Entry::Batch(batch)).await?;
+        }
+        // A change of the list's state is told even when no target changed.
+        let is_due = self.board.has_news() && now >= self.report_due;
+        if is_due || self.told_error != self.list_error {
+            self.report_due = now + REPORT;
+            self.told_error.clone_from(&self.list_error);
+            let mut status =
+                self.board.report(self.outlet.source, self.outlet.now(), self.config.interval_ms());
+            status.note = self.note();
+            self.outlet.send(Entry::Source(status)).await?;
+        }
+        Ok(())
+    }
+
+    fn note(&self) -> Option<String> {
+        let repeated = self.config.list.repeated;
+        let repeating = self.board.repeating();
+        let parts = [
+            self.list_error.clone(),
+            (repeated > 0).then(|| format!("{repeated} targets are listed twice; the first one counts")),
+            (repeating > 0).then(|| format!("{repeating} targets repeat series; the first one counts")),
+        ];
+        let parts: Vec<_> = parts.into_iter().flatten().collect();
+        (!parts.is_empty()).then(|| parts.join("; "))
+    }
+
+    /// Looks at the target lists once an interval. A broken one is reported, and the last good
+    /// one stays in use.
+    async fn reload(&mut self) {
+        if self.watch.is_empty() || Instant::now() < self.watch_due {
+            return;
+        }
+        self.watch_due = Instant::now() + self.config.interval;
+        let (mut watch, specs) = (self.watch.clone(), self.config.specs.clone());
+        let look = move || {
+            let list = watch.has_changed().then(|| targets::load(&specs));
+            (watch, list)
+        };
+        let Ok((watch, list)) = tokio::task::spawn_blocking(look).await else { return };
+        self.watch = watch;
+        if let Some(list) = list {
+            self.replace(list);
+        }
+    }
+
+    fn replace(&mut self, list: Result<TargetList, TargetError>) {
+        match list {
+            Ok(list) => {
+                self.list_error = None;
+                if list != self.config.list {
+                    self.adopt(list);
+                }
+            }
+            Err(e) => {
+                let kept = self.config.list.targets.len();
+                self.list_error = Some(format!("{e}; the last good list of {kept} targets stays in use"));
+            }
+        }
+    }
+
+    fn adopt(&mut self, list: TargetList) {
+        self.flight.abort_all();
+        self.tickets.clear();
+        let old = std::mem::replace(&mut self.config.list, list);
+        let memos = std::mem::take(&mut self.memos);
+        let mut known: HashMap<_, _> =
+            old.targets.into_iter().map(|t| (t.name, t.labels)).zip(memos).collect();
+        let targets = &self.config.list.targets;
+        let memo = |t: &targets::Target| {
+            let same = (t.name.clone(), t.labels.clone());
+            known.remove(&same).unwrap_or_else(|| Memo::new(&t.name, &t.labels))
+        };
+        self.memos = targets.iter().map(memo).collect();
+        self.board = Board::new(targets, std::mem::take(&mut self.board));
+        self.schedule = Schedule::new(targets.len(), pace(&self.config), self.now_ms());
+    }
+}
+
+const fn pace(config: &ScrapeConfig) -> Pace {
+    Pace { interval_ms: config.interval.as_millis() as u64, slots: config.concurrency, seed: config.seed }
+}
