@@ -1,10 +1,10 @@
 //! Sources of data: the simulator, scraped exporters, this machine. Each one yields
 //! [`Entry`] values through an [`Outlet`]; none of them knows the state or the screen.
 
-pub mod serve;
-pub mod sim;
 pub mod local;
 pub mod scrape;
+pub mod serve;
+pub mod sim;
 
 use tokio::sync::mpsc;
 
