@@ -11,6 +11,7 @@ pub mod pages;
 pub mod runtime;
 pub mod serve;
 pub mod snapshot;
+pub mod start;
 pub mod units;
 pub mod watch;
 

@@ -6,3 +6,5 @@ pub mod run;
 
 pub use core::{Core, Effects};
 pub use run::{Engine, EngineHandle, Pace};
+
+pub use crate::fleet::Snapshot;

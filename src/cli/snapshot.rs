@@ -1,16 +1,190 @@
 //! `snapshot`: one picture or the figures, to standard output.
 
+mod figures;
+mod picture;
+
 use std::io::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
 
 use crate::cli::CliError;
-use crate::cli::args::SnapshotArgs;
-use crate::cli::config::Settings;
+use crate::cli::args::{Format, SnapshotArgs, SnapshotView};
+use crate::cli::config::{Settings, SourceSpec};
+use crate::cli::{runtime, start, watch};
+use crate::engine::Core;
+use crate::fleet::Snapshot;
+use crate::fleet::snapshot::EngineStatus;
+use crate::model::entry::TargetState;
+use crate::model::time::SIM_EPOCH;
+use crate::model::{Asset, Entry, Metric};
+use crate::source::sim::Sim;
+use crate::ui::action::ViewKind;
+use crate::ui::app::App;
+use crate::ui::depth::ColorDepth;
+
+/// Simulated seconds that are run when `--ticks` is not given.
+const DEFAULT_TICKS: u32 = 120;
 
 /// Writes the snapshot to `out`.
 ///
 /// # Errors
-/// The view does not exist, or snapshots are not part of this build.
-pub fn run(settings: Settings, args: &SnapshotArgs, _out: &mut dyn Write) -> Result<(), CliError> {
-    args.view.asset(&settings.topology)?;
-    Err(CliError::Failed(String::from("snapshots are not part of this build")))
+/// The view does not exist, or live sources had nothing to say in time.
+pub fn run(settings: Settings, args: &SnapshotArgs, out: &mut dyn Write) -> Result<(), CliError> {
+    let (snapshot, source) = match settings.sources.as_slice() {
+        [SourceSpec::Sim { seed, .. }] => {
+            (simulated(&settings, *seed, args.ticks.unwrap_or(DEFAULT_TICKS)), format!("sim seed {seed}"))
+        }
+        _ if args.ticks.is_some() => {
+            return Err(CliError::Usage("--ticks needs the simulator as the only source".into()));
+        }
+        _ => live(&settings, args.wait)?,
+    };
+    let asset = args.view.asset(&snapshot.frame.topology)?;
+    let text = match args.format {
+        Format::Json => figures::write(&figures::object(&snapshot, &source, asset))
+            .map_err(|e| CliError::Failed(format!("cannot write JSON: {e}")))?,
+        format => {
+            let buf = draw(&settings, args, snapshot, asset)?;
+            match format {
+                Format::Ansi => picture::ansi(&buf),
+                Format::Svg => picture::svg(&buf),
+                _ => picture::text(&buf),
+            }
+        }
+    };
+    out.write_all(text.as_bytes())?;
+    Ok(out.flush()?)
+}
+
+/// The simulated site after `ticks` seconds, in fast time from the fixed epoch: repeatable to the
+/// byte.
+fn simulated(settings: &Settings, seed: u64, ticks: u32) -> Snapshot {
+    let budget = usize::try_from(settings.history_bytes).unwrap_or(usize::MAX);
+    let mut core = Core::new(Arc::clone(&settings.topology), settings.placer.as_ref().clone(), budget);
+    let mut sim = Sim::new(Arc::clone(&settings.topology), seed);
+    for tick in 0..i64::from(ticks) {
+        let time = SIM_EPOCH.plus_millis(1000 * tick);
+        core.apply(&Entry::Batch(sim.step(time, 0)));
+        core.apply(&Entry::Tick(time));
+        core.maintain();
+    }
+    core.snapshot(EngineStatus::default())
+}
+
+/// What live sources have to say once each target was tried, or when the wait is over.
+fn live(settings: &Settings, wait: Duration) -> Result<(Snapshot, String), CliError> {
+    let prepared = start::prepare(settings)?;
+    let sources = settings.sources.len();
+    runtime::start()?.block_on(async {
+        let mut handle = prepared.spawn();
+        let all = async {
+            while handle.snapshots.changed().await.is_ok() {
+                if tried(&handle.snapshots.borrow(), sources) {
+                    // What arrived with the last report is committed by the next tick.
+                    let _ = handle.snapshots.changed().await;
+                    return;
+                }
+            }
+        };
+        let _ = tokio::time::timeout(wait, all).await;
+        let snapshot = handle.snapshots.borrow().as_ref().clone();
+        if snapshot.frame.counts(Asset::Site).good == 0 {
+            return Err(CliError::Failed(silence(&snapshot, wait)));
+        }
+        let names: Vec<_> = snapshot.sources.iter().map(|s| s.status.name.clone()).collect();
+        Ok((snapshot, names.join(" + ")))
+    })
+}
+
+fn tried(snapshot: &Snapshot, sources: usize) -> bool {
+    let waiting = |s: &crate::fleet::SourceView| s.tally().2 > 0;
+    snapshot.sources.len() == sources && !snapshot.sources.iter().any(waiting)
+}
+
+/// Why there is nothing to show: the first reasons of the targets.
+fn silence(snapshot: &Snapshot, wait: Duration) -> String {
+    let targets = snapshot.sources.iter().flat_map(|s| s.targets.iter());
+    let reasons: Vec<_> = targets
+        .filter_map(|t| match &t.state {
+            TargetState::Down(why) => Some(format!("\n  {}: {why}", t.name)),
+            _ => None,
+        })
+        .take(5)
+        .collect();
+    format!("no source had values within {} s{}", wait.as_secs(), reasons.concat())
+}
+
+fn draw(
+    settings: &Settings,
+    args: &SnapshotArgs,
+    snapshot: Snapshot,
+    asset: Asset,
+) -> Result<Buffer, CliError> {
+    let (width, height) = (args.size.columns, args.size.rows);
+    // Text has no colours: the drawing for terminals without any says most.
+    let depth = if args.format == Format::Text { ColorDepth::Mono } else { ColorDepth::TrueColor };
+    let mut app = App::new(watch::options(settings, depth)?, Arc::new(snapshot));
+    app.resize(width, height);
+    let view = match &args.view {
+        SnapshotView::Sources => ViewKind::Sources,
+        _ => crate::ui::view::view_of(asset),
+    };
+    app.show(view, asset);
+    app.set_metric(args.metric);
+    let mut buf = Buffer::empty(Rect::new(0, 0, width, height));
+    app.render(&mut buf);
+    Ok(buf)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::args::Args;
+    use clap::Parser;
+
+    fn snapshot(line: &str) -> Result<String, String> {
+        let args = Args::try_parse_from(line.split_whitespace()).expect("valid arguments");
+        let mut out = Vec::new();
+        crate::cli::run(args, &mut out).map_err(|e| e.report())?;
+        Ok(String::from_utf8(out).expect("text"))
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_bytes() {
+        let line = "hallwatch snapshot --topology sites/air-cooled.toml --format json --seed 7 --ticks 30";
+        let first = snapshot(line).expect("it runs");
+        assert_eq!(Ok(first.clone()), snapshot(line));
+        assert_ne!(Ok(first), snapshot(&line.replace("--seed 7", "--seed 8")));
+    }
+
+    #[test]
+    fn every_view_is_drawn_at_every_size() {
+        for view in ["site", "hall:H1", "sources"] {
+            for size in ["200x60", "120x40", "80x24", "40x12"] {
+                let text = snapshot(&format!(
+                    "hallwatch snapshot --topology sites/air-cooled.toml --ticks 3 --view {view} --size {size}"
+                ))
+                .expect("it draws");
+                let rows = size.split_once('x').map(|(_, h)| h.parse::<usize>().expect("a number"));
+                assert_eq!(Some(text.lines().count()), rows, "{view} {size}");
+                assert!(text.trim().len() > 40, "{view} {size} is empty");
+            }
+        }
+    }
+
+    #[test]
+    fn ticks_without_the_simulator_are_a_usage_error() {
+        let e = snapshot("hallwatch snapshot --local --ticks 3").expect_err("no simulator");
+        assert!(e.contains("--ticks"), "{e}");
+    }
+
+    #[test]
+    fn metrics_are_kept_apart() {
+        let line = "hallwatch snapshot --topology sites/air-cooled.toml --ticks 3 --view hall:H1 --metric";
+        assert_ne!(snapshot(&format!("{line} temp")), snapshot(&format!("{line} power")));
+        assert_eq!(Metric::parse("temp"), Ok(Metric::Temp));
+    }
 }

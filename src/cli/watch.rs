@@ -1,13 +1,109 @@
 //! `watch`: the console.
 
-use crate::cli::CliError;
-use crate::cli::args::WatchArgs;
+use std::process::ExitCode;
+
+use crate::cli::args::{ColorChoice, WatchArgs};
 use crate::cli::config::Settings;
+use crate::cli::{CliError, config, files, runtime, start};
+use crate::session::caps::{self, Caps};
+use crate::session::console::Console;
+use crate::session::local;
+use crate::ui::app::Options;
+use crate::ui::context::ColorMode;
+use crate::ui::depth::ColorDepth;
+use crate::ui::glyph::Glyphs;
+use crate::ui::keymap::Keymap;
+use crate::ui::theme::Theme;
 
 /// Runs the console until the operator quits.
 ///
 /// # Errors
-/// The console is not part of this build.
-pub fn run(_settings: Settings, _args: &WatchArgs) -> Result<(), CliError> {
-    Err(CliError::Failed(String::from("the console is not part of this build")))
+/// Settings that cannot be used, or no terminal to draw on.
+pub fn run(settings: Settings, args: &WatchArgs) -> Result<ExitCode, CliError> {
+    let caps = caps(&settings);
+    let options = console_options(&settings, &caps)?;
+    let prepared = start::prepare(&settings)?;
+    let args = args.clone();
+    // The same path as at the start, so that a broken file never replaces what works.
+    let reload = move || {
+        let settings = config::load(&args.options)?;
+        console_options(&settings, &caps)
+    };
+    let ending = runtime::start()?.block_on(async {
+        let handle = prepared.spawn();
+        let first = handle.snapshots.borrow().clone();
+        let mut console = Console::new(options, first, move || reload().map_err(|e| e.report()));
+        let session = local::Options { caps, crash_folder: files::state_dir() };
+        local::run(&mut console, handle.snapshots.clone(), session).await
+    });
+    match ending {
+        Ok(ending) => Ok(ExitCode::from(ending.exit_code())),
+        Err(e) => Err(CliError::Failed(e.to_string())),
+    }
+}
+
+fn caps(settings: &Settings) -> Caps {
+    let mut caps = Caps::detect(&|name| std::env::var(name).ok(), true);
+    match settings.color {
+        ColorChoice::Never => caps.depth = ColorDepth::Mono,
+        ColorChoice::Always if caps.depth == ColorDepth::Mono => caps.depth = ColorDepth::Indexed256,
+        ColorChoice::Always | ColorChoice::Auto => {}
+    }
+    caps
+}
+
+fn console_options(settings: &Settings, caps: &Caps) -> Result<Options, CliError> {
+    let mut options = options(settings, caps.depth)?;
+    if !settings.ascii {
+        options.glyphs = match caps.glyphs {
+            caps::Glyphs::Full => Glyphs::UNICODE,
+            caps::Glyphs::Blocks => Glyphs::CONSOLE,
+            caps::Glyphs::Ascii => Glyphs::ASCII,
+        };
+    }
+    options.mouse = settings.mouse;
+    options.facts = facts(settings, caps);
+    Ok(options)
+}
+
+fn facts(settings: &Settings, caps: &Caps) -> Vec<(String, String)> {
+    let yes = |b: bool| if b { "yes" } else { "no" };
+    let mut facts = vec![
+        ("version".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
+        ("colours".to_owned(), format!("{:?}", caps.depth)),
+        ("characters".to_owned(), format!("{:?}", caps.glyphs)),
+        ("between".to_owned(), format!("{:?}", caps.between)),
+        ("whole frames".to_owned(), yes(caps.sync).to_owned()),
+        ("paced by answers".to_owned(), yes(caps.fence).to_owned()),
+    ];
+    facts.extend(settings.files.iter().map(|f| ("read".to_owned(), f.display().to_string())));
+    facts.extend(settings.warnings.iter().map(|w| ("warning".to_owned(), w.clone())));
+    facts
+}
+
+/// What the console needs of the settings: keys and themes are checked here.
+///
+/// # Errors
+/// Unknown actions, keys or themes, with the file and line that named them.
+pub fn options(settings: &Settings, depth: ColorDepth) -> Result<Options, CliError> {
+    let keymap = Keymap::new(&settings.keys).map_err(|errors| {
+        let words: Vec<_> = errors.iter().map(ToString::to_string).collect();
+        // The line of the first entry that an error is about.
+        let about = settings.keys.keys().find(|name| words.iter().any(|w| w.contains(name.as_str())));
+        settings.error_at(about.map_or("keys", String::as_str), &words.join("; "))
+    })?;
+    let themes: Vec<(String, String)> =
+        settings.themes.iter().map(|t| (t.path.to_string_lossy().into_owned(), t.text.clone())).collect();
+    let sources: Vec<(&str, &str)> = themes.iter().map(|(p, t)| (p.as_str(), t.as_str())).collect();
+    Theme::load(&settings.theme, &sources).map_err(|e| settings.error_at("theme", &e.to_string()))?;
+    Ok(Options {
+        keymap,
+        theme: settings.theme.clone(),
+        themes,
+        color_mode: if depth == ColorDepth::Mono { ColorMode::Mono } else { ColorMode::Theme },
+        depth,
+        glyphs: if settings.ascii { Glyphs::ASCII } else { Glyphs::UNICODE },
+        mouse: settings.mouse,
+        facts: Vec::new(),
+    })
 }

@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use crate::fleet::facility::Facility;
+use crate::fleet::limits;
 use crate::fleet::rollup::{self, Counts, Histogram, Rollups, Stats};
 use crate::model::batch::JobName;
 use crate::model::metric::{COUNT, Metric, unpack_age};
@@ -26,6 +27,7 @@ pub struct Frame {
     /// Names of the tenant slots; slot 0 is none.
     pub tenants: Arc<[String]>,
     rollups: OnceLock<Arc<Rollups>>,
+    exceptions: OnceLock<Arc<[u8]>>,
 }
 
 /// Parts of a frame before its roll-ups are known.
@@ -81,6 +83,7 @@ impl Frame {
             jobs: parts.jobs,
             tenants: parts.tenants,
             rollups,
+            exceptions: OnceLock::new(),
         }
     }
 
@@ -105,6 +108,29 @@ impl Frame {
     #[must_use]
     pub fn quality(&self, gpu: GpuId) -> Quality {
         self.quality.get(gpu.index()).map_or(Quality::Lost, |q| Quality::from_raw(*q))
+    }
+
+    /// Priority 1 to 4 of the limit that each GPU crosses, 0 for none; see [`limits`].
+    #[must_use]
+    pub fn exceptions(&self) -> &[u8] {
+        self.exceptions.get_or_init(|| {
+            let column = |m: Metric| &self.columns[m.index()];
+            match (column(Metric::ClockEvents), column(Metric::Margin), column(Metric::Health)) {
+                (Column::Wide(e), Column::Narrow(m), Column::Narrow(h)) => limits::all(e, m, h, &self.quality).into(),
+                _ => Arc::new([]),
+            }
+        })
+    }
+
+    /// GPUs of an asset that cross a limit, by priority 1 to 4.
+    #[must_use]
+    pub fn exception_counts(&self, asset: Asset) -> [u32; 4] {
+        let mut counts = [0; 4];
+        let span = self.topology.gpus_of(asset).range();
+        for p in self.exceptions().get(span).unwrap_or_default().iter().filter(|p| **p > 0) {
+            counts[usize::from(*p - 1).min(3)] += 1;
+        }
+        counts
     }
 
     /// The last known value of `metric`, whatever its quality; `None` = absent.

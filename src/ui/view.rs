@@ -6,8 +6,10 @@
 pub mod gpu;
 pub mod hall;
 pub mod help;
+pub mod map;
 pub mod palette;
 pub mod rack;
+pub mod rows;
 pub mod site;
 pub mod sources;
 pub mod status;

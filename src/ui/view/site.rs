@@ -1,56 +1,119 @@
-//! The site view: all halls.
+//! The site view: all halls as small heatmaps, the facility, the totals.
+
+mod facility;
+mod tiles;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use crate::model::{Asset, HallId};
+use crate::model::{Asset, GpuId, HallId};
 use crate::ui::action::Action;
 use crate::ui::context::Context;
-use crate::ui::text;
+use crate::ui::selection::Selection;
 use crate::ui::theme::Scope;
+use crate::ui::view::hall::parts::{counts_line, nothing, worst_line};
 use crate::ui::view::{Outcome, View};
+use crate::ui::widget::frame::Frame;
+use crate::ui::widget::legend::Legend;
+
+use facility::Facility;
+use tiles::Tiles;
+
+/// Worst GPUs that are kept for the list.
+const WORST: usize = 24;
 
 /// State of the site view.
 #[derive(Debug, Default)]
 pub struct SiteView {
-    first: usize,
+    tiles: Tiles,
+    facility: Facility,
+    worst: Vec<(GpuId, f32)>,
+    areas: Areas,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Areas {
+    tiles: Rect,
+    legend: Rect,
+    facility: Rect,
+    lists: Rect,
+}
+
+impl Areas {
+    /// Halls get what the others leave: the facility a strip or two lines, the lists the rest.
+    fn new(area: Rect) -> Self {
+        let (facility, lists) = match (area.width, area.height) {
+            (100.., 50..) => (11, 10),
+            (100.., 34..) => (7, 7),
+            (_, 18..) => (2, 5),
+            (_, 12..) => (1, 0),
+            _ => (0, 0),
+        };
+        let legend = u16::from(area.height >= 12);
+        let tiles = area.height - facility - lists - legend;
+        let part = |y: u16, height: u16| Rect::new(area.x, area.y + y, area.width, height);
+        Self {
+            tiles: part(0, tiles),
+            legend: part(tiles, legend),
+            facility: part(tiles + legend, facility),
+            lists: part(tiles + legend + facility, lists),
+        }
+    }
 }
 
 impl View for SiteView {
     fn update(&mut self, cx: &Context<'_>, area: Rect) {
-        let rows = usize::from(area.height.saturating_sub(1)).max(1);
-        let at = cx.selection.hall(cx.topology()).map_or(0, HallId::index);
-        self.first = self.first.clamp((at + 1).saturating_sub(rows), at);
+        self.areas = Areas::new(area);
+        self.tiles.update(cx, self.areas.tiles);
+        self.facility.update(cx);
+        self.worst = cx.frame.worst_list(Asset::Site, cx.choice.metric, WORST);
     }
 
     fn act(&mut self, cx: &Context<'_>, action: Action) -> Outcome {
+        let at = cx.selection.hall(cx.topology()).map_or(0, HallId::index) as i64;
+        let columns = self.tiles.columns() as i64;
+        let last = cx.topology().halls().len() as i64 - 1;
         let by = match action {
-            Action::Left | Action::Up | Action::RackLeft | Action::RackUp => -1,
-            Action::Right | Action::Down | Action::RackRight | Action::RackDown => 1,
-            Action::First => -(cx.selection.hall(cx.topology()).map_or(0, HallId::index) as i64),
-            Action::Last => {
-                let at = cx.selection.hall(cx.topology()).map_or(0, HallId::index);
-                (cx.topology().halls().len().saturating_sub(at + 1)) as i64
-            }
+            Action::Left | Action::RackLeft => -1,
+            Action::Right | Action::RackRight => 1,
+            Action::Up | Action::RackUp => -columns,
+            Action::Down | Action::RackDown => columns,
+            Action::First => -at,
+            Action::Last => last - at,
             Action::Open => return Outcome::Open(self.subject(cx)),
             _ => return Outcome::Ignored,
         };
         let mut selection = cx.selection.clone();
-        if selection.step_hall(cx.topology(), by) { Outcome::Selected(selection) } else { Outcome::Done }
+        if (0..=last).contains(&(at + by)) && selection.step_hall(cx.topology(), by) {
+            Outcome::Selected(selection)
+        } else {
+            Outcome::Done
+        }
+    }
+
+    fn click(&mut self, cx: &Context<'_>, at: (u16, u16)) -> Outcome {
+        let Some(hall) = self.tiles.hall_at(at) else { return Outcome::Ignored };
+        if cx.selection.hall(cx.topology()) == Some(hall) {
+            return Outcome::Open(Asset::Hall(hall));
+        }
+        let mut selection: Selection = cx.selection.clone();
+        selection.select(cx.topology(), Asset::Hall(hall));
+        Outcome::Selected(selection)
     }
 
     fn render(&self, cx: &Context<'_>, area: Rect, buf: &mut Buffer) {
-        let metric = cx.choice.metric;
-        let selected = cx.selection.hall(cx.topology());
-        for (i, hall) in cx.topology().halls().iter().enumerate().skip(self.first) {
-            let y = area.y + (i - self.first) as u16;
-            let id = HallId::new(i);
-            let stats = cx.frame.stats(Asset::Hall(id), metric);
-            let value = stats.map_or("-".into(), |s| text::value(metric, s.mean.into()));
-            let counts = cx.frame.counts(Asset::Hall(id));
-            let line = format!("{:<10} {value:>12} {:>7}/{}", hall.name, counts.good, counts.total());
-            let scope = if selected == Some(id) { Scope::Selection } else { Scope::Text };
-            cx.brush.text(buf, area, (area.x, y), &line, cx.brush.style(scope));
+        if cx.topology().halls().is_empty() {
+            return nothing(cx, area, buf);
+        }
+        let a = &self.areas;
+        self.tiles.render(cx, buf);
+        let per_pixel = self.tiles.gpus_per_pixel();
+        let range = crate::ui::view::map::range(cx, cx.choice.metric);
+        let legend = Legend { metric: cx.choice.metric, range, per_pixel, names: &[] };
+        legend.render(cx.brush, Rect { x: a.legend.x + 1, width: a.legend.width.saturating_sub(1), ..a.legend }, buf);
+        self.facility.render(cx, a.facility, buf);
+        if a.lists.height > 0 {
+            self.list(cx, a.lists, buf);
         }
     }
 
@@ -60,5 +123,33 @@ impl View for SiteView {
 
     fn hints(&self) -> &'static [Action] {
         &[Action::Open, Action::NextMetric, Action::Find, Action::Worst, Action::Pause, Action::Sources]
+    }
+}
+
+impl SiteView {
+    fn list(&self, cx: &Context<'_>, area: Rect, buf: &mut Buffer) {
+        let title = format!("WORST {}", cx.choice.metric.spec().label);
+        let note = counts_line(cx, Asset::Site);
+        let inner = if area.height >= 7 {
+            Frame { title: &title, note: &note, focused: false }.render(cx.brush, area, buf)
+        } else {
+            let line = cx.brush.style(Scope::Line);
+            for x in area.left()..area.right() {
+                cx.brush.glyph(buf, area, (x, area.y), cx.brush.glyphs.frame[0], line);
+            }
+            let text = format!(" {title}  {note} ");
+            cx.brush.text(buf, area, (area.x + 2, area.y), &text, cx.brush.style(Scope::Title));
+            Rect::new(area.x, area.y + 1, area.width, area.height - 1)
+        };
+        let columns = (inner.width / 62).max(1);
+        let width = inner.width / columns;
+        for (i, (gpu, value)) in self.worst.iter().take(usize::from(columns * inner.height)).enumerate() {
+            let (column, row) = (i as u16 / inner.height, i as u16 % inner.height);
+            let place = Rect::new(inner.x + column * width, inner.y + row, width - 1, 1);
+            let hall = cx.topology().short_name(Asset::Hall(cx.topology().hall_of(*gpu)));
+            cx.brush.text(buf, place, (place.x + 1, place.y), &hall, cx.brush.style(Scope::TextDim));
+            let indent = 4.min(place.width);
+            worst_line(cx, *gpu, *value, Rect { x: place.x + indent, width: place.width - indent, ..place }, buf);
+        }
     }
 }

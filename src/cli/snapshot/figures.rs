@@ -1,0 +1,178 @@
+//! The figures of a snapshot as JSON. Documented in docs/json.md; fields are only ever added.
+
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use crate::fleet::{Counts, Frame, Snapshot, Stats};
+use crate::model::metric::Kind;
+use crate::model::{Asset, ClockEvents, GpuId, HallId, Metric, RackPoint, SitePoint, xid};
+
+/// The object of a snapshot: the site with its halls, or one asset.
+#[must_use]
+pub fn object(snapshot: &Snapshot, source: &str, asset: Asset) -> Value {
+    let frame = &snapshot.frame;
+    let mut root = Map::new();
+    root.insert("time".into(), json!(frame.time.to_string()));
+    root.insert("source".into(), json!(source));
+    match asset {
+        Asset::Site => {
+            root.insert("site".into(), site(frame));
+            let halls = (0..frame.topology.halls().len()).map(HallId::new);
+            root.insert("halls".into(), halls.map(|h| group(frame, Asset::Hall(h))).collect());
+        }
+        Asset::Gpu(gpu) => {
+            root.insert("gpu".into(), one_gpu(snapshot, gpu));
+        }
+        Asset::Rack(rack) => {
+            let mut object = group(frame, asset);
+            let trays = frame.topology.rack(rack).trays.iter();
+            let tray = |t: u32| {
+                let id = crate::model::TrayId(t);
+                let tray = frame.topology.tray(id);
+                let gpus: Value = tray.gpus.iter().map(|g| one_gpu(snapshot, GpuId(g))).collect();
+                json!({ "name": tray.name, "host": tray.host, "gpus": gpus })
+            };
+            object["facility"] = rack_points(frame, rack);
+            object["trays"] = trays.map(tray).collect();
+            root.insert("rack".into(), object);
+        }
+        other => {
+            root.insert("hall".into(), group(frame, other));
+        }
+    }
+    Value::Object(root)
+}
+
+fn site(frame: &Frame) -> Value {
+    let mut object = group(frame, Asset::Site);
+    let points = SitePoint::ALL.iter().filter_map(|p| {
+        let value = frame.facility.site(*p)?;
+        Some((p.spec().label.to_owned(), json!({ "unit": p.spec().unit, "value": number(f64::from(value)) })))
+    });
+    object["facility"] = Value::Object(points.collect());
+    object["unplaced"] = json!(frame.topology.unplaced_gpus());
+    object
+}
+
+fn rack_points(frame: &Frame, rack: crate::model::RackId) -> Value {
+    let points = RackPoint::ALL.iter().filter_map(|p| {
+        let value = frame.facility.rack(rack, *p)?;
+        Some((p.spec().label.to_owned(), json!({ "unit": p.spec().unit, "value": number(f64::from(value)) })))
+    });
+    Value::Object(points.collect())
+}
+
+/// Counts and statistics of any asset with GPUs.
+fn group(frame: &Frame, asset: Asset) -> Value {
+    let quantities = Metric::ALL.into_iter().filter(|m| m.spec().kind == Kind::Quantity && *m != Metric::Age);
+    let metrics: Map<String, Value> =
+        quantities.map(|m| (m.spec().name.to_owned(), statistics(m, frame.stats(asset, m)))).collect();
+    json!({ "name": frame.topology.name(asset), "gpus": counts(frame.counts(asset)), "metrics": metrics })
+}
+
+fn counts(c: Counts) -> Value {
+    json!({
+        "total": c.total(), "good": c.good, "stale": c.stale, "lost": c.lost, "unsupported": c.unsupported
+    })
+}
+
+/// Without a single good value every figure is null: no value is not zero.
+fn statistics(metric: Metric, stats: Option<Stats>) -> Value {
+    let figure = |f: fn(&Stats) -> f64| stats.as_ref().map(|s| number(f(s)));
+    let mut object = json!({
+        "unit": metric.spec().unit,
+        "count": stats.map_or(0, |s| s.count),
+        "mean": figure(|s| f64::from(s.mean)),
+        "min": figure(|s| f64::from(s.min)),
+        "max": figure(|s| f64::from(s.max)),
+        "p50": figure(|s| f64::from(s.p50)),
+        "p95": figure(|s| f64::from(s.p95)),
+        "p99": figure(|s| f64::from(s.p99)),
+    });
+    if metric == Metric::Power {
+        object["sum"] = json!(figure(|s| s.sum));
+    }
+    object
+}
+
+fn one_gpu(snapshot: &Snapshot, gpu: GpuId) -> Value {
+    let frame = &snapshot.frame;
+    let quantities = Metric::ALL.into_iter().filter(|m| m.spec().kind == Kind::Quantity && *m != Metric::Age);
+    let value = |m: Metric| frame.value(gpu, m).map(|v| number(f64::from(v)));
+    let metrics: Map<String, Value> = quantities
+        .map(|m| (m.spec().name.to_owned(), json!({ "unit": m.spec().unit, "value": value(m) })))
+        .collect();
+    let events = frame.value(gpu, Metric::ClockEvents).map(|v| ClockEvents(v as u16));
+    let code = frame.value(gpu, Metric::Xid).map(|v| v as u16);
+    let facts = snapshot.inventory.gpu(gpu);
+    json!({
+        "name": frame.topology.full_name(Asset::Gpu(gpu)),
+        "host": frame.topology.tray(frame.topology.tray_of(gpu)).host,
+        "uuid": facts.map(|f| f.uuid.as_str()).filter(|u| !u.is_empty()),
+        "model": facts.map(|f| f.model.as_str()).filter(|m| !m.is_empty()),
+        "quality": frame.quality(gpu).name(),
+        "age_s": frame.age(gpu),
+        "health": frame.health(gpu).map(|h| h.name()),
+        "clock_events": events.map(|e| e.names().collect::<Vec<_>>()),
+        "xid": code,
+        "xid_meaning": code.filter(|c| *c > 0).and_then(xid::lookup).map(|x| x.meaning),
+        "job": frame.job(gpu).map(|j| j.job.as_str()),
+        "tenant": frame.job(gpu).map(|j| j.tenant.as_str()),
+        "metrics": metrics,
+    })
+}
+
+/// Rounded to three decimals, so that an answer does not depend on the last bits of a sum.
+fn number(value: f64) -> f64 {
+    (value * 1000.0).round() / 1000.0
+}
+
+/// Pretty-printed with a newline at the end.
+///
+/// # Errors
+/// None in practice: all keys are strings and all numbers finite.
+pub fn write(value: &impl Serialize) -> Result<String, serde_json::Error> {
+    serde_json::to_string_pretty(value).map(|s| s + "\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Timestamp, Topology};
+    use std::sync::Arc;
+
+    fn empty() -> Snapshot {
+        Snapshot::empty(Arc::new(Topology::default_site()), Timestamp::from_secs(0))
+    }
+
+    #[test]
+    fn a_site_without_data_has_nulls_and_no_zeros() {
+        let v = object(&empty(), "test", Asset::Site);
+        assert_eq!(v["site"]["gpus"]["total"], 100_224);
+        assert_eq!(v["site"]["gpus"]["lost"], 100_224);
+        assert!(v["site"]["metrics"]["power"]["sum"].is_null());
+        assert!(v["halls"][7]["metrics"]["util"]["mean"].is_null());
+        assert_eq!(v["halls"].as_array().map(Vec::len), Some(8));
+    }
+
+    #[test]
+    fn one_gpu_is_named_and_says_what_is_absent() {
+        let v = object(&empty(), "test", Asset::Gpu(GpuId(0)));
+        assert_eq!(v["gpu"]["name"], "KVD-H1-R01-K1-T01-G1");
+        assert_eq!(v["gpu"]["quality"], "lost");
+        assert!(v["gpu"]["metrics"]["temp"]["value"].is_null() && v["gpu"]["age_s"].is_null());
+    }
+
+    #[test]
+    fn a_rack_lists_its_trays() {
+        let v = object(&empty(), "test", Asset::Rack(crate::model::RackId(0)));
+        assert_eq!(v["rack"]["trays"].as_array().map(Vec::len), Some(18));
+        assert_eq!(v["rack"]["trays"][17]["gpus"][3]["name"], "KVD-H1-R01-K1-T18-G4");
+    }
+
+    #[test]
+    fn numbers_are_rounded_to_what_can_be_meant() {
+        assert_eq!(number(1.000_499_9), 1.0);
+        assert_eq!(number(83.333_333), 83.333);
+    }
+}

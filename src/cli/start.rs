@@ -1,0 +1,121 @@
+//! Starts the engine and the sources that the settings name.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::cli::CliError;
+use crate::cli::config::{Settings, SourceSpec};
+use crate::engine::{Core, Engine, EngineHandle, Pace};
+use crate::model::Timestamp;
+use crate::source::scrape::ScrapeConfig;
+use crate::source::sim::Sim;
+use crate::source::{Outlet, local, scrape, sim};
+
+/// Time between two frames of live sources.
+const FRAME_EVERY: Duration = Duration::from_secs(1);
+
+/// Reads the wall clock: handed to engine and sources, which have none of their own.
+#[must_use]
+pub fn wall_clock() -> Timestamp {
+    Timestamp(jiff::Timestamp::now().as_millisecond())
+}
+
+/// A source that is ready to start: everything that can be wrong with it has been checked.
+enum Ready {
+    Sim(u64, f64),
+    Scrape(Box<ScrapeConfig>),
+    Local,
+}
+
+/// An engine and its sources, checked but not running.
+pub struct Prepared {
+    engine: Engine,
+    handle: EngineHandle,
+    sources: Vec<Ready>,
+    topology: Arc<crate::model::Topology>,
+}
+
+/// Checks target lists and sets up the engine; nothing is asked over a network yet.
+///
+/// # Errors
+/// A target list that cannot be used.
+pub fn prepare(settings: &Settings) -> Result<Prepared, CliError> {
+    let mut sources = Vec::new();
+    for spec in &settings.sources {
+        sources.push(match spec {
+            SourceSpec::Sim { seed, speed } => Ready::Sim(*seed, *speed),
+            SourceSpec::Local => Ready::Local,
+            SourceSpec::Scrape { targets } => {
+                let arguments: Vec<String> = targets.iter().map(|t| t.argument()).collect();
+                let mut config = ScrapeConfig::load(&arguments).map_err(|e| CliError::Failed(e.to_string()))?;
+                config.interval = settings.interval;
+                config.limits.timeout = settings.timeout;
+                config.seed = u64::from(std::process::id());
+                Ready::Scrape(Box::new(config))
+            }
+        });
+    }
+    let pace = if sources.iter().any(|s| matches!(s, Ready::Sim(..))) {
+        Pace::Batches
+    } else {
+        Pace::Wall(FRAME_EVERY)
+    };
+    let budget = usize::try_from(settings.history_bytes).unwrap_or(usize::MAX);
+    let core = Core::new(Arc::clone(&settings.topology), settings.placer.as_ref().clone(), budget);
+    let (engine, handle) = Engine::new(core, pace, wall_clock);
+    Ok(Prepared { engine, handle, sources, topology: Arc::clone(&settings.topology) })
+}
+
+impl Prepared {
+    /// Runs engine and sources on the runtime of the caller; they end with it.
+    pub fn spawn(self) -> EngineHandle {
+        tokio::spawn(self.engine.run());
+        for (i, source) in self.sources.into_iter().enumerate() {
+            let outlet = Outlet { source: i as u16, tx: self.handle.entries.clone(), clock: wall_clock };
+            match source {
+                Ready::Sim(seed, speed) => {
+                    let topology = Arc::clone(&self.topology);
+                    // A large site takes some milliseconds to set up: not before the first frame.
+                    tokio::spawn(async move {
+                        let _ = sim::run(Sim::new(topology, seed), speed, outlet).await;
+                    });
+                }
+                Ready::Scrape(config) => {
+                    tokio::spawn(scrape::run(*config, outlet));
+                }
+                Ready::Local => {
+                    tokio::spawn(local::run(local::LocalConfig::default(), outlet));
+                }
+            }
+        }
+        self.handle
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::args::Options;
+    use crate::cli::config::{Surroundings, load_in};
+
+    fn settings(options: &Options) -> Settings {
+        load_in(options, &Surroundings::default()).expect("valid options")
+    }
+
+    #[test]
+    fn a_target_list_that_is_missing_is_named_before_anything_starts() {
+        let options = Options { scrape: vec!["/nowhere/targets.json".into()], ..Options::default() };
+        let error = prepare(&settings(&options)).err().expect("the list does not exist");
+        assert!(error.report().contains("/nowhere/targets.json"), "{}", error.report());
+    }
+
+    #[tokio::test]
+    async fn the_simulated_site_is_published() {
+        let options = Options { speed: Some(100.0), ..Options::default() };
+        let mut handle = prepare(&settings(&options)).expect("valid").spawn();
+        handle.snapshots.changed().await.expect("the engine publishes");
+        let counts = handle.snapshots.borrow().frame.counts(crate::model::Asset::Site);
+        assert_eq!(counts.total(), 100_224);
+        assert!(counts.good > 90_000, "{counts:?}");
+    }
+}

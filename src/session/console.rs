@@ -1,0 +1,141 @@
+//! The console in a session: joins the app of the ui to what a session asks of an app.
+
+use std::sync::Arc;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use crate::engine::Snapshot;
+use crate::session::{App, CopyReport, Request};
+use crate::ui::app::{self, Options};
+use crate::ui::key::InputEvent;
+
+/// Reads the settings again; an error is shown and the old ones stay.
+pub type Reload = Box<dyn FnMut() -> Result<Options, String>>;
+
+/// The app of one operator.
+pub struct Console {
+    app: app::App,
+    reload: Reload,
+    redraw: bool,
+    pending: Vec<Request>,
+}
+
+impl Console {
+    /// A console that shows `snapshot` first.
+    pub fn new(options: Options, snapshot: Arc<Snapshot>, reload: impl FnMut() -> Result<Options, String> + 'static) -> Self {
+        Self { app: app::App::new(options, snapshot), reload: Box::new(reload), redraw: true, pending: Vec::new() }
+    }
+
+    /// Says something to the operator, on the status line.
+    pub fn notify(&mut self, text: impl Into<String>) {
+        self.app.notify(text);
+        self.redraw = true;
+    }
+
+    fn serve(&mut self) {
+        for request in self.app.take_requests() {
+            let request = match request {
+                app::Request::Quit => Request::Quit,
+                app::Request::Suspend => Request::Suspend,
+                app::Request::Copy(text) => Request::Copy(text),
+                app::Request::Redraw => Request::Repaint,
+                app::Request::Title(title) => Request::Title(title),
+                app::Request::Mouse(on) => Request::Mouse(on),
+                app::Request::Reload => {
+                    match (self.reload)() {
+                        Ok(options) => {
+                            self.app.configure(options);
+                            self.notify("settings read again");
+                        }
+                        Err(why) => self.notify(format!("{why} (the old settings stay)")),
+                    }
+                    continue;
+                }
+            };
+            self.pending.push(request);
+        }
+    }
+}
+
+impl App for Console {
+    type Data = Arc<Snapshot>;
+
+    fn event(&mut self, event: InputEvent) {
+        self.app.event(&event);
+        self.redraw = true;
+    }
+
+    fn wake(&mut self, data: Self::Data) {
+        self.app.update_snapshot(data);
+        self.redraw = true;
+    }
+
+    fn copied(&mut self, report: CopyReport) {
+        self.notify(match report {
+            CopyReport::Sent => "copied to the terminal's clipboard (if it takes it)".to_owned(),
+            CopyReport::Tmux => "copied to tmux's buffer".to_owned(),
+            CopyReport::TooLong { bytes, limit } => format!("not copied: {bytes} bytes, at most {limit}"),
+        });
+    }
+
+    fn render(&self, _area: Rect, buffer: &mut Buffer) {
+        self.app.render(buffer);
+    }
+
+    fn take_redraw(&mut self) -> bool {
+        std::mem::take(&mut self.redraw)
+    }
+
+    fn requests(&mut self) -> Vec<Request> {
+        self.serve();
+        std::mem::take(&mut self.pending)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Timestamp, Topology};
+
+    fn console(reload: impl FnMut() -> Result<Options, String> + 'static) -> Console {
+        let snapshot = Snapshot::empty(Arc::new(Topology::default_site()), Timestamp::from_secs(0));
+        let mut c = Console::new(Options::default(), Arc::new(snapshot), reload);
+        c.event(InputEvent::Resize(80, 24));
+        c
+    }
+
+    fn press(c: &mut Console, key: &str) -> Vec<Request> {
+        c.event(InputEvent::Key(key.parse().expect("a key")));
+        c.requests()
+    }
+
+    fn screen(c: &Console) -> String {
+        let area = Rect::new(0, 0, 80, 24);
+        let mut buf = Buffer::empty(area);
+        c.render(area, &mut buf);
+        buf.content.iter().map(|cell| cell.symbol()).collect()
+    }
+
+    #[test]
+    fn control_c_quits() {
+        let mut c = console(|| Ok(Options::default()));
+        assert!(press(&mut c, "C-c").contains(&Request::Quit));
+    }
+
+    #[test]
+    fn a_broken_config_is_reported_and_the_console_goes_on() {
+        let mut c = console(|| Err("config.toml:3: broken".into()));
+        assert!(!press(&mut c, "C-r").contains(&Request::Quit));
+        assert!(screen(&c).contains("config.toml:3: broken"), "{}", screen(&c));
+    }
+
+    #[test]
+    fn anything_that_happens_asks_for_a_new_picture() {
+        let mut c = console(|| Ok(Options::default()));
+        c.take_redraw();
+        assert!(!c.take_redraw());
+        c.notify("x");
+        assert!(c.take_redraw());
+    }
+}
