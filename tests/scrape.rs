@@ -278,6 +278,22 @@ async fn a_rewritten_list_is_taken_up_and_a_broken_one_is_not() {
 }
 
 #[tokio::test]
+async fn an_empty_list_is_reported_too() {
+    let mut seen = Seen::start(config(&[]));
+    seen.until(|s| s.last.name == "scrape").await;
+    assert_eq!((seen.last.target_count, seen.last.interval_ms), (0, 200));
+}
+
+#[tokio::test]
+async fn a_password_in_a_url_is_never_shown() {
+    let server = Server::start(vec![Answer::Raw(b"nonsense\r\n".to_vec())]).await;
+    let mut seen = Seen::start(config(&[format!("http://me:secret@{}/0", server.address)]));
+    seen.until(Seen::all_tried).await;
+    assert!(matches!(seen.state(0), TargetState::Down(_)));
+    assert!(!format!("{:?} {:?}", seen.targets, seen.last).contains("secret"));
+}
+
+#[tokio::test]
 async fn the_source_ends_when_the_engine_does() {
     rustls::crypto::ring::default_provider().install_default().ok();
     let server = Server::start(vec![Answer::page(GOOD)]).await;

@@ -248,7 +248,8 @@ fn label_set_length(text: &[u8]) -> Option<usize> {
 /// The first label of `text` and what follows its closing quote.
 fn split_label(text: &[u8]) -> Option<(Label<'_>, &[u8])> {
     let text = skip_blanks(text);
-    let equals = memchr(b'=', text)?;
+    // Names are short: a plain loop beats a call.
+    let equals = text.iter().position(|b| *b == b'=')?;
     let name = text[..equals].trim_ascii();
     let name = name.strip_prefix(b"\"").and_then(|n| n.strip_suffix(b"\"")).unwrap_or(name);
     if name.is_empty() || memchr2(b'"', b',', name).is_some() {

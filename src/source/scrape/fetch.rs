@@ -124,13 +124,14 @@ impl Fetcher {
     /// Any reason why there is no complete answer of a kind that an exporter could give.
     pub async fn get(&self, url: Url) -> Result<Body, FetchError> {
         let start = Instant::now();
-        let fail = |e: reqwest::Error| self.explain(&e, start);
+        // The URL may hold a password, so it never gets into a message.
+        let fail = |e: reqwest::Error| self.explain(&e.without_url(), start);
         let request =
             self.client.get(url).header(ACCEPT, "text/plain;version=0.0.4, text/plain;q=0.5, */*;q=0.1");
         let response = request.send().await.map_err(fail)?;
         check(&response)?;
         self.read(response).await.map_err(|e| match e {
-            ReadError::Http(e) => self.explain(&e, start),
+            ReadError::Http(e) => fail(e),
             ReadError::Own(e) => e,
         })
     }

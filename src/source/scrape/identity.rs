@@ -77,7 +77,7 @@ impl<'a> Identity<'a> {
         for label in labels {
             let mut buffer = [0; NAME_MAX];
             let Some(name) = lowercase(label.name, &mut buffer) else { continue };
-            let value = if BLANKS.contains(&label.raw) { b"" } else { label.raw };
+            let value = if is_blank(label.raw) { b"" } else { label.raw };
             match name {
                 b"gpu" => id.index = position(value),
                 b"index" if info => id.index = position(value),
@@ -173,6 +173,10 @@ pub fn text_of(raw: &[u8]) -> String {
 #[must_use]
 pub fn is_text_of(kept: &str, raw: &[u8]) -> bool {
     kept.as_bytes() == raw || kept == text_of(raw)
+}
+
+fn is_blank(raw: &[u8]) -> bool {
+    matches!(raw.first(), Some(b'<' | b'[' | b'E' | b'N')) && BLANKS.contains(&raw)
 }
 
 fn lowercase<'b>(name: &[u8], buffer: &'b mut [u8; NAME_MAX]) -> Option<&'b [u8]> {

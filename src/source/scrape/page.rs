@@ -63,11 +63,12 @@ impl Memo {
 
     fn learn_hostname(&mut self, raw: &[u8]) {
         let known = self.host.label("hostname").unwrap_or_default();
-        if raw.is_empty() || identity::is_text_of(known, raw) {
+        // What the operator wrote into the list is worth more than what the host calls itself.
+        let is_given = self.labels.iter().any(|(k, _)| k == "hostname");
+        if raw.is_empty() || is_given || identity::is_text_of(known, raw) {
             return;
         }
         let mut labels = self.labels.clone();
-        labels.retain(|(k, _)| k != "hostname");
         labels.push(("hostname".to_owned(), identity::text_of(raw)));
         self.host = Arc::new(HostFacts { host: self.host.host.clone(), labels });
     }
@@ -274,6 +275,12 @@ DCGM_FI_DEV_FB_FREE{gpu=\"0\",UUID=\"GPU-a\",modelName=\"GB300\",Hostname=\"n1\"
         assert_eq!(page.host.facts.host, "n1:9400");
         assert_eq!(page.host.facts.label("hostname"), Some("n1"));
         assert_eq!(page.host.facts.label("hall"), Some("H1"));
+    }
+
+    #[test]
+    fn a_hostname_of_the_list_is_not_overwritten() {
+        let mut memo = Memo::new("n1:9400", &[("hostname".to_owned(), "rack-3-tray-1".to_owned())]);
+        assert_eq!(read(&mut memo, PAGE).host.facts.label("hostname"), Some("rack-3-tray-1"));
     }
 
     #[test]

@@ -44,6 +44,7 @@ async fn drive(config: ScrapeConfig, outlet: Outlet) -> Result<(), Stopped> {
         }
     };
     let mut runner = Runner::new(config, outlet, fetcher, watch);
+    runner.deliver().await?;
     loop {
         runner.start_due();
         let wake = runner.wake();
@@ -76,7 +77,8 @@ struct Runner {
     watch: Watch,
     watch_due: Instant,
     list_error: Option<String>,
-    told_error: Option<String>,
+    /// What the engine was last told of the list; `None` before the first report.
+    told_error: Option<Option<String>>,
 }
 
 impl Runner {
@@ -175,11 +177,11 @@ impl Runner {
         if let Some(batch) = self.pending.take_if(|b| is_due(b)) {
             self.outlet.send(Entry::Batch(batch)).await?;
         }
-        // A change of the list's state is told even when no target changed.
+        // The list's state is told at first, and when it changes, even when no target changed.
         let is_due = self.board.has_news() && now >= self.report_due;
-        if is_due || self.told_error != self.list_error {
+        if is_due || self.told_error.as_ref() != Some(&self.list_error) {
             self.report_due = now + REPORT;
-            self.told_error.clone_from(&self.list_error);
+            self.told_error = Some(self.list_error.clone());
             let mut status =
                 self.board.report(self.outlet.source, self.outlet.now(), self.config.interval_ms());
             status.note = self.note();

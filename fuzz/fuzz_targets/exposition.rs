@@ -1,0 +1,23 @@
+//! Any bytes as the answer of an exporter: no panic, no control character in what is kept, GPU
+//! positions unique and in bounds. The same target reads the page twice, as a console does.
+//! Run: `cargo +nightly fuzz run exposition`.
+#![no_main]
+
+use hallwatch::model::{Timestamp, text};
+use hallwatch::source::scrape::page::Memo;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|body: &[u8]| {
+    let mut memo = Memo::new("host:9400", &[]);
+    for _ in 0..2 {
+        let page = memo.read(body, Timestamp(0));
+        assert!(page.tally.samples + page.tally.bad <= page.tally.lines);
+        assert!(page.host.gpus.windows(2).all(|w| w[0].index < w[1].index));
+        assert!(page.host.gpus.iter().all(|g| g.index < 64));
+        let facts = page.host.gpus.iter().filter_map(|g| g.facts.as_deref());
+        for s in facts.flat_map(|f| [&f.uuid, &f.model, &f.pci, &f.driver, &f.job, &f.tenant]) {
+            assert!(s.chars().all(text::is_safe));
+        }
+        assert!(page.host.facts.label("hostname").unwrap_or_default().chars().all(text::is_safe));
+    }
+});
