@@ -30,7 +30,7 @@ const SIZES: [(u16, u16); 3] = [(200, 60), (120, 40), (80, 24)];
 
 fn picture(app: &App, (width, height): (u16, u16)) -> Buffer {
     let mut buf = Buffer::empty(Rect::new(0, 0, width, height));
-    app.render(&mut buf);
+    app.render(buf.area, &mut buf);
     buf
 }
 

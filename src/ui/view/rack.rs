@@ -32,6 +32,8 @@ const CHARTS: [Metric; 2] = [Metric::Temp, Metric::Power];
 const WINDOW: (i64, usize) = (900_000, 180);
 /// Narrowest screen with a panel beside the elevation.
 const SPLIT_FROM: u16 = 64;
+/// Narrowest panel beside the elevation.
+const PANEL: u16 = 30;
 
 /// State of the view.
 #[derive(Debug, Default)]
@@ -55,7 +57,8 @@ struct Areas {
 }
 
 impl Areas {
-    fn of(area: Rect) -> Self {
+    /// Panel beside the elevation where both fit, else below it where trays are few.
+    fn of(area: Rect, need: u16, shelves: u16) -> Self {
         let framed = area.width >= 100 && area.height >= 28;
         let below = match area.height {
             30.. => 4,
@@ -63,13 +66,21 @@ impl Areas {
             _ => 0,
         };
         let top = Rect { height: area.height - below, ..area };
-        let width = if area.width >= SPLIT_FROM { area.width.div_ceil(2) } else { area.width };
-        Self {
-            elevation: Rect { width, ..top },
-            panel: Rect { x: top.x + width, width: top.width - width, ..top },
-            row: Rect { y: top.bottom(), height: below, ..area },
-            framed,
+        let row = Rect { y: top.bottom(), height: below, ..area };
+        let width = need.max(area.width.div_ceil(2));
+        if area.width >= SPLIT_FROM && area.width.saturating_sub(width) >= PANEL {
+            let elevation = Rect { width, ..top };
+            let panel = Rect { x: top.x + width, width: top.width - width, ..top };
+            return Self { elevation, panel, row, framed };
         }
+        let frame = 2 * u16::from(framed);
+        let height = (shelves + 1 + frame).min(top.height);
+        if top.height - height < 6 {
+            return Self { elevation: top, panel: Rect { width: 0, ..top }, row, framed };
+        }
+        let elevation = Rect { height, ..top };
+        let panel = Rect { y: top.y + height, height: top.height - height, ..top };
+        Self { elevation, panel, row, framed }
     }
 
     /// Lines for trays: less the frame and the line of headings.
@@ -80,11 +91,12 @@ impl Areas {
 
 impl View for RackView {
     fn update(&mut self, cx: &Context<'_>, area: Rect) {
-        self.areas = Areas::of(area);
         let (Some(rack), Some(tray)) = (cx.selection.rack(cx.topology()), cx.selection.tray()) else {
             self.shelves.clear();
             return;
         };
+        let trays = cx.topology().rack(rack).trays.len() as u16;
+        self.areas = Areas::of(area, elevation::need(cx, rack), trays);
         let lines = self.areas.lines();
         self.shelves = elevation::shelves(cx.topology(), rack, lines);
         let at = self.shelves.iter().position(|s| *s == Shelf::Tray(tray)).unwrap_or(0);

@@ -56,6 +56,12 @@ fn shown(cx: &Context<'_>, gpu: GpuId, metric: Metric, write: impl Fn(f32) -> St
     }
 }
 
+/// An age in whole seconds, which is all that is kept of it.
+#[must_use]
+pub fn seconds(s: u32) -> String {
+    if s < 100 { format!("{s} s") } else { text::age(i64::from(s) * 1000) }
+}
+
 /// The style of a class of health in text.
 #[must_use]
 pub fn health_scope(health: Health) -> Scope {

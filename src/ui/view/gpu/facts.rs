@@ -13,7 +13,7 @@ use crate::ui::view::value;
 use crate::ui::widget::band::Band;
 
 /// Columns of names.
-const LABEL: u16 = 11;
+const LABEL: u16 = 12;
 /// Columns of values that have a band beside them.
 const VALUE: u16 = 11;
 /// The quantities, with the most wanted first.
@@ -28,6 +28,9 @@ const QUANTITIES: [Metric; 8] = [
     Metric::Margin,
 ];
 
+/// What is compared within the tray.
+const SIBLINGS: [Metric; 4] = [Metric::Util, Metric::Power, Metric::Temp, Metric::MemTemp];
+
 /// One line.
 struct Line {
     label: String,
@@ -41,8 +44,15 @@ pub fn render(cx: &Context<'_>, gpu: GpuId, area: Rect, buf: &mut Buffer) {
     let brush = cx.brush;
     let width = if area.width >= 70 { area.width / 2 } else { area.width };
     let columns = area.width / width.max(1);
-    let lines = lines(cx, gpu, columns > 1);
     let rows = usize::from(area.height.max(1));
+    let mut lines = lines(cx, gpu, columns > 1);
+    let table = siblings(cx, gpu);
+    // The table of the tray is not torn apart over two columns.
+    let torn = lines.len() % rows + table.len() > rows;
+    if torn {
+        lines.resize_with(lines.len().next_multiple_of(rows), || plain(cx, "", String::new()));
+    }
+    lines.extend(table);
     for (i, line) in lines.iter().take(rows * usize::from(columns)).enumerate() {
         let x = area.x + (i / rows) as u16 * width;
         let y = area.y + (i % rows) as u16;
@@ -75,7 +85,6 @@ fn lines(cx: &Context<'_>, gpu: GpuId, compact: bool) -> Vec<Line> {
         out.push(plain(cx, "", String::new()));
     }
     out.extend(node(cx, gpu));
-    out.extend(siblings(cx, gpu));
     out
 }
 
@@ -105,8 +114,7 @@ fn state(cx: &Context<'_>, gpu: GpuId) -> Vec<Line> {
     let frame = cx.frame;
     let brush = cx.brush;
     let quality = frame.quality(gpu);
-    let age =
-        frame.age(gpu).map_or("never seen".to_owned(), |s| format!("{} old", text::age(i64::from(s) * 1000)));
+    let age = frame.age(gpu).map_or("never seen".to_owned(), |s| format!("{} old", value::seconds(s)));
     let (mark, scope) = match quality {
         Quality::Good => (String::new(), Scope::Text),
         Quality::Stale => (format!("{} ", brush.glyphs.stale), Scope::QualityStale),
@@ -219,7 +227,9 @@ fn node(cx: &Context<'_>, gpu: GpuId) -> Vec<Line> {
 fn siblings(cx: &Context<'_>, gpu: GpuId) -> Vec<Line> {
     let t = cx.topology();
     let gpus = t.tray(t.tray_of(gpu)).gpus;
-    let mut out = vec![plain(cx, "", String::new())];
+    let heads = SIBLINGS.map(|m| text::right(m.spec().label, 9, cx.brush.glyphs.ellipsis));
+    let heads = Line { style: cx.brush.style(Scope::TextDim), ..plain(cx, "this tray", heads.join("")) };
+    let mut out = vec![heads];
     out.extend(gpus.iter().map(GpuId).map(|g| {
         let values = [Metric::Util, Metric::Power, Metric::Temp, Metric::MemTemp]
             .map(|m| text::right(&value::long(cx, g, m).text, 9, cx.brush.glyphs.ellipsis));

@@ -129,6 +129,26 @@ fn shelves_ok(cx: &Context<'_>, from: u16, to: u16) -> String {
     }
 }
 
+/// Columns that all GPUs of a tray need without bars.
+#[must_use]
+pub fn need(cx: &Context<'_>, rack: RackId) -> u16 {
+    NAMES + WATTS + 2 + widest(cx.topology(), rack) * text_width(cx)
+}
+
+/// Most GPUs in a tray of the rack.
+fn widest(t: &Topology, rack: RackId) -> u16 {
+    let gpus = t.rack(rack).trays.iter().map(|i| t.tray(TrayId(i)).gpus.len());
+    gpus.max().unwrap_or(1).max(1) as u16
+}
+
+/// Columns of one value: mark, four digits and a blank, or a word.
+fn text_width(cx: &Context<'_>) -> u16 {
+    match cx.choice.metric.spec().kind {
+        Kind::Quantity => 6,
+        _ => 9,
+    }
+}
+
 /// How the columns of the GPUs are laid out.
 struct Columns {
     first: u16,
@@ -143,13 +163,8 @@ impl Columns {
     /// As wide as fits: value and bar, value alone, or a part of the GPUs around the cursor.
     fn of(cx: &Context<'_>, area: Rect) -> Self {
         let t = cx.topology();
-        let widest = cx.selection.rack(t).map_or(1, |r| {
-            t.rack(r).trays.iter().map(|i| t.tray(TrayId(i)).gpus.len()).max().unwrap_or(1).max(1)
-        }) as u16;
-        let text = match cx.choice.metric.spec().kind {
-            Kind::Quantity => 6,
-            _ => 9,
-        };
+        let widest = cx.selection.rack(t).map_or(1, |r| widest(t, r));
+        let text = text_width(cx);
         let selected = cx.selection.cursor().map_or(0, |c| c.slot);
         let watts = area.width >= NAMES + WATTS + 2 * text;
         let room = area.width.saturating_sub(NAMES + if watts { WATTS + 1 } else { 0 });

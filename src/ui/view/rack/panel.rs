@@ -19,6 +19,8 @@ const LABEL: u16 = 14;
 const VALUE: u16 = 11;
 /// Fewest lines of a chart with its heading.
 const CHART: u16 = 5;
+/// Most lines of a chart: higher ones say no more.
+const TALLEST: u16 = 14;
 
 /// Draws the panel: values first, then charts as far as they fit.
 pub fn render(cx: &Context<'_>, rack: RackId, area: Rect, series: &[Vec<Option<Point>>], buf: &mut Buffer) {
@@ -41,7 +43,7 @@ pub fn render(cx: &Context<'_>, rack: RackId, area: Rect, series: &[Vec<Option<P
     let rest = Rect { y: (y + 1).min(area.bottom()), height: area.bottom().saturating_sub(y + 1), ..area };
     let fit = (rest.height / CHART).min(series.len() as u16);
     for i in 0..fit {
-        let height = rest.height / fit;
+        let height = (rest.height / fit).min(TALLEST);
         let at = Rect { y: rest.y + i * height, height, ..rest };
         let metric = CHARTS[usize::from(i)];
         let now = cx.frame.stats(Asset::Rack(rack), metric);
