@@ -37,7 +37,7 @@ fn type_keys(app: &mut App, keys: &str) {
 
 fn lines(app: &App, width: u16, height: u16) -> Vec<String> {
     let mut buf = Buffer::empty(Rect::new(0, 0, width, height));
-    app.render(&mut buf);
+    app.render(buf.area, &mut buf);
     (0..height).map(|y| (0..width).map(|x| buf[(x, y)].symbol()).collect()).collect()
 }
 
@@ -257,6 +257,21 @@ fn the_past_is_marked_and_live_data_goes_on_arriving() {
     assert!(lines(&app, 120, 40)[0].contains("PAST 03:00:10 (-11s)"), "{}", lines(&app, 120, 40)[0]);
     type_keys(&mut app, "BSpace");
     assert_eq!(app.frame().time, site::at(21));
+}
+
+#[test]
+fn an_engine_that_falls_silent_is_not_shown_as_live() {
+    let mut b = site::Builder::new();
+    let mut app = app(&b.tick());
+    let _ = app.take_redraw();
+    app.heartbeat();
+    assert!(!app.take_redraw(), "one second is no silence");
+    (0..6).for_each(|_| app.heartbeat());
+    assert!(app.take_redraw());
+    let top = lines(&app, 80, 24).swap_remove(0);
+    assert!(top.contains("NO NEW DATA FOR 7 s") && !top.contains("LIVE"), "{top}");
+    app.update_snapshot(b.tick());
+    assert!(lines(&app, 80, 24)[0].contains("LIVE"));
 }
 
 #[test]

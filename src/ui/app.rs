@@ -126,6 +126,9 @@ pub struct App {
     header: Header,
     names: Option<Arc<Index>>,
     area: Rect,
+    /// Seconds without a snapshot, as the heartbeat counts them.
+    silent_s: u32,
+    changed: bool,
 }
 
 impl App {
@@ -153,6 +156,8 @@ impl App {
             header: Header::default(),
             names: None,
             area: Rect::new(0, 0, 80, 24),
+            silent_s: 0,
+            changed: true,
             options,
             choice,
             snapshot,
@@ -175,6 +180,7 @@ impl App {
 
     /// Takes the newest snapshot: one tick.
     pub fn update_snapshot(&mut self, snapshot: Arc<Snapshot>) {
+        self.silent_s = 0;
         let old = std::mem::replace(&mut self.snapshot, snapshot);
         let (old, new) = (&old.frame.topology, Arc::clone(&self.snapshot.frame.topology));
         if !Arc::ptr_eq(old, &new) && **old != *new {
@@ -195,6 +201,15 @@ impl App {
             }
         }
         self.refresh();
+    }
+
+    /// A second has gone by, whether or not there is new data. When nothing has come for a while
+    /// the header says so: an old picture must not look live.
+    pub fn heartbeat(&mut self) {
+        self.silent_s = self.silent_s.saturating_add(1);
+        if self.silent_s >= header::SILENT_FROM_S {
+            self.refresh();
+        }
     }
 
     /// The screen has another size: columns, lines.
@@ -292,16 +307,22 @@ impl App {
             if let Some(overlay) = &mut overlay {
                 overlay.update(&cx, view, body);
             }
-            Header::of(&cx, view)
+            Header::of(&cx, view, self.silent_s)
         };
         self.views = views;
         self.overlay = overlay;
         self.header = header;
+        self.changed = true;
     }
 
-    /// Draws the whole screen into `buf`, which should have the size last told.
-    pub fn render(&self, buf: &mut Buffer) {
-        let area = self.area.intersection(buf.area);
+    /// True when something changed since this was last asked.
+    pub fn take_redraw(&mut self) -> bool {
+        std::mem::take(&mut self.changed)
+    }
+
+    /// Draws the whole screen into `area`, which should have the size last told.
+    pub fn render(&self, area: Rect, buf: &mut Buffer) {
+        let area = self.area.intersection(area).intersection(buf.area);
         let cx = self.context();
         cx.brush.fill(buf, area, cx.brush.style(Scope::Text));
         let body = self.body().intersection(area);
@@ -361,6 +382,7 @@ impl App {
 
     fn say(&mut self, text: String) {
         self.message = Some(Message { text, ticks: MESSAGE_TICKS });
+        self.changed = true;
     }
 
     /// What the session is to do, oldest first. Each request is handed out once.

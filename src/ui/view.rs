@@ -3,6 +3,7 @@
 //! A view computes layout, scroll and charts in [`View::update`], which the app calls whenever
 //! data, selection, choice or size changed; [`View::render`] only draws what is there.
 
+pub mod chart;
 pub mod gpu;
 pub mod hall;
 pub mod help;
@@ -13,11 +14,12 @@ pub mod rows;
 pub mod site;
 pub mod sources;
 pub mod status;
+pub mod value;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use crate::model::{Asset, Metric};
+use crate::model::Asset;
 use crate::ui::action::{Action, ViewKind};
 use crate::ui::context::Context;
 use crate::ui::selection::{Bounds, Move, Selection};
@@ -148,13 +150,4 @@ pub fn moved(cx: &Context<'_>, action: Action, bounds: Bounds) -> Outcome {
 pub fn subject_gpu(cx: &Context<'_>) -> Asset {
     let t = cx.topology();
     cx.selection.gpu(t).map(Asset::Gpu).or(cx.selection.tray().map(Asset::Tray)).unwrap_or_default()
-}
-
-/// A value of a metric as cells show it: short, without its unit where the heading says it.
-#[must_use]
-pub fn short_value(metric: Metric, value: f32) -> String {
-    match metric {
-        Metric::MemUsed => format!("{:.0}", f64::from(value) * 1.048_576 / 1000.0),
-        _ => format!("{value:.0}"),
-    }
 }

@@ -10,8 +10,11 @@ use crate::ui::app::time;
 use crate::ui::context::{Context, Moment};
 use crate::ui::text;
 use crate::ui::theme::Scope;
+use crate::ui::view::value;
 use crate::ui::widget::Brush;
 
+/// Seconds without a snapshot after which the picture is no longer called live.
+pub const SILENT_FROM_S: u32 = 5;
 /// Fewest columns of the path.
 const MIN_PATH: usize = 12;
 
@@ -32,6 +35,8 @@ pub struct Header {
     unplaced: usize,
     down: usize,
     targets: usize,
+    /// Seconds without any new snapshot.
+    silent_s: u32,
 }
 
 /// A part of the header. The larger the rank, the sooner it gives way on a narrow screen.
@@ -44,7 +49,7 @@ struct Part {
 impl Header {
     /// What is to be said about the frame on the screen and about the sources of now.
     #[must_use]
-    pub fn of(cx: &Context<'_>, view: ViewKind) -> Self {
+    pub fn of(cx: &Context<'_>, view: ViewKind, silent_s: u32) -> Self {
         let counts = cx.frame.counts(Asset::Site);
         let tallies = cx.snapshot.sources.iter().map(|s| s.tally());
         let (down, targets) =
@@ -62,6 +67,7 @@ impl Header {
             unplaced: cx.topology().unplaced_gpus(),
             down,
             targets,
+            silent_s,
         }
     }
 
@@ -69,6 +75,10 @@ impl Header {
         let part = |text: String, scope, rank| Part { text, scope, rank };
         let mut out = Vec::with_capacity(8);
         match self.moment {
+            Moment::Live if self.silent_s >= SILENT_FROM_S => {
+                let text = format!(" NO NEW DATA FOR {} ", value::seconds(self.silent_s));
+                out.push(part(text, Scope::Banner, 0));
+            }
             Moment::Live => out.push(part("LIVE".into(), Scope::TextStrong, 0)),
             moment => {
                 let behind = time::distance(self.behind_ms);
@@ -80,7 +90,8 @@ impl Header {
             let zone = if wide { " UTC" } else { "" };
             out.push(part(format!("{}{zone}", self.time.clock()), Scope::Header, 2));
         }
-        let age = self.age_s.map_or("no data".into(), |s| format!("data {}", whole_age(s)));
+        let age =
+            self.age_s.map_or("no data".into(), |s| format!("data {}", value::seconds(s.round() as u32)));
         out.push(part(age, Scope::HeaderDim, 5));
         let (good, total) = (text::integer(self.good.into()), text::integer(self.total.into()));
         out.push(part(format!("{good}/{total}{}", if wide { " GPUs good" } else { "" }), Scope::Header, 4));
@@ -153,10 +164,6 @@ fn on(ground: Style, style: Style, scope: Scope) -> Style {
         (Scope::TextStrong, Some(bg)) => style.bg(bg),
         _ => style,
     }
-}
-
-fn whole_age(seconds: f32) -> String {
-    if seconds < 100.0 { format!("{seconds:.0} s") } else { text::age((seconds * 1000.0) as i64) }
 }
 
 fn path(cx: &Context<'_>, view: ViewKind) -> Vec<String> {

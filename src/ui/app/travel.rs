@@ -20,7 +20,7 @@ impl App {
             Action::TenForward => self.step_ms(10_000),
             Action::MinuteBack => self.step_ms(-60_000),
             Action::MinuteForward => self.step_ms(60_000),
-            _ => {}
+            _ => self.say(format!("{} does nothing here", action.spec().id)),
         }
     }
 

@@ -1,28 +1,132 @@
-//! The gpu view.
+//! The GPU view: identity, values with their normal bands, and charts over three spans of time.
+
+mod facts;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use crate::model::Asset;
+use crate::fleet::Point;
+use crate::model::{Asset, GpuId, Metric, Timestamp};
 use crate::ui::action::Action;
 use crate::ui::context::Context;
 use crate::ui::selection::Bounds;
-use crate::ui::view::{Outcome, View, moved, subject_gpu};
+use crate::ui::theme::Scope;
+use crate::ui::view::chart::{Chart, SPANS};
+use crate::ui::view::{Outcome, View, moved, subject_gpu, value};
+
+/// The charts, the most important first.
+const CHARTS: [Metric; 5] = [Metric::Util, Metric::Temp, Metric::Power, Metric::SmClock, Metric::MemTemp];
+/// Fewest lines and columns of a chart.
+const CHART: (u16, u16) = (6, 34);
+/// Columns of the facts beside the charts.
+const FACTS: u16 = 58;
 
 /// State of the view.
 #[derive(Debug, Default)]
-pub struct GpuView;
+pub struct GpuView {
+    /// Index into [`SPANS`].
+    span: usize,
+    charts: Vec<Rect>,
+    facts: Rect,
+    /// What the series belong to.
+    key: Option<(GpuId, Timestamp, usize, u32)>,
+    series: Vec<Vec<Option<Point>>>,
+}
+
+impl GpuView {
+    /// Facts beside the charts where the screen is wide, above them where it is high, alone where
+    /// it is small.
+    fn lay_out(&mut self, area: Rect) {
+        self.charts.clear();
+        if area.width >= FACTS + 2 * CHART.1 {
+            let width = area.width - FACTS;
+            self.facts = Rect { x: area.x + width, width: FACTS, ..area };
+            self.grid(Rect { width: width - 1, ..area }, 2, CHARTS.len());
+        } else if area.height >= 10 + CHART.0 && area.width >= CHART.1 {
+            let columns = area.width / CHART.1;
+            let lines = (area.height - 10) / CHART.0;
+            let count = (columns.min(2) * lines).min(4);
+            let rows = count.div_ceil(columns.min(2));
+            let height = (area.height - 10).min(rows * 9);
+            self.facts = Rect { height: area.height - height, ..area };
+            let below = Rect { y: self.facts.bottom(), height, ..area };
+            self.grid(below, columns.min(2), usize::from(count));
+        } else {
+            self.facts = area;
+        }
+    }
+
+    fn grid(&mut self, area: Rect, columns: u16, count: usize) {
+        let rows = (count as u16).div_ceil(columns).min((area.height / CHART.0).max(1));
+        let (width, height) = (area.width / columns, area.height / rows);
+        for i in 0..(count as u16).min(rows * columns) {
+            let (x, y) = (area.x + i % columns * width, area.y + i / columns * height);
+            self.charts.push(Rect { x: x + 1, y, width: width.saturating_sub(2), height });
+        }
+    }
+}
 
 impl View for GpuView {
-    fn update(&mut self, _: &Context<'_>, _: Rect) {}
-    fn act(&mut self, cx: &Context<'_>, action: Action) -> Outcome {
-        moved(cx, action, Bounds::Rack)
+    fn update(&mut self, cx: &Context<'_>, area: Rect) {
+        self.lay_out(area);
+        let Some(gpu) = cx.selection.gpu(cx.topology()) else { return };
+        let key = Some((gpu, cx.frame.time, self.span, cx.topology().generation()));
+        let enough = self.series.len() >= self.charts.len();
+        if self.key != key || !enough {
+            self.key = key;
+            let (ms, points, _) = SPANS[self.span];
+            let history = &cx.snapshot.history;
+            let shown = &CHARTS[..self.charts.len().min(CHARTS.len())];
+            let series = |m: &Metric| history.series(cx.frame, Asset::Gpu(gpu), *m, (ms, points));
+            self.series = shown.iter().map(series).collect();
+        }
     }
-    fn render(&self, _: &Context<'_>, _: Rect, _: &mut Buffer) {}
+
+    fn act(&mut self, cx: &Context<'_>, action: Action) -> Outcome {
+        let last = SPANS.len() - 1;
+        match action {
+            Action::ZoomOut => self.span = (self.span + 1).min(last),
+            Action::ZoomIn => self.span = self.span.saturating_sub(1),
+            Action::ZoomCycle => self.span = (self.span + 1) % SPANS.len(),
+            Action::Open => return Outcome::Refused("this is as near as it gets".into()),
+            Action::HalfUp | Action::PageUp => return moved(cx, Action::Up, Bounds::Rack),
+            Action::HalfDown | Action::PageDown => return moved(cx, Action::Down, Bounds::Rack),
+            _ => return moved(cx, action, Bounds::Rack),
+        }
+        Outcome::Done
+    }
+
+    fn render(&self, cx: &Context<'_>, area: Rect, buf: &mut Buffer) {
+        let brush = cx.brush;
+        let Some(gpu) = cx.selection.gpu(cx.topology()) else {
+            let said = "no GPU here";
+            brush.text(buf, area, (area.x + 1, area.y), said, brush.style(Scope::TextDim));
+            return;
+        };
+        facts::render(cx, gpu, self.facts, buf);
+        let (ms, _, name) = SPANS[self.span];
+        let model = cx.topology().gpu_model(gpu);
+        for ((metric, at), series) in CHARTS.into_iter().zip(&self.charts).zip(&self.series) {
+            let now = value::long(cx, gpu, metric);
+            let title = format!("{} {}  {name}", metric.spec().label, now.text);
+            let limit = value::band(model, metric, None).and_then(|b| b.normal.1);
+            Chart { metric, points: series, limit, span_ms: ms }.render(cx, *at, &title, buf);
+        }
+    }
+
     fn subject(&self, cx: &Context<'_>) -> Asset {
         subject_gpu(cx)
     }
+
     fn hints(&self) -> &'static [Action] {
-        &[Action::Open]
+        &[
+            Action::ZoomOut,
+            Action::ZoomIn,
+            Action::Right,
+            Action::CopyName,
+            Action::Worst,
+            Action::Pause,
+            Action::Back,
+        ]
     }
 }

@@ -9,8 +9,8 @@ use crate::ui::context::Context;
 use crate::ui::key::{Key, KeyCode};
 use crate::ui::overlay::Verdict;
 use crate::ui::overlay::line::LineEdit;
-use crate::ui::text;
 use crate::ui::theme::Scope;
+use crate::ui::widget::frame::Frame;
 
 /// Columns of the keys.
 const KEYS: usize = 16;
@@ -78,12 +78,15 @@ impl Help {
         let brush = &cx.brush;
         let area = frame(body);
         brush.fill(buf, area, brush.style(Scope::Text));
-        let inner = inner(area);
         let title = format!("HELP  {} view", self.view.name());
-        brush.text(buf, inner, (inner.x, inner.y), &title, brush.style(Scope::Title));
-        let label = "  search: ";
-        let x = inner.x + text::width(&title) as u16;
-        let x = brush.text(buf, inner, (x, inner.y), label, brush.style(Scope::TextDim));
+        let note = if self.lines.iter().any(|l| matches!(l, Line::Entry { changed: true, .. })) {
+            "* changed in the config"
+        } else {
+            ""
+        };
+        Frame { title: &title, note, focused: true }.render(*brush, area, buf);
+        let inner = inner(area);
+        let x = brush.text(buf, inner, (inner.x, inner.y), "search: ", brush.style(Scope::TextDim));
         let field = Rect {
             x,
             y: inner.y,
@@ -115,9 +118,10 @@ fn frame(body: Rect) -> Rect {
     Rect { x: body.x + dx, y: body.y + dy, width: body.width - 2 * dx, height: body.height - 2 * dy }
 }
 
+/// Inside of the frame.
 fn inner(area: Rect) -> Rect {
-    let dx = u16::from(area.width > 4) * 2;
-    Rect { x: area.x + dx, width: area.width - 2 * dx, ..area }
+    let (dx, dy) = (u16::from(area.width > 4) * 2, u16::from(area.height > 2));
+    Rect { x: area.x + dx, y: area.y + dy, width: area.width - 2 * dx, height: area.height - 2 * dy }
 }
 
 fn line_at(cx: &Context<'_>, cell: Rect, y: u16, line: &Line, buf: &mut Buffer) {

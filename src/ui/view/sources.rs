@@ -129,7 +129,10 @@ fn source_lines(cx: &Context<'_>, area: Rect, y: u16, source: &SourceView, buf: 
     let age = text::age(cx.snapshot.frame.time.since(status.time));
     let gpus: u64 = source.targets.iter().map(|t| u64::from(t.gpus)).sum();
     let bad: u64 = source.targets.iter().map(|t| u64::from(t.bad_lines)).sum();
-    let mut line = format!("every {every}  reported {age} ago  targets {up} up");
+    let mut line = format!("every {every}  reported {age} ago");
+    if !source.targets.is_empty() {
+        line.push_str(&format!("  {up} of {} targets up", text::integer(source.targets.len() as u64)));
+    }
     if down > 0 {
         line.push_str(&format!("  {} {down} DOWN", brush.glyphs.lost));
     }

@@ -49,7 +49,8 @@ pub fn score(needle: &Needle, name: &str) -> Option<i32> {
             matched += 1;
             score += 4 + 2 * run.min(4) + if start_of_part { 6 } else { 0 } + if first { 6 } else { 0 };
             next = wanted.next();
-        } else {
+        } else if b != b'0' {
+            // Leading zeros may be left out: `r3` is as near to `R03` as to `R3`.
             run = 0;
         }
         (start_of_part, first) = (false, false);
@@ -81,6 +82,7 @@ mod tests {
     #[test]
     fn the_whole_and_the_start_win() {
         assert_eq!(best("h3", &["H1-R03-K1", "H3-R01", "H3", "H3-R13"]), Some("H3"));
+        assert_eq!(best("h2r3", &["H2-R01-K3", "H2-R03-K1"]), Some("H2-R03-K1"));
         assert_eq!(best("sources", &["sources", "source-list-of-sources"]), Some("sources"));
         assert_eq!(best("h3r17k5", &["H3-R17-K5-T01", "H3-R17-K5"]), Some("H3-R17-K5"));
     }

@@ -1,0 +1,140 @@
+//! Beside the elevation: the values of the rack with their normal bands, and its charts.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use crate::fleet::Point;
+use crate::model::metric::Metric;
+use crate::model::topology::{Cooling, RackModel};
+use crate::model::{Asset, RackId, RackPoint};
+use crate::ui::context::Context;
+use crate::ui::text;
+use crate::ui::theme::Scope;
+use crate::ui::view::chart;
+use crate::ui::view::rack::CHARTS;
+use crate::ui::widget::band::Band;
+
+/// Columns of names and of values.
+const LABEL: u16 = 14;
+const VALUE: u16 = 11;
+/// Fewest lines of a chart with its heading.
+const CHART: u16 = 5;
+/// Most lines of a chart: higher ones say no more.
+const TALLEST: u16 = 14;
+
+/// Draws the panel: values first, then charts as far as they fit.
+pub fn render(cx: &Context<'_>, rack: RackId, area: Rect, series: &[Vec<Option<Point>>], buf: &mut Buffer) {
+    let mut y = area.y;
+    for line in summary(cx, rack) {
+        if y >= area.bottom() {
+            return;
+        }
+        cx.brush.text(buf, area, (area.x, y), &line, cx.brush.style(Scope::Text));
+        y += 1;
+    }
+    let model = cx.topology().rack_model(rack);
+    for point in RackPoint::ALL.iter().filter(|p| applies(**p, model)) {
+        if y >= area.bottom() {
+            return;
+        }
+        point_line(cx, rack, Rect { y, height: 1, ..area }, *point, buf);
+        y += 1;
+    }
+    let rest = Rect { y: (y + 1).min(area.bottom()), height: area.bottom().saturating_sub(y + 1), ..area };
+    let fit = (rest.height / CHART).min(series.len() as u16);
+    for i in 0..fit {
+        let height = (rest.height / fit).min(TALLEST);
+        let at = Rect { y: rest.y + i * height, height, ..rest };
+        let metric = CHARTS[usize::from(i)];
+        let now = cx.frame.stats(Asset::Rack(rack), metric);
+        let note = now.map_or("no value".into(), |s| {
+            format!("mean {}  max {}", text::value(metric, s.mean.into()), text::value(metric, s.max.into()))
+        });
+        let title = format!("GPU {}  {note}", metric.spec().label);
+        let chart = chart::Chart { metric, points: &series[usize::from(i)], limit: None, span_ms: 900_000 };
+        chart.render(cx, at, &title, buf);
+    }
+}
+
+/// What there is to say about the whole rack.
+fn summary(cx: &Context<'_>, rack: RackId) -> Vec<String> {
+    let counts = cx.frame.counts(Asset::Rack(rack));
+    let power = cx.frame.stats(Asset::Rack(rack), Metric::Power);
+    let glyphs = cx.brush.glyphs;
+    let mut line = format!("{}/{} GPUs good", counts.good, counts.total());
+    if counts.stale > 0 {
+        line.push_str(&format!("  {}{} stale", glyphs.stale, counts.stale));
+    }
+    if counts.lost > 0 {
+        line.push_str(&format!("  {}{} lost", glyphs.lost, counts.lost));
+    }
+    if let Some(p) = power {
+        line.push_str(&format!("  GPUs {}", text::power(p.sum)));
+    }
+    let mut jobs: Vec<&str> = Vec::new();
+    for gpu in cx.topology().rack(rack).gpus.iter() {
+        let job = cx.frame.job(crate::model::GpuId(gpu)).map(|j| j.job.as_str());
+        if let Some(job) = job.filter(|j| !j.is_empty() && !jobs.contains(j)) {
+            jobs.push(job);
+        }
+    }
+    let jobs = if jobs.is_empty() { "no job".to_owned() } else { format!("jobs {}", jobs.join(", ")) };
+    vec![line, jobs]
+}
+
+/// A rack without liquid or shelves cannot report about them.
+const fn applies(point: RackPoint, model: &RackModel) -> bool {
+    match point {
+        RackPoint::Power => true,
+        RackPoint::ShelvesOk => model.power_shelves > 0,
+        _ => matches!(model.cooling, Cooling::Liquid),
+    }
+}
+
+fn point_line(cx: &Context<'_>, rack: RackId, area: Rect, point: RackPoint, buf: &mut Buffer) {
+    let brush = cx.brush;
+    let spec = point.spec();
+    let model = cx.topology().rack_model(rack);
+    let label = text::left(spec.label, usize::from(LABEL) - 1, brush.glyphs.ellipsis);
+    brush.text(buf, area, (area.x, area.y), &label, brush.style(Scope::TextDim));
+    let at = (area.x + LABEL, area.y);
+    let Some(now) = cx.frame.facility.rack(rack, point) else {
+        let said = format!("{} not reported", brush.glyphs.dash);
+        brush.text(buf, area, at, &said, brush.style(Scope::QualityAbsent));
+        return;
+    };
+    let normal = match point {
+        RackPoint::Power if model.tdp_kw > 0.0 => (0.0, model.tdp_kw),
+        RackPoint::ShelvesOk => (f32::from(model.power_shelves), f32::from(model.power_shelves)),
+        _ => spec.normal,
+    };
+    let said = match point {
+        RackPoint::Leak => {
+            if now == 0.0 {
+                "dry".to_owned()
+            } else {
+                "WET".to_owned()
+            }
+        }
+        RackPoint::ShelvesOk => format!("{now:.0} of {}", model.power_shelves),
+        _ => format!("{} {}", text::significant(f64::from(now)), spec.unit),
+    };
+    let spread = ((normal.1 - normal.0) * 0.3).max(0.5);
+    let low = if point == RackPoint::Power { None } else { Some(normal.0) };
+    let band = Band {
+        range: (normal.0 - if low.is_some() { spread } else { 0.0 }, normal.1 + spread),
+        normal: (low, Some(normal.1)),
+        now: Some(now),
+        priority: if point == RackPoint::Leak { 1 } else { 2 },
+    };
+    let scope = if band.is_outside() { Scope::alarm(band.priority) } else { Scope::Text };
+    let said = text::right(&said, usize::from(VALUE) - 1, brush.glyphs.ellipsis);
+    brush.text(buf, area, at, &said, brush.style(scope));
+    let x = area.x + LABEL + VALUE;
+    let room = area.right().saturating_sub(x);
+    if normal.1 > normal.0 && room >= 6 {
+        band.render(brush, Rect { x, y: area.y, width: room.min(32), height: 1 }, buf);
+    } else if band.is_outside() && room > 0 {
+        brush.glyph(buf, area, (x, area.y), brush.glyphs.alarm(band.priority), brush.style(scope));
+    }
+}

@@ -1,0 +1,84 @@
+//! Pictures of the views at three sizes in two themes: the text, and a digest of the styles.
+
+#[path = "support/site.rs"]
+mod site;
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use hallwatch::ui::app::{App, Options};
+use hallwatch::ui::key::InputEvent;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+/// The views: name, and the keys that lead there.
+const VIEWS: &[(&str, &str)] = &[
+    ("rack", ": \"go Space \"h1-r02-k2-t13-g2 Enter Esc 3"),
+    ("rack-air", ": \"go Space \"h3-r01-k2 Enter"),
+    ("rack-stale", ": \"go Space \"h1-r01-k2-t14 Enter"),
+    ("gpu", ": \"go Space \"h1-r01-k1-t01-g1 Enter"),
+    ("gpu-lost", ": \"go Space \"h1-r02-k2-t11-g2 Enter"),
+    ("sources", "g s"),
+    ("status", "g i"),
+    ("help", "Enter ?"),
+    ("palette", "f \"h2r3"),
+    ("past", "Enter Enter H g"),
+];
+
+const SIZES: [(u16, u16); 3] = [(200, 60), (120, 40), (80, 24)];
+
+fn picture(app: &App, (width, height): (u16, u16)) -> Buffer {
+    let mut buf = Buffer::empty(Rect::new(0, 0, width, height));
+    app.render(buf.area, &mut buf);
+    buf
+}
+
+/// The text line by line, then how many cells have each style: a change of either is seen.
+fn written(buf: &Buffer) -> String {
+    let mut out = String::new();
+    let mut styles: BTreeMap<String, usize> = BTreeMap::new();
+    for y in 0..buf.area.height {
+        let line: String = (0..buf.area.width).map(|x| buf[(x, y)].symbol()).collect();
+        let _ = writeln!(out, "{}", line.trim_end());
+        for x in 0..buf.area.width {
+            let cell = &buf[(x, y)];
+            *styles.entry(format!("{:?} on {:?} {:?}", cell.fg, cell.bg, cell.modifier)).or_default() += 1;
+        }
+    }
+    for (style, count) in styles {
+        let _ = writeln!(out, "{count:>6} {style}");
+    }
+    out
+}
+
+fn app(theme: &str, snapshot: &Arc<hallwatch::fleet::Snapshot>, size: (u16, u16), keys: &str) -> App {
+    let options = Options { theme: theme.into(), ..Options::default() };
+    let mut app = App::new(options, Arc::clone(snapshot));
+    app.resize(size.0, size.1);
+    for word in keys.split_whitespace() {
+        match word.strip_prefix('"') {
+            Some(text) => text.chars().for_each(|c| app.event(&InputEvent::Key(c.into()))),
+            None => app.event(&InputEvent::Key(word.parse().expect(word))),
+        }
+    }
+    app
+}
+
+#[test]
+fn every_view_at_three_sizes_in_two_themes() {
+    let snapshot = site::snapshot();
+    let mut settings = insta::Settings::clone_current();
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| {
+        for (name, keys) in VIEWS {
+            for theme in ["default", "light"] {
+                for size in SIZES {
+                    let buf = picture(&app(theme, &snapshot, size, keys), size);
+                    insta::assert_snapshot!(format!("{name}-{theme}-{}x{}", size.0, size.1), written(&buf));
+                }
+            }
+        }
+    });
+}
