@@ -35,7 +35,7 @@ pub fn main() -> ExitCode {
         }
     };
     match run(args, &mut std::io::stdout().lock()) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(e) if e.is_closed_pipe() => ExitCode::SUCCESS,
         Err(e) => {
             let _ = writeln!(std::io::stderr(), "hallwatch: {}", e.report());
@@ -48,10 +48,10 @@ pub fn main() -> ExitCode {
 ///
 /// # Errors
 /// Whatever the command failed with.
-pub fn run(args: Args, out: &mut dyn Write) -> Result<(), CliError> {
+pub fn run(args: Args, out: &mut dyn Write) -> Result<ExitCode, CliError> {
     match args.command {
-        None => watch::run(config::load(&args.watch.options)?, &args.watch),
-        Some(Command::Watch(watch)) => watch::run(config::load(&watch.options)?, &watch),
+        None => return watch::run(config::load(&args.watch.options)?, &args.watch),
+        Some(Command::Watch(watch)) => return watch::run(config::load(&watch.options)?, &watch),
         Some(Command::Snapshot(snapshot)) => snapshot::run(config::load(&snapshot.options)?, &snapshot, out),
         Some(Command::Sim { command: SimCommand::Serve(serve) }) => serve::run(&serve, out),
         Some(Command::Check(check)) => check::run(&check, &config::Surroundings::real(), out),
@@ -62,4 +62,5 @@ pub fn run(args: Args, out: &mut dyn Write) -> Result<(), CliError> {
         Some(Command::Completions { shell }) => pages::completions(shell, out),
         Some(Command::Man { dir }) => pages::man(dir.as_deref(), out),
     }
+    .map(|()| ExitCode::SUCCESS)
 }

@@ -4,6 +4,7 @@
 
 pub mod caps;
 pub mod clipboard;
+pub mod console;
 pub mod decode;
 pub mod drive;
 pub mod local;

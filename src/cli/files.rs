@@ -26,6 +26,15 @@ pub fn system_dir() -> PathBuf {
     PathBuf::from("/etc/hallwatch")
 }
 
+/// The folder of what the program leaves behind, such as crash reports:
+/// `$XDG_STATE_HOME/hallwatch`, mostly `~/.local/state/hallwatch`.
+#[must_use]
+pub fn state_dir() -> PathBuf {
+    let base = etcetera::base_strategy::choose_base_strategy().ok();
+    let state = base.and_then(|b| b.state_dir());
+    state.unwrap_or_else(std::env::temp_dir).join("hallwatch")
+}
+
 /// Reads the text file `path` of at most `max` bytes.
 ///
 /// # Errors

@@ -47,7 +47,8 @@ pub fn prepare(settings: &Settings) -> Result<Prepared, CliError> {
             SourceSpec::Local => Ready::Local,
             SourceSpec::Scrape { targets } => {
                 let arguments: Vec<String> = targets.iter().map(|t| t.argument()).collect();
-                let mut config = ScrapeConfig::load(&arguments).map_err(|e| CliError::Failed(e.to_string()))?;
+                let mut config =
+                    ScrapeConfig::load(&arguments).map_err(|e| CliError::Failed(e.to_string()))?;
                 config.interval = settings.interval;
                 config.limits.timeout = settings.timeout;
                 config.seed = u64::from(std::process::id());

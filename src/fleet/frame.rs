@@ -116,7 +116,9 @@ impl Frame {
         self.exceptions.get_or_init(|| {
             let column = |m: Metric| &self.columns[m.index()];
             match (column(Metric::ClockEvents), column(Metric::Margin), column(Metric::Health)) {
-                (Column::Wide(e), Column::Narrow(m), Column::Narrow(h)) => limits::all(e, m, h, &self.quality).into(),
+                (Column::Wide(e), Column::Narrow(m), Column::Narrow(h)) => {
+                    limits::all(e, m, h, &self.quality).into()
+                }
                 _ => Arc::new([]),
             }
         })

@@ -32,9 +32,11 @@ pub fn priority(events: u16, margin: u16, health: u16) -> u8 {
 /// must not look like news.
 pub(crate) fn all(events: &[u16], margin: &[u8], health: &[u8], quality: &[u8]) -> Vec<u8> {
     let rows = events.iter().zip(margin).zip(health.iter().zip(quality));
-    rows.map(|((e, m), (h, q))| {
-        if *q == Quality::Good as u8 { priority(*e, u16::from(*m), u16::from(*h)) } else { 0 }
-    })
+    rows.map(
+        |((e, m), (h, q))| {
+            if *q == Quality::Good as u8 { priority(*e, u16::from(*m), u16::from(*h)) } else { 0 }
+        },
+    )
     .collect()
 }
 
@@ -50,7 +52,11 @@ mod tests {
     fn normal_operation_crosses_no_limit() {
         let normal = ClockEvents::IDLE | ClockEvents::SW_POWER_CAP;
         assert_eq!(of(normal, 20.0, Health::Ok), 0);
-        assert_eq!(priority(Metric::ClockEvents.none_raw(), Metric::Margin.none_raw(), 255), 0, "absent is no limit");
+        assert_eq!(
+            priority(Metric::ClockEvents.none_raw(), Metric::Margin.none_raw(), 255),
+            0,
+            "absent is no limit"
+        );
     }
 
     #[test]

@@ -23,8 +23,17 @@ pub struct Console {
 
 impl Console {
     /// A console that shows `snapshot` first.
-    pub fn new(options: Options, snapshot: Arc<Snapshot>, reload: impl FnMut() -> Result<Options, String> + 'static) -> Self {
-        Self { app: app::App::new(options, snapshot), reload: Box::new(reload), redraw: true, pending: Vec::new() }
+    pub fn new(
+        options: Options,
+        snapshot: Arc<Snapshot>,
+        reload: impl FnMut() -> Result<Options, String> + 'static,
+    ) -> Self {
+        Self {
+            app: app::App::new(options, snapshot),
+            reload: Box::new(reload),
+            redraw: true,
+            pending: Vec::new(),
+        }
     }
 
     /// Says something to the operator, on the status line.
@@ -79,12 +88,16 @@ impl App for Console {
         });
     }
 
-    fn render(&self, _area: Rect, buffer: &mut Buffer) {
-        self.app.render(buffer);
+    fn render(&self, area: Rect, buffer: &mut Buffer) {
+        self.app.render(area, buffer);
+    }
+
+    fn heartbeat(&mut self) {
+        self.app.heartbeat();
     }
 
     fn take_redraw(&mut self) -> bool {
-        std::mem::take(&mut self.redraw)
+        std::mem::take(&mut self.redraw) | self.app.take_redraw()
     }
 
     fn requests(&mut self) -> Vec<Request> {

@@ -146,8 +146,7 @@ fn backgrounds(out: &mut String, buf: &Buffer, y: u16) {
     let row: Vec<(Color, Color)> = cells(buf, y).map(halves).collect();
     let top = usize::from(y) * CELL.1;
     let upper = CELL.1.div_ceil(2);
-    for (pick, offset, height) in
-        [(0, 0, upper), (1, upper, CELL.1 - upper)].map(|(i, o, h)| (i, top + o, h))
+    for (pick, offset, height) in [(0, 0, upper), (1, upper, CELL.1 - upper)].map(|(i, o, h)| (i, top + o, h))
     {
         let color = |c: &(Color, Color)| if pick == 0 { c.0 } else { c.1 };
         let mut x = 0;
@@ -181,7 +180,8 @@ fn words(out: &mut String, buf: &Buffer, y: u16) {
         let word: String = row[x..x + run].iter().map(|c| escape(c.symbol())).collect();
         let (fg, modifier) = style(row[x]);
         let bold = if modifier.contains(Modifier::BOLD) { " font-weight=\"bold\"" } else { "" };
-        let line = if modifier.contains(Modifier::UNDERLINED) { " text-decoration=\"underline\"" } else { "" };
+        let line =
+            if modifier.contains(Modifier::UNDERLINED) { " text-decoration=\"underline\"" } else { "" };
         let _ = writeln!(
             out,
             "<text x=\"{}\" y=\"{}\" textLength=\"{}\" fill=\"{}\"{bold}{line}>{word}</text>",

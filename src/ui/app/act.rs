@@ -138,7 +138,8 @@ impl App {
         self.overlay = Some(Overlay::Palette(Box::new(Palette::new(&self.context(), names))));
     }
 
-    fn set_metric(&mut self, metric: Metric) {
+    /// Shows another metric.
+    pub fn set_metric(&mut self, metric: Metric) {
         self.choice.metric = metric;
     }
 

@@ -64,7 +64,13 @@ impl Areas {
                 Rect::new(area.x + i * third, legend + 1, right - area.x - i * third, low)
             };
             let map = Rect::new(area.x + 1, top, area.width - 2, legend - top);
-            return Self { tabs: line(area.y), map, legend: line(legend), boxes: [0, 1, 2].map(box_at), side: Rect::ZERO };
+            return Self {
+                tabs: line(area.y),
+                map,
+                legend: line(legend),
+                boxes: [0, 1, 2].map(box_at),
+                side: Rect::ZERO,
+            };
         }
         let side = if area.width >= 64 { SIDE } else { 0 };
         let legend = area.bottom().saturating_sub(1);

@@ -43,7 +43,9 @@ impl Row {
     #[must_use]
     pub fn text(&self, absent: char) -> String {
         match self.value {
-            Some(v) => format!("{} {}", text::decimal(f64::from(v), self.decimals), self.unit).trim_end().to_owned(),
+            Some(v) => {
+                format!("{} {}", text::decimal(f64::from(v), self.decimals), self.unit).trim_end().to_owned()
+            }
             None => absent.to_string(),
         }
     }
@@ -83,9 +85,21 @@ fn line(cx: &Context<'_>, row: &Row, area: Rect, buf: &mut Buffer) {
     let scope = if outside { Scope::AlarmP3 } else { Scope::Text };
     let (label, value) = (13u16, 12u16);
     let label_scope = if outside { Scope::AlarmP3 } else { Scope::TextDim };
-    b.text(buf, Rect { width: label.min(area.width), ..area }, (area.x + 1, area.y), &row.label, b.style(label_scope));
+    b.text(
+        buf,
+        Rect { width: label.min(area.width), ..area },
+        (area.x + 1, area.y),
+        &row.label,
+        b.style(label_scope),
+    );
     let shown = text::right(&row.text(b.glyphs.absent), usize::from(value), b.glyphs.ellipsis);
-    b.text(buf, area, (area.x + label, area.y), &shown, b.style(if row.value.is_none() { Scope::QualityAbsent } else { scope }));
+    b.text(
+        buf,
+        area,
+        (area.x + label, area.y),
+        &shown,
+        b.style(if row.value.is_none() { Scope::QualityAbsent } else { scope }),
+    );
     let rest = area.width.saturating_sub(label + value + 2);
     let x = area.x + label + value + 2;
     if rest < 5 {
@@ -98,7 +112,8 @@ fn line(cx: &Context<'_>, row: &Row, area: Rect, buf: &mut Buffer) {
     }
     if spark > 0 && !row.spark.is_empty() {
         let place = Rect::new(x + rest - spark, area.y, spark.saturating_sub(1), 1);
-        Spark { values: &row.spark, range: row.spark_range(), style: b.style(Scope::ChartLine) }.render(b, place, buf);
+        Spark { values: &row.spark, range: row.spark_range(), style: b.style(Scope::ChartLine) }
+            .render(b, place, buf);
     }
 }
 

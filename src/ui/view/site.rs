@@ -110,7 +110,11 @@ impl View for SiteView {
         let per_pixel = self.tiles.gpus_per_pixel();
         let range = crate::ui::view::map::range(cx, cx.choice.metric);
         let legend = Legend { metric: cx.choice.metric, range, per_pixel, names: &[] };
-        legend.render(cx.brush, Rect { x: a.legend.x + 1, width: a.legend.width.saturating_sub(1), ..a.legend }, buf);
+        legend.render(
+            cx.brush,
+            Rect { x: a.legend.x + 1, width: a.legend.width.saturating_sub(1), ..a.legend },
+            buf,
+        );
         self.facility.render(cx, a.facility, buf);
         if a.lists.height > 0 {
             self.list(cx, a.lists, buf);
@@ -149,7 +153,13 @@ impl SiteView {
             let hall = cx.topology().short_name(Asset::Hall(cx.topology().hall_of(*gpu)));
             cx.brush.text(buf, place, (place.x + 1, place.y), &hall, cx.brush.style(Scope::TextDim));
             let indent = 4.min(place.width);
-            worst_line(cx, *gpu, *value, Rect { x: place.x + indent, width: place.width - indent, ..place }, buf);
+            worst_line(
+                cx,
+                *gpu,
+                *value,
+                Rect { x: place.x + indent, width: place.width - indent, ..place },
+                buf,
+            );
         }
     }
 }

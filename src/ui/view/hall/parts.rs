@@ -45,7 +45,8 @@ impl Figures {
         if has_distribution(metric) {
             let histogram = cx.frame.histogram(asset, metric);
             let columns = usize::from(width.saturating_sub(4)).max(1);
-            self.bins = histogram.resample(columns, self.range.0, self.range.1).into_iter().map(u64::from).collect();
+            self.bins =
+                histogram.resample(columns, self.range.0, self.range.1).into_iter().map(u64::from).collect();
             self.stats = histogram.stats();
             self.p1 = histogram.quantile(0.01);
         }
@@ -128,7 +129,13 @@ impl Figures {
                 for (i, (label, value, scope)) in pair.iter().enumerate() {
                     let x = area.x + 16 * i as u16;
                     let cell = Rect::new(x, y, (area.right() - x).min(15), 1);
-                    let after = cx.brush.text(buf, cell, (x, y), &format!("{label} "), cx.brush.style(Scope::TextDim));
+                    let after = cx.brush.text(
+                        buf,
+                        cell,
+                        (x, y),
+                        &format!("{label} "),
+                        cx.brush.style(Scope::TextDim),
+                    );
                     cx.brush.text(buf, cell, (after, y), value, cx.brush.style(*scope));
                 }
                 y += 1;
@@ -136,7 +143,12 @@ impl Figures {
         }
         y = rule(cx, area, y, &format!("{} {}", cx.topology().hall(hall).name, self.counts), buf);
         let wanted = (self.rows.len() as u16).min(5);
-        rows::render(cx, &self.rows, Rect::new(area.x, y, area.width, wanted.min(area.bottom().saturating_sub(y))), buf);
+        rows::render(
+            cx,
+            &self.rows,
+            Rect::new(area.x, y, area.width, wanted.min(area.bottom().saturating_sub(y))),
+            buf,
+        );
         y += wanted;
         if area.bottom() > y + 3 && has_distribution(cx.choice.metric) {
             let height = (area.bottom() - y - 1).min(4);
@@ -171,7 +183,7 @@ pub fn worst_line(cx: &Context<'_>, gpu: GpuId, value: f32, area: Rect, buf: &mu
     };
     let badge = crate::ui::widget::badge::Badge { priority, filled: false };
     if priority > 0 {
-        badge.render(cx.brush, area, (area.x + 1, area.y), buf);
+        badge.render(&mut cx.brush.on(area, buf), (area.x + 1, area.y));
     }
     let shown = match metric {
         Metric::Health => cx.frame.health(gpu).map_or_else(String::new, |h| h.name().to_owned()),
@@ -214,22 +226,39 @@ fn hall_rows(cx: &Context<'_>, hall: HallId) -> Vec<Row> {
     let limit: f32 = racks.map(|r| cx.topology().rack_model(r).tdp_kw / 1000.0).sum();
     let gpu_mw = sum.map(|w| w / 1e6);
     let normal = (limit > 0.0).then_some(limit);
-    rows.push(Row::new("GPU power", gpu_mw, ("MW", 2), (None, normal)).spark(
-        series(Signal::PowerSum).into_iter().map(|w| w.map(|w| w / 1e6)).collect(),
-    ));
+    rows.push(
+        Row::new("GPU power", gpu_mw, ("MW", 2), (None, normal))
+            .spark(series(Signal::PowerSum).into_iter().map(|w| w.map(|w| w / 1e6)).collect()),
+    );
     if let Some(mw) = power {
         rows.push(Row::new("Hall power", Some(mw), ("MW", 2), (None, normal)));
     }
     let mean = |m: Metric| cx.frame.stats(asset, m);
-    rows.push(Row::new("Util mean", mean(Metric::Util).map(|s| s.mean), ("%", 0), (None, None)).spark(series(Signal::Mean(Metric::Util))));
+    rows.push(
+        Row::new("Util mean", mean(Metric::Util).map(|s| s.mean), ("%", 0), (None, None))
+            .spark(series(Signal::Mean(Metric::Util))),
+    );
     let zero = cx.topology().gpu_models().iter().map(|g| g.zero_margin_c).fold(f32::INFINITY, f32::min);
     rows.push(Row::new("Temp p99", mean(Metric::Temp).map(|s| s.p99), ("°C", 0), (Some(20.0), Some(zero))));
-    rows.push(Row::new("Temp max", mean(Metric::Temp).map(|s| s.max), ("°C", 0), (Some(20.0), Some(zero))).spark(series(Signal::Mean(Metric::Temp))));
-    rows.push(Row::new("Margin min", mean(Metric::Margin).map(|s| s.min), ("K", 0), (Some(crate::fleet::limits::LOW_MARGIN_K), None)));
+    rows.push(
+        Row::new("Temp max", mean(Metric::Temp).map(|s| s.max), ("°C", 0), (Some(20.0), Some(zero)))
+            .spark(series(Signal::Mean(Metric::Temp))),
+    );
+    rows.push(Row::new(
+        "Margin min",
+        mean(Metric::Margin).map(|s| s.min),
+        ("K", 0),
+        (Some(crate::fleet::limits::LOW_MARGIN_K), None),
+    ));
     for p in [HallPoint::LiquidSupply, HallPoint::LiquidReturn, HallPoint::ColdAisle, HallPoint::DewPoint] {
         if let Some(v) = cx.frame.facility.hall(hall, p) {
             let spec = p.spec();
-            rows.push(Row::new(spec.label, Some(v), (spec.unit, 1), (Some(spec.normal.0), Some(spec.normal.1))));
+            rows.push(Row::new(
+                spec.label,
+                Some(v),
+                (spec.unit, 1),
+                (Some(spec.normal.0), Some(spec.normal.1)),
+            ));
         }
     }
     rows
@@ -245,7 +274,8 @@ fn category_names(cx: &Context<'_>, hall: HallId, metric: Metric) -> Vec<(u16, S
     for g in cx.topology().hall(hall).gpus.iter() {
         *counts.entry(column.raw(g as usize)).or_default() += 1;
     }
-    let mut slots: Vec<(u16, u32)> = counts.into_iter().filter(|(s, _)| *s != metric.none_raw() && *s != 0).collect();
+    let mut slots: Vec<(u16, u32)> =
+        counts.into_iter().filter(|(s, _)| *s != metric.none_raw() && *s != 0).collect();
     slots.sort_by_key(|(slot, n)| (std::cmp::Reverse(*n), *slot));
     let name = |slot: u16| match metric {
         Metric::Job => cx.frame.jobs.get(usize::from(slot)).map(|j| j.job.clone()),
@@ -274,7 +304,13 @@ pub fn tabs(cx: &Context<'_>, map: &Map, zoom: Zoom, area: Rect, buf: &mut Buffe
     }
     let chosen = cx.choice.metric;
     if !Metric::ON_KEYS.contains(&chosen) {
-        b.text(buf, Rect { width: room, ..area }, (x, area.y), &format!(" {} ", chosen.spec().label), b.style(Scope::Selection));
+        b.text(
+            buf,
+            Rect { width: room, ..area },
+            (x, area.y),
+            &format!(" {} ", chosen.spec().label),
+            b.style(Scope::Selection),
+        );
     }
     let at = area.right().saturating_sub(text::width(&note) as u16 + 1).max(area.x);
     b.text(buf, area, (at, area.y), &note, b.style(Scope::TextDim));

@@ -16,8 +16,13 @@ const WINDOW: (i64, usize) = (3_600_000, 60);
 
 const POWER: [SitePoint; 5] =
     [SitePoint::FacilityPower, SitePoint::ItPower, SitePoint::FeedA, SitePoint::FeedB, SitePoint::Pue];
-const GRID: [SitePoint; 5] =
-    [SitePoint::Frequency, SitePoint::HydroShare, SitePoint::SpotPrice, SitePoint::HeatExport, SitePoint::Outdoor];
+const GRID: [SitePoint; 5] = [
+    SitePoint::Frequency,
+    SitePoint::HydroShare,
+    SitePoint::SpotPrice,
+    SitePoint::HeatExport,
+    SitePoint::Outdoor,
+];
 const COOLING: [SitePoint; 2] = [SitePoint::LiquidSupply, SitePoint::LiquidReturn];
 
 /// What the strip shows, made once per update.
@@ -57,12 +62,20 @@ impl Facility {
             }
             return;
         }
-        let boxes = [("POWER", &self.power, self.note.as_str()), ("GRID", &self.grid, "NO4"), ("COOLING", &self.cooling, "")];
+        let boxes = [
+            ("POWER", &self.power, self.note.as_str()),
+            ("GRID", &self.grid, "NO4"),
+            ("COOLING", &self.cooling, ""),
+        ];
         let third = area.width / 3;
         for (i, (title, rows, note)) in boxes.into_iter().enumerate() {
             let x = area.x + third * i as u16;
             let width = if i == 2 { area.right() - x } else { third };
-            let inner = Frame { title, note, focused: false }.render(cx.brush, Rect::new(x, area.y, width, area.height), buf);
+            let inner = Frame { title, note, focused: false }.render(
+                cx.brush,
+                Rect::new(x, area.y, width, area.height),
+                buf,
+            );
             if rows.is_empty() {
                 let text = "no source reports this";
                 cx.brush.text(buf, inner, (inner.x + 1, inner.y), text, cx.brush.style(Scope::TextDim));
@@ -87,7 +100,8 @@ fn point_row(cx: &Context<'_>, point: SitePoint) -> Option<Row> {
         SitePoint::HydroShare | SitePoint::SpotPrice => 0,
         _ => 1,
     };
-    let top = if point == SitePoint::FacilityPower { contract(cx).unwrap_or(spec.normal.1) } else { spec.normal.1 };
+    let top =
+        if point == SitePoint::FacilityPower { contract(cx).unwrap_or(spec.normal.1) } else { spec.normal.1 };
     let low = (spec.normal.0 != 0.0).then_some(spec.normal.0);
     let to = cx.frame.time.plus_millis(1000);
     let points = cx.snapshot.history.signal(Asset::Site, Signal::Site(point), to, WINDOW);
@@ -112,7 +126,8 @@ fn gpu_rows(cx: &Context<'_>) -> Vec<Row> {
     let points = cx.snapshot.history.signal(Asset::Site, Signal::Mean(Metric::Temp), to, WINDOW);
     let course = points.into_iter().map(|p| p.map(|p| p.mean)).collect();
     vec![
-        Row::new("GPU mean", stats(Metric::Temp).map(|s| s.mean), ("°C", 0), (Some(20.0), Some(zero))).spark(course),
+        Row::new("GPU mean", stats(Metric::Temp).map(|s| s.mean), ("°C", 0), (Some(20.0), Some(zero)))
+            .spark(course),
         Row::new("GPU max", stats(Metric::Temp).map(|s| s.max), ("°C", 0), (Some(20.0), Some(zero))),
         Row::new("HBM max", stats(Metric::MemTemp).map(|s| s.max), ("°C", 0), (Some(20.0), Some(95.0))),
         Row::new("Margin min", stats(Metric::Margin).map(|s| s.min), ("K", 0), (Some(low), None)),
@@ -123,16 +138,29 @@ fn short(cx: &Context<'_>) -> [String; 2] {
     let site = |p: SitePoint, decimals: usize| {
         cx.frame.facility.site(p).map(|v| {
             let spec = p.spec();
-            format!("{} {} {}", spec.label, text::decimal(v.into(), decimals), spec.unit).trim_end().to_owned()
+            format!("{} {} {}", spec.label, text::decimal(v.into(), decimals), spec.unit)
+                .trim_end()
+                .to_owned()
         })
     };
     let gpus = cx.frame.stats(Asset::Site, Metric::Power).map(|s| format!("GPU {}", text::power(s.sum)));
     let facility = match (cx.frame.facility.site(SitePoint::FacilityPower), contract(cx)) {
-        (Some(now), Some(top)) => Some(format!("PWR {}/{} MW", text::decimal(now.into(), 1), text::decimal(top.into(), 0))),
+        (Some(now), Some(top)) => {
+            Some(format!("PWR {}/{} MW", text::decimal(now.into(), 1), text::decimal(top.into(), 0)))
+        }
         _ => gpus,
     };
-    let first = [facility, site(SitePoint::Pue, 2), site(SitePoint::Frequency, 2), site(SitePoint::SpotPrice, 0), site(SitePoint::HydroShare, 0)];
-    let hot = cx.frame.stats(Asset::Site, Metric::Temp).map(|s| format!("GPU mean {:.0} max {:.0} °C", s.mean, s.max));
+    let first = [
+        facility,
+        site(SitePoint::Pue, 2),
+        site(SitePoint::Frequency, 2),
+        site(SitePoint::SpotPrice, 0),
+        site(SitePoint::HydroShare, 0),
+    ];
+    let hot = cx
+        .frame
+        .stats(Asset::Site, Metric::Temp)
+        .map(|s| format!("GPU mean {:.0} max {:.0} °C", s.mean, s.max));
     let second = [
         site(SitePoint::LiquidSupply, 1),
         site(SitePoint::LiquidReturn, 1),

@@ -161,7 +161,8 @@ impl Tile {
 
     fn badges(&self, cx: &Context<'_>, counts: Counts, x: u16, buf: &mut Buffer) {
         if x + counts.width() < self.area.right() {
-            counts.render(cx.brush, self.area, (x, self.area.y), buf);
+            let text = cx.brush.style(Scope::Text);
+            counts.render(&mut cx.brush.on(self.area, buf), (x, self.area.y), text);
         }
     }
 
@@ -188,7 +189,9 @@ impl Tile {
                 parts.push(format!("{} not good", text::integer(gone.into())));
             }
         }
-        if self.area.width < 26 { parts.truncate(3) }
+        if self.area.width < 26 {
+            parts.truncate(3)
+        }
         parts.join(if self.area.width >= 40 { "  " } else { " " })
     }
 
@@ -202,8 +205,11 @@ impl Tile {
         let known = self.power.iter().flatten();
         let high = known.fold(1.0f32, |a, v| a.max(*v)) * 1.05;
         let width = self.map_area.right().saturating_sub(x);
-        Spark { values: &self.power, range: (0.0, high), style: b.style(Scope::ChartLine) }
-            .render(b, Rect::new(x, y, width, 1), buf);
+        Spark { values: &self.power, range: (0.0, high), style: b.style(Scope::ChartLine) }.render(
+            b,
+            Rect::new(x, y, width, 1),
+            buf,
+        );
     }
 }
 
