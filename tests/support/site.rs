@@ -2,7 +2,7 @@
 //! a silent tray, a lost GPU, an XID and a failing target.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use hallwatch::fleet::history::Archive;
 use hallwatch::fleet::snapshot::EngineStatus;
@@ -224,7 +224,7 @@ pub fn at(tick: i64) -> Timestamp {
     SIM_EPOCH.plus_millis(tick * 1000)
 }
 
-fn host(t: &Topology, tray: usize, time: Timestamp) -> HostReading {
+fn host(t: &Topology, tray: usize) -> HostReading {
     let facts = GpuFacts {
         uuid: "GPU-6f2a1b3c-91c4".into(),
         model: "GB300".into(),
@@ -311,7 +311,7 @@ impl Builder {
     pub fn tick(&mut self) -> Arc<Snapshot> {
         let time = at(self.tick);
         let mut batch = batch(&self.topology, self.tick);
-        batch.hosts.push(host(&self.topology, 0, time));
+        batch.hosts.push(host(&self.topology, 0));
         self.stage.apply(&batch, 1000);
         let frame = Arc::new(self.stage.commit(time));
         self.archive.push(&frame);
@@ -327,12 +327,13 @@ impl Builder {
     }
 }
 
-/// The site after [`TICKS`] seconds.
+/// The site after [`TICKS`] seconds; made once per test binary.
 pub fn snapshot() -> Arc<Snapshot> {
-    let mut b = Builder::new();
-    let mut last = b.tick();
-    for _ in 1..TICKS {
-        last = b.tick();
-    }
-    last
+    static MADE: OnceLock<Arc<Snapshot>> = OnceLock::new();
+    let make = || {
+        let mut b = Builder::new();
+        (1..TICKS).for_each(|_| drop(b.tick()));
+        b.tick()
+    };
+    Arc::clone(MADE.get_or_init(make))
 }

@@ -8,15 +8,20 @@ use crate::ui::context::Context;
 use crate::ui::text;
 use crate::ui::theme::Scope;
 
+/// What the footer may say.
+#[derive(Clone, Copy, Debug)]
+pub struct Footer<'a> {
+    /// The view on the screen.
+    pub view: ViewKind,
+    /// Its actions, best first.
+    pub hints: &'a [Action],
+    /// A message goes before hints.
+    pub message: Option<&'a str>,
+}
+
 /// Draws the message, or the hints of a view as far as they fit: help first.
-pub fn render(
-    cx: &Context<'_>,
-    view: ViewKind,
-    hints: &[Action],
-    message: Option<&str>,
-    area: Rect,
-    buf: &mut Buffer,
-) {
+pub fn render(cx: &Context<'_>, footer: Footer<'_>, area: Rect, buf: &mut Buffer) {
+    let Footer { view, hints, message } = footer;
     let brush = &cx.brush;
     let ground = brush.style(Scope::Header);
     brush.fill(buf, area, ground);

@@ -15,21 +15,21 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use crate::fleet::Point;
-use crate::model::{Asset, Metric, RackId, Timestamp};
+use crate::model::{Asset, Metric, RackId};
 use crate::ui::action::Action;
 use crate::ui::context::Context;
 use crate::ui::selection::Bounds;
 use crate::ui::text;
 use crate::ui::theme::Scope;
+use crate::ui::view::chart::{self, SPANS};
 use crate::ui::view::{Outcome, View, moved, subject_gpu, value};
 use crate::ui::widget::frame::Frame;
 use crate::ui::widget::table::scroll;
 
 use elevation::Shelf;
 
-/// What the charts show, and over which time: ms, points.
+/// What the charts show, over the shortest span.
 const CHARTS: [Metric; 2] = [Metric::Temp, Metric::Power];
-const WINDOW: (i64, usize) = (900_000, 180);
 /// Narrowest screen with a panel beside the elevation.
 const SPLIT_FROM: u16 = 64;
 /// Narrowest panel beside the elevation.
@@ -42,7 +42,7 @@ pub struct RackView {
     first: usize,
     areas: Areas,
     /// What the series belong to.
-    key: Option<(RackId, Timestamp, u32)>,
+    key: Option<(RackId, i64, u32)>,
     series: Vec<Vec<Option<Point>>>,
 }
 
@@ -67,6 +67,7 @@ impl Areas {
         };
         let top = Rect { height: area.height - below, ..area };
         let row = Rect { y: top.bottom(), height: below, ..area };
+        let need = need + 2 * u16::from(framed);
         let width = need.max(area.width.div_ceil(2));
         if area.width >= SPLIT_FROM && area.width.saturating_sub(width) >= PANEL {
             let elevation = Rect { width, ..top };
@@ -101,11 +102,12 @@ impl View for RackView {
         self.shelves = elevation::shelves(cx.topology(), rack, lines);
         let at = self.shelves.iter().position(|s| *s == Shelf::Tray(tray)).unwrap_or(0);
         self.first = scroll(at, self.shelves.len(), lines, self.first);
-        let key = Some((rack, cx.frame.time, cx.topology().generation()));
+        let key = Some((rack, chart::point_of(SPANS[0], cx.frame.time), cx.topology().generation()));
         if self.key != key {
             self.key = key;
             let history = &cx.snapshot.history;
-            let series = |m: &Metric| history.series(cx.frame, Asset::Rack(rack), *m, WINDOW);
+            let series =
+                |m: &Metric| history.series(cx.frame, Asset::Rack(rack), *m, (SPANS[0].0, SPANS[0].1));
             self.series = CHARTS.iter().map(series).collect();
         }
     }

@@ -2,6 +2,7 @@
 //! their targets, the failing and the slowest first.
 
 use std::cmp::Reverse;
+use std::sync::Arc;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -20,6 +21,8 @@ use crate::ui::view::{Outcome, View};
 pub struct SourcesView {
     /// All targets as (source, target), worst first.
     order: Vec<(usize, usize)>,
+    /// The sources that the order belongs to.
+    of: Option<Arc<[SourceView]>>,
     selected: usize,
     first: usize,
     rows: usize,
@@ -29,7 +32,11 @@ pub struct SourcesView {
 
 impl View for SourcesView {
     fn update(&mut self, cx: &Context<'_>, area: Rect) {
-        self.order = order(&cx.snapshot.sources);
+        // Sorting thousands of targets once per snapshot is enough.
+        if !self.of.as_ref().is_some_and(|of| Arc::ptr_eq(of, &cx.snapshot.sources)) {
+            self.order = order(&cx.snapshot.sources);
+            self.of = Some(Arc::clone(&cx.snapshot.sources));
+        }
         let lines: usize = cx.snapshot.sources.iter().map(|s| 1 + usize::from(s.status.note.is_some())).sum();
         self.head = lines.min(usize::from(area.height / 2));
         self.rows = usize::from(area.height).saturating_sub(self.head + 2).max(1);

@@ -43,21 +43,13 @@ pub fn shelves(t: &Topology, rack: RackId, lines: usize) -> Vec<Shelf> {
     let all = trays.len() + usize::from(power) + usize::from(switches);
     let shared = trays.len() + usize::from(power > 0) + usize::from(power > 1) + usize::from(switches > 0);
     let (top, middle, bottom) = if all <= lines {
-        let switches = one_each(1, switches, |a, b| Shelf::Switch(a, b)).into_iter().rev().collect();
-        (
-            one_each(1, upper, |a, b| Shelf::Power(a, b)),
-            switches,
-            one_each(upper + 1, power, |a, b| Shelf::Power(a, b)),
-        )
+        let switches = one_each(1, switches, Shelf::Switch).into_iter().rev().collect();
+        (one_each(1, upper, Shelf::Power), switches, one_each(upper + 1, power, Shelf::Power))
     } else if shared <= lines {
         let some = |from: u16, to: u16, make: fn(u16, u16) -> Shelf| {
             if from <= to { vec![make(from, to)] } else { vec![] }
         };
-        (
-            some(1, upper, |a, b| Shelf::Power(a, b)),
-            some(1, switches, |a, b| Shelf::Switch(a, b)),
-            some(upper + 1, power, |a, b| Shelf::Power(a, b)),
-        )
+        (some(1, upper, Shelf::Power), some(1, switches, Shelf::Switch), some(upper + 1, power, Shelf::Power))
     } else {
         (vec![], vec![], vec![])
     };
@@ -99,7 +91,7 @@ pub fn render(cx: &Context<'_>, area: Rect, shelves: &[Shelf], first: usize, buf
             break;
         }
         match *shelf {
-            Shelf::Tray(tray) => tray_line(cx, area, y, &columns, tray, buf),
+            Shelf::Tray(tray) => tray_line(cx, Rect { y, height: 1, ..area }, &columns, tray, buf),
             Shelf::Power(from, to) => {
                 let line = format!("{}  power {}", span("P", from, to), shelves_ok(cx, from, to));
                 brush.text(buf, area, (area.x + 1, y), &line, dim);
@@ -156,7 +148,6 @@ struct Columns {
     width: u16,
     bar: u16,
     watts: bool,
-    selected: u16,
 }
 
 impl Columns {
@@ -173,7 +164,7 @@ impl Columns {
         let first = (selected + 1).saturating_sub(shown).min(widest - shown);
         let bar =
             if cx.choice.metric.spec().kind == Kind::Quantity { width.saturating_sub(text + 1) } else { 0 };
-        Self { first, shown, width, bar: if bar < 3 { 0 } else { bar }, watts, selected }
+        Self { first, shown, width, bar: if bar < 3 { 0 } else { bar }, watts }
     }
 
     const fn x(&self, area: Rect, i: u16) -> u16 {
@@ -181,7 +172,9 @@ impl Columns {
     }
 }
 
-fn tray_line(cx: &Context<'_>, area: Rect, y: u16, columns: &Columns, tray: TrayId, buf: &mut Buffer) {
+/// Draws a tray into the first line of `area`.
+fn tray_line(cx: &Context<'_>, area: Rect, columns: &Columns, tray: TrayId, buf: &mut Buffer) {
+    let y = area.y;
     let (t, brush) = (cx.topology(), &cx.brush);
     let here = cx.selection.tray() == Some(tray);
     let gpus = t.tray(tray).gpus;
@@ -194,8 +187,7 @@ fn tray_line(cx: &Context<'_>, area: Rect, y: u16, columns: &Columns, tray: Tray
         let x = columns.x(area, i);
         let cell = Rect { x, y, width: columns.width.saturating_sub(1), height: 1 }.intersection(area);
         if gpus.contains(gpu.0) {
-            let cursor = here && columns.selected == columns.first + i;
-            gpu_cell(cx, cell, columns.bar, gpu, cursor, buf);
+            gpu_cell(cx, cell, columns.bar, gpu, buf);
         }
     }
     if columns.watts {
@@ -220,7 +212,8 @@ fn tray_quality(cx: &Context<'_>, tray: TrayId) -> Quality {
     }
 }
 
-fn gpu_cell(cx: &Context<'_>, cell: Rect, bar_width: u16, gpu: GpuId, cursor: bool, buf: &mut Buffer) {
+fn gpu_cell(cx: &Context<'_>, cell: Rect, bar_width: u16, gpu: GpuId, buf: &mut Buffer) {
+    let cursor = cx.selection.gpu(cx.topology()) == Some(gpu);
     let brush = &cx.brush;
     let shown = value::short(cx, gpu, cx.choice.metric);
     let width = usize::from(cell.width.saturating_sub(bar_width));
