@@ -4,7 +4,7 @@
 
 use std::hint::black_box;
 
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use hallwatch::model::id::{Asset, HallId};
 use hallwatch::model::{Column, Metric, Topology};
 use hallwatch::ui::depth::ColorDepth;
@@ -56,25 +56,45 @@ fn bench(c: &mut Criterion) {
                 black_box(map.update(&layout, &input(turn)))
             });
         });
-        let mut buf = Buffer::empty(area);
+        // As in a session, every frame starts from an empty buffer.
+        let empty = || Buffer::empty(area);
         c.bench_function(&format!("levels + draw {} 12672 GPUs 200x60", metric.spec().name), |b| {
-            b.iter(|| {
-                turn += 1;
-                map.update(&layout, &input(turn));
-                let cursor = Some(turn % 12_672);
-                Heatmap { layout: &layout, levels: &map, scroll: (0, 0), cursor, lit: &[] }
-                    .render(brush, area, &mut buf);
-                black_box(&buf);
-            });
+            b.iter_batched_ref(
+                empty,
+                |buf| {
+                    turn += 1;
+                    map.update(&layout, &input(turn));
+                    let cursor = Some(turn % 12_672);
+                    Heatmap { layout: &layout, levels: &map, scroll: (0, 0), cursor, lit: &[] }
+                        .render(brush, area, buf);
+                },
+                BatchSize::SmallInput,
+            );
         });
         c.bench_function(&format!("draw {} 12672 GPUs 200x60", metric.spec().name), |b| {
-            b.iter(|| {
-                Heatmap { layout: &layout, levels: &map, scroll: (0, 0), cursor: None, lit: &[] }
-                    .render(brush, area, &mut buf);
-                black_box(&buf);
-            });
+            let heatmap = Heatmap { layout: &layout, levels: &map, scroll: (0, 0), cursor: None, lit: &[] };
+            b.iter_batched_ref(empty, |buf| heatmap.render(brush, area, buf), BatchSize::SmallInput);
         });
     }
+    let tiles: Vec<Layout> = (0..topology.halls().len())
+        .map(|h| Layout::fit(&topology, Asset::Hall(HallId::new(h)), (46, 8), Zoom::Fit))
+        .collect();
+    let columns = columns(Metric::Temp, gpus);
+    c.bench_function("levels of 8 hall tiles, 100224 GPUs pooled", |b| {
+        let mut maps = vec![LevelMap::new(); tiles.len()];
+        let input = Input {
+            metric: Metric::Temp,
+            column: &columns[0],
+            quality: &quality,
+            exceptions: &exceptions,
+            range: None,
+        };
+        b.iter(|| {
+            for (map, tile) in maps.iter_mut().zip(&tiles) {
+                black_box(map.update(tile, &input));
+            }
+        });
+    });
     c.bench_function("layout of a hall at 200x60", |b| {
         b.iter(|| black_box(Layout::fit(&topology, hall, (200, 60), Zoom::Fit)));
     });

@@ -95,8 +95,8 @@ fn instruments(brush: Brush<'_>, area: Rect, buf: &mut Buffer) {
         let low = if i == 3 { 5.0 } else { 1.0 };
         let band = Band { range: (0.0, 30.0), normal: (Some(low), high), now: Some(value), priority };
         let scope = if band.is_outside() { Scope::alarm(priority) } else { Scope::Text };
-        brush.text(buf, inner, (inner.left() + 1, y), name, brush.style(scope));
-        brush.text(buf, inner, (inner.left() + 12, y), &format!("{text:>9}"), brush.style(scope));
+        brush.on(inner, buf).text((inner.left() + 1, y), name, brush.style(scope));
+        brush.on(inner, buf).text((inner.left() + 12, y), &format!("{text:>9}"), brush.style(scope));
         band.render(brush, Rect::new(inner.left() + 23, y, inner.width.saturating_sub(38).min(22), 1), buf);
         let values: Vec<Option<f32>> =
             (0..12).map(|t| (t != 4 || i != 3).then(|| noise(t + 40 * i))).collect();
@@ -158,13 +158,13 @@ fn charts(brush: Brush<'_>, area: Rect, buf: &mut Buffer) {
 
 fn draw(brush: Brush<'_>, area: Rect, metric: Metric) -> Buffer {
     let mut buf = Buffer::empty(area);
-    brush.fill(&mut buf, area, brush.style(Scope::Text));
+    brush.on(area, &mut buf).fill(brush.style(Scope::Text));
     let header = Rect { height: 1, ..area };
-    brush.fill(&mut buf, header, brush.style(Scope::Header));
-    brush.text(&mut buf, header, (1, 0), "KVANDAL › H1", brush.style(Scope::Header));
+    brush.on(header, &mut buf).fill(brush.style(Scope::Header));
+    brush.on(header, &mut buf).text((1, 0), "KVANDAL › H1", brush.style(Scope::Header));
     let counts = Counts([2, 5, 0, 31]);
     let x = area.width.saturating_sub(counts.width() + 2);
-    counts.render(brush, header, (x, 0), &mut buf, brush.style(Scope::Header));
+    counts.render(&mut brush.on(header, &mut buf), (x, 0), brush.style(Scope::Header));
     let below = if area.height >= 50 { 18 } else { 6 };
     let map = Rect { y: 1, height: area.height.saturating_sub(below + 2), x: 1, width: area.width - 2 };
     let layout = hall(brush, map, &mut buf, metric);

@@ -207,6 +207,27 @@ fn glyphs_on_pixels_can_be_read() {
 }
 
 #[test]
+fn zero_is_seen_on_the_ground_in_every_vision() {
+    for theme in coloured() {
+        for depth in [ColorDepth::TrueColor, ColorDepth::Indexed256] {
+            let palette = theme.resolve(depth);
+            let ground = [rgb(palette.style(Scope::Text).bg)];
+            let lowest = [Tone::level(0), Tone::age(0), Tone::IDLE, Tone::OK]
+                .map(|t| rgb(Some(palette.paint(t).color)));
+            for vision in Vision::ALL {
+                let d = least(every_pair(&seen(&lowest, vision), &seen(&ground, vision)));
+                println!("{} {depth:?} {vision:?}: lowest level {d:.1} from the ground", theme.name);
+                assert!(
+                    d >= 3.0,
+                    "{} {depth:?} {vision:?}: the lowest level is {d:.1} from the ground",
+                    theme.name
+                );
+            }
+        }
+    }
+}
+
+#[test]
 fn stale_and_lost_never_look_like_a_value_beside_them() {
     for theme in coloured() {
         let palette = theme.resolve(ColorDepth::TrueColor);

@@ -7,8 +7,8 @@ use crate::ui::theme::tone::Shape;
 /// A set of characters. Every one is one column wide.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Glyphs {
-    /// Two pixels in one cell: the upper half.
-    pub upper_half: Option<char>,
+    /// `▀` can be drawn: two pixels in one cell.
+    pub half_blocks: bool,
     /// Braille dots for charts.
     pub braille: bool,
     /// Shades, lightest first.
@@ -42,7 +42,7 @@ pub struct Glyphs {
 impl Glyphs {
     /// For terminals with a full font.
     pub const UNICODE: Self = Self {
-        upper_half: Some('▀'),
+        half_blocks: true,
         braille: true,
         shades: ['·', '░', '▒', '▓', '█'],
         alarms: ['■', '▲', '▼', '◆'],
@@ -77,7 +77,7 @@ impl Glyphs {
 
     /// For everything else.
     pub const ASCII: Self = Self {
-        upper_half: None,
+        half_blocks: false,
         braille: false,
         shades: ['.', ':', '+', '%', '@'],
         alarms: ['1', '2', '3', '4'],
@@ -128,7 +128,7 @@ mod tests {
     use unicode_width::UnicodeWidthChar;
 
     fn all(g: &Glyphs) -> Vec<char> {
-        let mut out: Vec<char> = g.upper_half.into_iter().collect();
+        let mut out: Vec<char> = if g.half_blocks { vec!['▀'] } else { Vec::new() };
         out.extend(g.shades.iter().chain(&g.alarms).chain(&g.bars).chain(&g.frame).chain(&g.band));
         out.extend(g.cursor.iter().flatten());
         out.extend([g.stale, g.lost, g.absent, g.limit, g.ellipsis, g.path, g.dash]);

@@ -2,12 +2,14 @@
 //! large (interpolated in CAM02-UCS).
 
 use crate::ui::theme::cam02::Ucs;
-use crate::ui::theme::color::Rgb;
+use crate::ui::theme::color::{Cube, Rgb};
 
 /// Steps of a ramp.
 pub const LEVELS: usize = 16;
 /// Steps that stay distinct in the 256 colours of xterm.
 pub const INDEXED_LEVELS: usize = 8;
+/// Least distance of an indexed level from the ground: a value of zero is not nothing.
+const GROUND_DE: f64 = 4.0;
 
 /// The colours of a scale.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,15 +50,18 @@ impl Ramp {
     }
 
     /// Eight indices of xterm's 256 colours: distinct, strictly monotone in lightness, and as near
-    /// to the ramp as that allows. A ramp too short for eight of them repeats its last colour.
+    /// to the ramp as that allows, and none of them the colour of the `ground` that they stand on.
+    /// A ramp too short for eight of them repeats its last colour.
     #[must_use]
-    pub fn indexed(&self) -> [u8; INDEXED_LEVELS] {
+    pub fn indexed(&self, cube: &Cube, ground: Rgb) -> [u8; INDEXED_LEVELS] {
         let rise = self.ucs_at(1.0).j - self.ucs_at(0.0).j;
         let sign = if rise < 0.0 { -1.0 } else { 1.0 };
-        let mut colors: Vec<(u8, Ucs)> = (16..=255).map(|i| (i, Ucs::from(Rgb::of_index(i)))).collect();
+        let ground = Ucs::from(Rgb::of_index(cube.nearest(ground)));
+        let seen = |c: &&(u8, Ucs)| c.1.distance(ground) >= GROUND_DE;
+        let mut colors: Vec<(u8, Ucs)> = cube.colors().iter().filter(seen).copied().collect();
         colors.sort_by(|a, b| (a.1.j * sign).total_cmp(&(b.1.j * sign)));
-        // Half an even step at least, so that neighbours stay apart in every vision.
-        let gap = rise.abs() / (INDEXED_LEVELS - 1) as f64 / 2.0;
+        // More than half an even step, so that neighbours stay apart in every vision.
+        let gap = rise.abs() / (INDEXED_LEVELS - 1) as f64 * 0.6;
         let places = self.climb(&colors, gap, sign);
         let mut out = [colors[places[0]].0; INDEXED_LEVELS];
         for (step, place) in places.iter().enumerate() {
@@ -71,7 +76,12 @@ impl Ramp {
     fn climb(&self, colors: &[(u8, Ucs)], gap: f64, sign: f64) -> Vec<usize> {
         let wanted: [Ucs; INDEXED_LEVELS] =
             std::array::from_fn(|i| self.ucs_at(i as f64 / (INDEXED_LEVELS - 1) as f64));
-        let cost = |step: usize, c: &Ucs| wanted[step].distance(*c).powi(2);
+        // What is more colourful than the ramp costs twice: a healthy hall stays calm.
+        let cost = |step: usize, c: &Ucs| {
+            let want = wanted[step];
+            let excess = (c.a.hypot(c.b) - want.a.hypot(want.b)).max(0.0);
+            want.distance(*c).powi(2) + excess.powi(2)
+        };
         let mut best: Vec<(f64, Vec<usize>)> =
             colors.iter().enumerate().map(|(i, c)| (cost(0, &c.1), vec![i])).collect();
         for step in 1..INDEXED_LEVELS {
@@ -122,8 +132,10 @@ mod tests {
 
     #[test]
     fn indexed_levels_are_distinct_and_monotone() {
-        let rising = nordlys().indexed();
-        let falling = Ramp::new(nordlys().stops().iter().rev().copied().collect()).expect("stops").indexed();
+        let rising = nordlys().indexed(&Cube::new(), Rgb(16, 20, 24));
+        let falling = Ramp::new(nordlys().stops().iter().rev().copied().collect())
+            .expect("stops")
+            .indexed(&Cube::new(), Rgb(16, 20, 24));
         for (ramp, sign) in [(rising, 1.0), (falling, -1.0)] {
             for pair in ramp.windows(2) {
                 let [a, b] = [pair[0], pair[1]].map(|i| Ucs::from(Rgb::of_index(i)).j);

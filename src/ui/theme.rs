@@ -182,10 +182,10 @@ fn chain(name: &str, sources: &[(&str, &str)]) -> Result<Vec<Layer>, ThemeError>
         if seen.contains(&at) {
             let mut names: Vec<_> = seen.iter().map(|i| stem(all[*i].0)).collect();
             names.push(stem(all[at].0));
-            return Err(ThemeError::Cycle { chain: names.join(" → ") });
+            return Err(ThemeError::Cycle { chain: text::clean(&names.join(" → ")) });
         }
         seen.push(at);
-        let layer = parse::parse(all[at].0, all[at].1)?;
+        let layer = parse::parse(&text::clean(all[at].0), all[at].1)?;
         next = layer.inherits.clone().map(|parent| {
             // Built-in themes stand on built-in themes, whatever files are called.
             let built_in = if at < sources.len() { 0 } else { sources.len() };

@@ -11,7 +11,7 @@ pub mod spark;
 pub mod table;
 pub mod trend;
 
-use ratatui::buffer::Buffer;
+use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
@@ -35,34 +35,57 @@ impl Brush<'_> {
         self.palette.style(scope)
     }
 
-    /// Writes `text` at column `at.0`, row `at.1` of the screen, cut with an ellipsis at the right
-    /// edge of `area`. Outside of `area` nothing is written. Returns the column after the text.
-    pub fn text(&self, buf: &mut Buffer, area: Rect, at: (u16, u16), text: &str, style: Style) -> u16 {
-        let area = area.intersection(buf.area);
-        let (x, y) = at;
-        if y < area.top() || y >= area.bottom() || x < area.left() || x >= area.right() {
-            return x;
-        }
-        let room = usize::from(area.right() - x);
-        let cut = text::truncate(text, room, self.glyphs.ellipsis);
-        buf.set_stringn(x, y, cut, room, style).0
+    /// A pen that writes into `area` of a buffer.
+    pub fn on<'p>(&'p self, area: Rect, buf: &'p mut Buffer) -> Pen<'p> {
+        Pen { brush: *self, area: area.intersection(buf.area), buf }
+    }
+}
+
+/// Writes into one area of a buffer; what lies outside of it is never touched. Places are columns
+/// and rows of the screen.
+#[derive(Debug)]
+pub struct Pen<'a> {
+    /// What it draws with.
+    pub brush: Brush<'a>,
+    area: Rect,
+    buf: &'a mut Buffer,
+}
+
+impl Pen<'_> {
+    /// The area it writes into.
+    #[must_use]
+    pub const fn area(&self) -> Rect {
+        self.area
     }
 
-    /// Writes one character; outside of `area` nothing is written.
-    pub fn glyph(&self, buf: &mut Buffer, area: Rect, at: (u16, u16), glyph: char, style: Style) {
-        if area.contains(at.into())
-            && let Some(cell) = buf.cell_mut(at)
-        {
+    /// Writes `text` at a column and row, cut with an ellipsis at the right edge of the area.
+    /// Returns the column after the text.
+    pub fn text(&mut self, (x, y): (u16, u16), text: &str, style: Style) -> u16 {
+        if !self.area.contains((x, y).into()) {
+            return x;
+        }
+        let room = usize::from(self.area.right() - x);
+        let cut = text::truncate(text, room, self.brush.glyphs.ellipsis);
+        self.buf.set_stringn(x, y, cut, room, style).0
+    }
+
+    /// Writes one character.
+    pub fn glyph(&mut self, at: (u16, u16), glyph: char, style: Style) {
+        if let Some(cell) = self.cell(at) {
             cell.set_char(glyph).set_style(style);
         }
     }
 
-    /// Fills `area` with blanks of a style.
-    pub fn fill(&self, buf: &mut Buffer, area: Rect, style: Style) {
-        let area = area.intersection(buf.area);
-        for y in area.top()..area.bottom() {
-            for x in area.left()..area.right() {
-                let cell = &mut buf[(x, y)];
+    /// The cell at a column and row, if it lies in the area.
+    pub fn cell(&mut self, at: (u16, u16)) -> Option<&mut Cell> {
+        if self.area.contains(at.into()) { self.buf.cell_mut(at) } else { None }
+    }
+
+    /// Fills the area with blanks of a style.
+    pub fn fill(&mut self, style: Style) {
+        for y in self.area.top()..self.area.bottom() {
+            for x in self.area.left()..self.area.right() {
+                let cell = &mut self.buf[(x, y)];
                 cell.reset();
                 cell.set_style(style);
             }
@@ -95,10 +118,10 @@ pub(crate) mod tests {
         let brush = Brush { palette: &p, glyphs: &Glyphs::UNICODE };
         let mut buf = Buffer::empty(Rect::new(0, 0, 10, 2));
         let area = Rect::new(1, 0, 6, 1);
-        let end = brush.text(&mut buf, area, (3, 0), "temperature", Style::new());
+        let end = brush.on(area, &mut buf).text((3, 0), "temperature", Style::new());
         assert_eq!(lines(&buf), ["   tem…   ", "          "]);
         assert_eq!(end, 7);
-        assert_eq!(brush.text(&mut buf, area, (3, 1), "x", Style::new()), 3, "below the area");
-        brush.text(&mut buf, Rect::new(0, 0, 99, 99), (9, 9), "x", Style::new());
+        assert_eq!(brush.on(area, &mut buf).text((3, 1), "x", Style::new()), 3, "below the area");
+        brush.on(Rect::new(0, 0, 99, 99), &mut buf).text((9, 9), "x", Style::new());
     }
 }

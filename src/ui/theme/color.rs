@@ -75,15 +75,39 @@ impl Rgb {
             }
         }
     }
+}
 
-    /// The index 16..=255 that looks most like this colour.
+/// The colours of xterm whose look is fixed, with their places in CAM02-UCS: computed once, asked
+/// often.
+#[derive(Clone, Debug)]
+pub struct Cube(Vec<(u8, Ucs)>);
+
+impl Cube {
+    /// The indices 16..=255.
     #[must_use]
-    pub fn nearest_index(self) -> u8 {
-        let want = Ucs::from(self);
-        (16..=255u8)
-            .map(|i| (i, want.distance(Ucs::from(Self::of_index(i)))))
-            .min_by(|a, b| a.1.total_cmp(&b.1))
-            .map_or(16, |(i, _)| i)
+    pub fn new() -> Self {
+        Self((16..=255).map(|i| (i, Ucs::from(Rgb::of_index(i)))).collect())
+    }
+
+    /// All indices with their places.
+    #[must_use]
+    pub fn colors(&self) -> &[(u8, Ucs)] {
+        &self.0
+    }
+
+    /// The index that looks most like `color`.
+    #[must_use]
+    pub fn nearest(&self, color: Rgb) -> u8 {
+        let want = Ucs::from(color);
+        let distance = |c: &Ucs| want.distance(*c);
+        let near = self.0.iter().min_by(|a, b| distance(&a.1).total_cmp(&distance(&b.1)));
+        near.map_or(16, |(i, _)| *i)
+    }
+}
+
+impl Default for Cube {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -113,8 +137,9 @@ mod tests {
 
     #[test]
     fn colours_of_the_cube_find_their_own_index() {
+        let cube = Cube::new();
         for i in [16u8, 60, 109, 203, 214, 230, 240, 255] {
-            let nearest = Rgb::of_index(i).nearest_index();
+            let nearest = cube.nearest(Rgb::of_index(i));
             assert_eq!(Rgb::of_index(nearest), Rgb::of_index(i));
         }
     }

@@ -4,7 +4,7 @@ use ratatui::style::{Color, Modifier, Style};
 
 use crate::ui::depth::ColorDepth;
 use crate::ui::ramp::{INDEXED_LEVELS, LEVELS, Ramp};
-use crate::ui::theme::color::Rgb;
+use crate::ui::theme::color::{Cube, Rgb};
 use crate::ui::theme::scope::{COUNT, Scope};
 use crate::ui::theme::tone::{Shape, TONES, Tone};
 use crate::ui::theme::{Ground, Theme, fallback};
@@ -34,10 +34,8 @@ impl Palette {
     /// Resolves `theme` for terminals of `depth`.
     #[must_use]
     pub fn new(theme: &Theme, depth: ColorDepth) -> Self {
-        let color = |rgb: Rgb| match depth {
-            ColorDepth::TrueColor => rgb.into(),
-            _ => Color::Indexed(rgb.nearest_index()),
-        };
+        let cube = (depth == ColorDepth::Indexed256).then(Cube::new);
+        let color = |rgb: Rgb| cube.as_ref().map_or_else(|| rgb.into(), |c| Color::Indexed(c.nearest(rgb)));
         let styles = match depth {
             ColorDepth::TrueColor | ColorDepth::Indexed256 => styles(theme, color),
             ColorDepth::Ansi16 => Scope::ALL.map(|(s, _)| fallback::ansi(s, theme.ground == Ground::Light)),
@@ -46,7 +44,7 @@ impl Palette {
         let mut palette = Self { depth, styles, paints: [EMPTY; TONES] };
         palette.paints = std::array::from_fn(|i| palette.base_paint(Tone::from_index(i)));
         if palette.is_solid() {
-            palette.fill_solid(theme, color);
+            palette.fill_solid(theme, cube.as_ref(), color);
         }
         palette
     }
@@ -109,18 +107,15 @@ impl Palette {
         Paint { color, ink, modifier: style.add_modifier, shape: tone.shape() }
     }
 
-    fn fill_solid(&mut self, theme: &Theme, color: impl Fn(Rgb) -> Color) {
+    fn fill_solid(&mut self, theme: &Theme, cube: Option<&Cube>, color: impl Fn(Rgb) -> Color) {
         let mut set = |tone: Tone, rgb: Rgb, painted: Color| {
             let ink = color(rgb.ink());
             self.paints[tone.index()] =
                 Paint { color: painted, ink, modifier: Modifier::empty(), shape: tone.shape() };
         };
         let ramp_colors = |ramp: &Ramp| -> [(Rgb, Color); LEVELS] {
-            let levels = ramp.levels();
-            if self.depth == ColorDepth::TrueColor {
-                return levels.map(|rgb| (rgb, rgb.into()));
-            }
-            let indexed = ramp.indexed();
+            let Some(cube) = cube else { return ramp.levels().map(|rgb| (rgb, rgb.into())) };
+            let indexed = ramp.indexed(cube, theme.style(Scope::Text).bg.unwrap_or_default());
             std::array::from_fn(|i| {
                 let index = indexed[i * INDEXED_LEVELS / LEVELS];
                 (Rgb::of_index(index), Color::Indexed(index))

@@ -115,6 +115,12 @@ impl Tone {
         }
     }
 
+    /// The step of the ramp of values, if the tone is one.
+    #[must_use]
+    pub const fn level_step(self) -> Option<u8> {
+        if self.0 >= Self::LEVEL && self.0 < Self::AGE { Some(self.0 - Self::LEVEL) } else { None }
+    }
+
     /// The priority, if the tone is an alarm.
     #[must_use]
     pub const fn priority(self) -> Option<u8> {

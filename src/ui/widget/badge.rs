@@ -1,13 +1,11 @@
 //! Badges: the shape and digit of a priority, counts of alarms, and words of quality.
 
-use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use crate::model::Quality;
 use crate::ui::text;
 use crate::ui::theme::Scope;
-use crate::ui::widget::Brush;
+use crate::ui::widget::{Brush, Pen};
 
 /// The shape and digit of a priority: `■1`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -36,8 +34,8 @@ impl Badge {
     }
 
     /// Draws it at `at`; returns the column after it.
-    pub fn render(self, brush: Brush<'_>, area: Rect, at: (u16, u16), buf: &mut Buffer) -> u16 {
-        brush.text(buf, area, at, &self.text(brush), self.style(brush))
+    pub fn render(self, pen: &mut Pen<'_>, at: (u16, u16)) -> u16 {
+        pen.text(at, &self.text(pen.brush), self.style(pen.brush))
     }
 }
 
@@ -53,14 +51,8 @@ impl Counts {
     }
 
     /// Draws it at `at`; returns the column after it. `ground` gives the style of what it stands on.
-    pub fn render(
-        self,
-        brush: Brush<'_>,
-        area: Rect,
-        at: (u16, u16),
-        buf: &mut Buffer,
-        ground: Style,
-    ) -> u16 {
+    pub fn render(self, pen: &mut Pen<'_>, at: (u16, u16), ground: Style) -> u16 {
+        let brush = pen.brush;
         let mut x = at.0;
         for (i, count) in self.0.iter().enumerate() {
             let priority = i as u8 + 1;
@@ -72,8 +64,8 @@ impl Counts {
                 let text_bg = brush.style(Scope::Text).bg;
                 if alarm.bg == text_bg { ground.patch(Style { bg: None, ..alarm }) } else { alarm }
             };
-            x = brush.text(buf, area, (x, at.1), &text, style);
-            x = if i < 3 { brush.text(buf, area, (x, at.1), " ", ground) } else { x };
+            x = pen.text((x, at.1), &text, style);
+            x = if i < 3 { pen.text((x, at.1), " ", ground) } else { x };
         }
         x
     }
@@ -93,6 +85,9 @@ pub fn quality(brush: Brush<'_>, quality: Quality) -> Option<(String, Style)> {
 
 #[cfg(test)]
 mod tests {
+    use ratatui::buffer::Buffer;
+    use ratatui::layout::Rect;
+
     use super::*;
     use crate::ui::depth::ColorDepth;
     use crate::ui::glyph::Glyphs;
@@ -120,7 +115,7 @@ mod tests {
         let brush = Brush { palette: &p, glyphs: &Glyphs::UNICODE };
         let counts = Counts([2, 5, 0, 1031]);
         let mut buf = Buffer::empty(Rect::new(0, 0, 20, 1));
-        let end = counts.render(brush, buf.area, (1, 0), &mut buf, brush.style(Scope::Header));
+        let end = counts.render(&mut brush.on(buf.area, &mut buf), (1, 0), brush.style(Scope::Header));
         assert_eq!(lines(&buf), [" ■2 ▲5 ▼0 ◆1 031    "]);
         assert_eq!(end, 1 + counts.width());
         assert_ne!(buf[(1, 0)].fg, buf[(7, 0)].fg, "none is dim");

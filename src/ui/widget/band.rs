@@ -44,7 +44,7 @@ impl Band {
         let (low, high) = (self.normal.0.map(place), self.normal.1.map(place));
         let [outside, normal, limit, now] = brush.glyphs.band;
         let mut put = |x: u16, glyph, scope| {
-            brush.glyph(buf, area, (area.left() + x, area.top()), glyph, brush.style(scope));
+            brush.on(area, buf).glyph((area.left() + x, area.top()), glyph, brush.style(scope));
         };
         for x in 0..area.width {
             if Some(x) == low || Some(x) == high {

@@ -35,17 +35,17 @@ impl Frame<'_> {
         let [h, v, tl, tr, br, bl] = brush.glyphs.frame;
         let (left, right, top, bottom) = (area.left(), area.right() - 1, area.top(), area.bottom() - 1);
         for x in left + 1..right {
-            brush.glyph(buf, area, (x, top), h, line);
-            brush.glyph(buf, area, (x, bottom), h, line);
+            brush.on(area, buf).glyph((x, top), h, line);
+            brush.on(area, buf).glyph((x, bottom), h, line);
         }
         for y in top + 1..bottom {
-            brush.glyph(buf, area, (left, y), v, line);
-            brush.glyph(buf, area, (right, y), v, line);
+            brush.on(area, buf).glyph((left, y), v, line);
+            brush.on(area, buf).glyph((right, y), v, line);
         }
         for (at, corner) in
             [((left, top), tl), ((right, top), tr), ((right, bottom), br), ((left, bottom), bl)]
         {
-            brush.glyph(buf, area, at, corner, line);
+            brush.on(area, buf).glyph(at, corner, line);
         }
         self.titles(brush, area, buf);
         Rect::new(left + 1, top + 1, area.width - 2, area.height - 2)
@@ -57,13 +57,17 @@ impl Frame<'_> {
         if !self.title.is_empty() && room > 2 {
             let title = format!(" {} ", text::truncate(self.title, room - 2, brush.glyphs.ellipsis));
             let scope = if self.focused { Scope::Selection } else { Scope::Title };
-            brush.text(buf, area, (area.left() + 2, area.top()), &title, brush.style(scope));
+            brush.on(area, buf).text((area.left() + 2, area.top()), &title, brush.style(scope));
             used = text::width(&title);
         }
         let note = text::width(self.note) + 2;
         if !self.note.is_empty() && used + note < room {
             let x = area.right() - 2 - note as u16;
-            brush.text(buf, area, (x, area.top()), &format!(" {} ", self.note), brush.style(Scope::TextDim));
+            brush.on(area, buf).text(
+                (x, area.top()),
+                &format!(" {} ", self.note),
+                brush.style(Scope::TextDim),
+            );
         }
     }
 }

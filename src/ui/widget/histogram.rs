@@ -41,7 +41,7 @@ impl Histogram<'_> {
         let mut bars = area;
         if area.height >= 4 {
             let text = self.figures();
-            brush.text(buf, area, (area.left(), area.top()), &text, brush.style(Scope::Text));
+            brush.on(area, buf).text((area.left(), area.top()), &text, brush.style(Scope::Text));
             (bars.y, bars.height) = (bars.y + 1, bars.height - 1);
         }
         if bars.height >= 2 {
@@ -93,7 +93,7 @@ impl Histogram<'_> {
                 let part = eighths.saturating_sub(u32::from(line) * 8).min(8);
                 if part > 0 {
                     let at = (area.left() + x as u16, area.bottom() - 1 - line);
-                    brush.glyph(buf, area, at, brush.glyphs.bar(f64::from(part - 1) / 7.0), style);
+                    brush.on(area, buf).glyph(at, brush.glyphs.bar(f64::from(part - 1) / 7.0), style);
                 }
             }
         }
@@ -105,13 +105,13 @@ impl Histogram<'_> {
         let number = |v: f32| text::decimal(f64::from(v), 0);
         let end = if self.unit.is_empty() { number(high) } else { format!("{} {}", number(high), self.unit) };
         let middle = number(f32::midpoint(low, high));
-        let after = brush.text(buf, area, (area.left(), area.top()), &number(low), style);
+        let after = brush.on(area, buf).text((area.left(), area.top()), &number(low), style);
         let end_x = area.right().saturating_sub(text::width(&end) as u16).max(area.left());
         let middle_x = area.left() + (area.width.saturating_sub(text::width(&middle) as u16)) / 2;
         if end_x > after {
-            brush.text(buf, area, (end_x, area.top()), &end, style);
+            brush.on(area, buf).text((end_x, area.top()), &end, style);
             if middle_x > after && middle_x + text::width(&middle) as u16 + 1 < end_x {
-                brush.text(buf, area, (middle_x, area.top()), &middle, style);
+                brush.on(area, buf).text((middle_x, area.top()), &middle, style);
             }
         }
     }

@@ -43,7 +43,7 @@ impl Legend<'_> {
             }
             x += gap;
             for (text, style) in part {
-                x = brush.text(buf, area, (x, area.top()), &text, style);
+                x = brush.on(area, buf).text((x, area.top()), &text, style);
             }
         }
         x

@@ -26,7 +26,11 @@ impl Spark<'_> {
         for x in 0..columns {
             let Some(value) = pooled(self.values, x, columns) else { continue };
             let share = f64::from((value - low) / (high - low).max(f32::MIN_POSITIVE));
-            brush.glyph(buf, area, (area.left() + x as u16, area.top()), brush.glyphs.bar(share), self.style);
+            brush.on(area, buf).glyph(
+                (area.left() + x as u16, area.top()),
+                brush.glyphs.bar(share),
+                self.style,
+            );
         }
     }
 }

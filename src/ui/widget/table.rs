@@ -13,7 +13,7 @@ use ratatui::style::Style;
 
 use crate::ui::text;
 use crate::ui::theme::Scope;
-use crate::ui::widget::Brush;
+use crate::ui::widget::{Brush, Pen};
 
 /// A column.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -105,17 +105,17 @@ impl Table<'_> {
         let mut top = area.top();
         if self.headings && area.height > 1 {
             let titles: Vec<Field> = self.columns.iter().map(|c| c.title.into()).collect();
-            self.line(brush, area, top, &widths, (&titles, brush.style(Scope::TextDim)), buf);
+            self.line(&mut brush.on(area, buf), top, &widths, (&titles, brush.style(Scope::TextDim)));
             top += 1;
         }
         for (y, i) in (top..area.bottom()).zip(self.offset..self.rows) {
             let selected = self.selected == Some(i);
             let style = brush.style(if selected { Scope::Selection } else { Scope::Text });
             if selected {
-                brush.fill(buf, Rect::new(area.left(), y, area.width, 1), style);
-                brush.glyph(buf, area, (area.left(), y), '>', style);
+                brush.on(Rect::new(area.left(), y, area.width, 1), buf).fill(style);
+                brush.on(area, buf).glyph((area.left(), y), '>', style);
             }
-            self.line(brush, area, y, &widths, (&(self.row)(i), style), buf);
+            self.line(&mut brush.on(area, buf), y, &widths, (&(self.row)(i), style));
         }
     }
 
@@ -148,15 +148,8 @@ impl Table<'_> {
             .collect()
     }
 
-    fn line(
-        &self,
-        brush: Brush<'_>,
-        area: Rect,
-        y: u16,
-        widths: &[u16],
-        (fields, style): (&[Field], Style),
-        buf: &mut Buffer,
-    ) {
+    fn line(&self, pen: &mut Pen<'_>, y: u16, widths: &[u16], (fields, style): (&[Field], Style)) {
+        let (brush, area) = (pen.brush, pen.area());
         let mut x = area.left() + MARKER;
         for ((column, width), field) in self.columns.iter().zip(widths).zip(fields) {
             if *width == 0 || x >= area.right() {
@@ -170,7 +163,7 @@ impl Table<'_> {
                 let plain = own.bg == brush.style(Scope::Text).bg;
                 style.patch(if plain { Style { bg: None, ..own } } else { own })
             });
-            brush.text(buf, area, (x, y), &text, style);
+            pen.text((x, y), &text, style);
             x += width + 1;
         }
     }

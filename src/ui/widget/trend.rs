@@ -90,7 +90,7 @@ impl Trend<'_> {
             rows.into_iter().filter(|(i, row)| *i == 0 || (*row > 0 && (*i == 2 || plot.height > 4)))
         {
             let label = text::right(&labels[i], usize::from(gutter) - 1, brush.glyphs.ellipsis);
-            brush.text(buf, area, (area.left(), plot.top() + row), &label, brush.style(Scope::TextDim));
+            brush.on(area, buf).text((area.left(), plot.top() + row), &label, brush.style(Scope::TextDim));
         }
         self.plot(brush, plot, buf);
         if foot > 0 {
@@ -154,7 +154,7 @@ impl Trend<'_> {
                     (line, _) => (draw(line, '*'), Scope::ChartLine),
                 };
                 let place = (area.left() + column as u16, area.top() + row as u16);
-                brush.glyph(buf, area, place, glyph, brush.style(scope));
+                brush.on(area, buf).glyph(place, glyph, brush.style(scope));
             }
         }
     }
@@ -173,7 +173,11 @@ impl Trend<'_> {
             let (from, to) = place(time);
             let is_last = i + 1 == self.times.len();
             if from >= free && to <= area.width && (is_last || to < end) {
-                brush.text(buf, area, (area.left() + from, area.top()), time.1, brush.style(Scope::TextDim));
+                brush.on(area, buf).text(
+                    (area.left() + from, area.top()),
+                    time.1,
+                    brush.style(Scope::TextDim),
+                );
                 free = to + 1;
             }
         }

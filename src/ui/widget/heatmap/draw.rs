@@ -10,9 +10,12 @@ use crate::model::metric::Worst;
 use crate::ui::theme::palette::Paint;
 use crate::ui::theme::tone::TONES;
 use crate::ui::theme::{Scope, Tone};
-use crate::ui::widget::Brush;
 use crate::ui::widget::heatmap::layout::Layout;
 use crate::ui::widget::heatmap::levels::LevelMap;
+use crate::ui::widget::{Brush, Pen};
+
+/// A cell of two pixels before it has colours.
+const HALF: Cell = Cell::new("▀");
 
 /// A heatmap, ready to be drawn. Cells of `area` that hold neither pixel nor label are left alone.
 #[derive(Clone, Copy, Debug)]
@@ -58,19 +61,19 @@ impl Inks {
     }
 
     /// Two pixels in one cell.
-    fn halves(&self, cell: &mut Cell, upper: Tone, lower: Tone, half: &str) {
+    fn halves(&self, cell: &mut Cell, upper: Tone, lower: Tone) {
         if upper.is_hatched() || lower.is_hatched() {
             return self.hatched(cell, upper, lower);
         }
         let (a, b) = (&self.paints[upper.index()], &self.paints[lower.index()]);
-        if upper == lower && upper.priority().is_some() {
-            cell.set_char(self.glyphs[upper.index()]);
+        if let Some(priority) = upper.priority().filter(|_| upper == lower) {
+            // The digit, because the shape would hide half of the colour behind its own.
+            cell.set_char((b'0' + priority) as char);
             (cell.fg, cell.bg) = (a.ink, a.color);
         } else {
-            if cell.symbol() != half {
-                cell.set_symbol(half);
-            }
+            *cell = HALF;
             (cell.fg, cell.bg) = (a.color, b.color);
+            return;
         }
         cell.modifier = Modifier::empty();
     }
@@ -110,26 +113,16 @@ impl Heatmap<'_> {
     pub fn render(&self, brush: Brush<'_>, area: Rect, buf: &mut Buffer) {
         let area = area.intersection(buf.area);
         let inks = Inks::new(brush, self.levels);
-        let half = brush.glyphs.upper_half.filter(|_| brush.palette.is_solid());
-        let mut encoded = [0; 4];
-        let half = half.map(|c| &*c.encode_utf8(&mut encoded));
         for line in 0..area.height.min(self.layout.size().1.saturating_sub(self.scroll.1)) {
-            self.line(&inks, half, (brush, area), line, buf);
+            self.line(&inks, (brush, area), line, buf);
         }
         self.labels(brush, area, buf);
         if let Some((x, y)) = self.cursor.and_then(|p| self.layout.position(p)) {
-            self.cursor(brush, &inks, area, (x, y), buf);
+            self.cursor(&inks, (x, y), &mut brush.on(area, buf));
         }
     }
 
-    fn line(
-        &self,
-        inks: &Inks,
-        half: Option<&str>,
-        (brush, area): (Brush<'_>, Rect),
-        line: u16,
-        buf: &mut Buffer,
-    ) {
+    fn line(&self, inks: &Inks, (brush, area): (Brush<'_>, Rect), line: u16, buf: &mut Buffer) {
         let width = usize::from(self.layout.size().0);
         let left = usize::from(self.scroll.0);
         let count = usize::from(area.width).min(width.saturating_sub(left));
@@ -142,6 +135,8 @@ impl Heatmap<'_> {
         };
         let start = buf.index_of(area.left(), area.top() + line);
         let cells = &mut buf.content[start..start + count];
+        let solid = brush.palette.is_solid();
+        let halves_fit = solid && brush.glyphs.half_blocks;
         let tones = self.levels.tones();
         let tone = |p: u32| tones.get(p as usize).copied().unwrap_or(Tone::NONE);
         for (cell, (a, b)) in cells.iter_mut().zip(upper.iter().zip(lower)) {
@@ -149,9 +144,10 @@ impl Heatmap<'_> {
             if a == Tone::NONE && b == Tone::NONE {
                 continue;
             }
-            match half {
-                Some(half) => inks.halves(cell, a, b, half),
-                None => inks.whole(cell, inks.worse(a, b), brush.palette.is_solid()),
+            if halves_fit {
+                inks.halves(cell, a, b);
+            } else {
+                inks.whole(cell, inks.worse(a, b), solid);
             }
         }
     }
@@ -165,54 +161,56 @@ impl Heatmap<'_> {
             if x < area.width && y < area.height {
                 let scope = if self.lit.contains(&label.asset) { Scope::TextStrong } else { Scope::TextDim };
                 let style = brush.style(scope);
-                brush.text(buf, area, (area.left() + x, area.top() + y), &label.text, style);
+                brush.on(area, buf).text((area.left() + x, area.top() + y), &label.text, style);
             }
         }
     }
 
     /// Brackets left and right of the pixel at `x`, `y` (half lines). The neighbours keep their
-    /// colour behind them, an alarm before all.
-    fn cursor(&self, brush: Brush<'_>, inks: &Inks, area: Rect, (x, y): (u16, u16), buf: &mut Buffer) {
+    /// colour behind them, an alarm before all; where there is no colour, an alarm keeps its glyph.
+    fn cursor(&self, inks: &Inks, (x, y): (u16, u16), pen: &mut Pen<'_>) {
+        let brush = pen.brush;
         let scale = self.layout.scale();
-        let style = brush.style(Scope::Cursor);
-        let two_halves = brush.palette.is_solid() && brush.glyphs.upper_half.is_some();
+        let solid = brush.palette.is_solid();
+        let halves = solid && brush.glyphs.half_blocks;
+        let kind = if halves && scale == 1 { 1 + usize::from(y % 2) } else { 0 };
+        let glyphs = brush.glyphs.cursor[kind];
         for line in y / 2..(y + scale).div_ceil(2) {
-            let glyphs = match (two_halves, scale) {
-                (true, 1) => brush.glyphs.cursor[1 + usize::from(y % 2)],
-                _ => brush.glyphs.cursor[0],
-            };
-            let Some(sy) = line.checked_sub(self.scroll.1).filter(|sy| *sy < area.height) else { continue };
             for (at, glyph) in [(x.checked_sub(1), glyphs[0]), (Some(x + scale), glyphs[1])] {
-                let Some(sx) = at.and_then(|at| at.checked_sub(self.scroll.0)).filter(|sx| *sx < area.width)
-                else {
+                let Some(x) = at else { continue };
+                let (Some(cell), tone) = (self.cell((x, line), pen), self.tone(inks, x, line)) else {
                     continue;
                 };
-                let ground =
-                    at.map_or(inks.ground, |at| self.behind(inks, at, line, brush.palette.is_solid()));
-                let cell = &mut buf[(area.left() + sx, area.top() + sy)];
+                let urgent = tone.priority().is_some();
+                if !solid && (urgent || tone.is_hatched()) {
+                    continue;
+                }
+                let paint = &inks.paints[tone.index()];
                 cell.set_char(glyph);
-                (cell.fg, cell.bg) = (
-                    if two_halves { style.bg.unwrap_or_default() } else { style.fg.unwrap_or_default() },
-                    ground,
-                );
+                let marker = brush.style(Scope::Cursor).bg.unwrap_or_default();
+                cell.fg = if urgent { paint.ink } else { marker };
+                cell.bg = if solid { paint.color } else { inks.ground };
                 cell.modifier = Modifier::BOLD;
             }
-            if !two_halves {
-                for sx in
-                    (x..x + scale).filter_map(|x| x.checked_sub(self.scroll.0)).filter(|x| *x < area.width)
-                {
-                    buf[(area.left() + sx, area.top() + sy)].modifier |= Modifier::REVERSED;
+            for x in (x..x + scale).filter(|_| !halves) {
+                if let Some(cell) = self.cell((x, line), pen) {
+                    cell.modifier |= Modifier::REVERSED;
                 }
             }
         }
     }
 
-    /// The colour behind a bracket.
-    fn behind(&self, inks: &Inks, x: u16, line: u16, solid: bool) -> Color {
+    /// The cell of the buffer at `x`, `line` of the layout, if it is in view.
+    fn cell<'b>(&self, (x, line): (u16, u16), pen: &'b mut Pen<'_>) -> Option<&'b mut Cell> {
+        let area = pen.area();
+        pen.cell((area.left() + x.checked_sub(self.scroll.0)?, area.top() + line.checked_sub(self.scroll.1)?))
+    }
+
+    /// The tone of a cell that can show only one.
+    fn tone(&self, inks: &Inks, x: u16, line: u16) -> Tone {
         let tones = self.levels.tones();
         let tone = |y| self.layout.pixel_at(x, y).and_then(|p| tones.get(p)).copied().unwrap_or(Tone::NONE);
-        let tone = inks.worse(tone(line * 2), tone(line * 2 + 1));
-        if solid && tone != Tone::NONE { inks.paints[tone.index()].color } else { inks.ground }
+        inks.worse(tone(line * 2), tone(line * 2 + 1))
     }
 }
 

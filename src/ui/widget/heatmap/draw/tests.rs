@@ -75,13 +75,13 @@ fn two_gpus_share_a_cell_upper_and_lower() {
 }
 
 #[test]
-fn an_alarm_takes_its_half_and_a_whole_cell_of_it_shows_its_shape() {
+fn an_alarm_takes_its_half_and_a_whole_cell_of_it_shows_its_digit() {
     let p = palette(ColorDepth::TrueColor);
     let buf = Scene::new(&[], &[], &[(0, 1), (1, 2), (5, 2)]).draw(&p, &Glyphs::UNICODE, None);
     let red = p.paint(Tone::alarm(1).expect("alarm")).color;
     assert_eq!((buf[(0, 9)].symbol(), buf[(0, 9)].bg), ("▀", red));
     let amber = p.paint(Tone::alarm(2).expect("alarm")).color;
-    assert_eq!((buf[(1, 9)].symbol(), buf[(1, 9)].bg), ("▲", amber));
+    assert_eq!((buf[(1, 9)].symbol(), buf[(1, 9)].bg), ("2", amber));
 }
 
 #[test]
@@ -129,8 +129,10 @@ fn the_cursor_is_marked_by_shape_and_hides_no_alarm() {
     let buf = scene.draw(&p, &Glyphs::UNICODE, Some(6));
     assert_eq!((buf[(1, 9)].symbol(), buf[(3, 9)].symbol()), ("▝", "▘"), "upper half");
     let buf = scene.draw(&palette(ColorDepth::Mono), &Glyphs::ASCII, Some(2));
-    assert!(lines(&buf)[9].starts_with(".[.]"), "{}", lines(&buf)[9]);
+    assert!(lines(&buf)[9].starts_with(".1.]"), "{}", lines(&buf)[9]);
     assert!(buf[(2, 9)].modifier.contains(Modifier::REVERSED));
+    let buf = scene.draw(&palette(ColorDepth::Mono), &Glyphs::UNICODE, Some(0));
+    assert!(lines(&buf)[9].starts_with("·■·"), "the alarm keeps its place: {}", lines(&buf)[9]);
 }
 
 #[test]
