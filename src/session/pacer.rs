@@ -136,6 +136,22 @@ impl Pacer {
         }
     }
 
+    /// `bytes` that are no frame (a title, a bell) were sent at `now` and are being written.
+    pub fn sent(&mut self, now: Duration, bytes: usize, fenced: bool) {
+        let (dirty, last) = (self.dirty, self.last);
+        self.drawn(now, bytes, fenced);
+        (self.dirty, self.last) = (dirty, last);
+    }
+
+    /// How long to wait for what is under way before the terminal is left.
+    #[must_use]
+    pub fn settle_time(&self) -> Duration {
+        match self.fence {
+            Fence::Answers { slowest, .. } => (slowest * 4).clamp(FIRST_PATIENCE, PATIENCE.0),
+            _ => FIRST_PATIENCE,
+        }
+    }
+
     /// The frame has been written.
     pub fn written(&mut self) {
         self.writing = false;
