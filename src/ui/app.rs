@@ -324,7 +324,7 @@ impl App {
     pub fn render(&self, area: Rect, buf: &mut Buffer) {
         let area = self.area.intersection(area).intersection(buf.area);
         let cx = self.context();
-        cx.brush.fill(buf, area, cx.brush.style(Scope::Text));
+        cx.brush.on(area, buf).fill(cx.brush.style(Scope::Text));
         let body = self.body().intersection(area);
         let footer = self.footer_area().intersection(area);
         let view = self.nav.view();

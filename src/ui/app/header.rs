@@ -127,7 +127,7 @@ impl Header {
     /// Draws the line.
     pub fn render(&self, brush: &Brush<'_>, area: Rect, buf: &mut Buffer) {
         let ground = brush.style(Scope::Header);
-        brush.fill(buf, area, ground);
+        brush.on(area, buf).fill(ground);
         let width = usize::from(area.width);
         let mut parts = self.parts(brush, area.width >= 140);
         let taken = |parts: &[Part]| parts.iter().map(|p| text::width(&p.text) + 2).sum::<usize>();
@@ -144,7 +144,7 @@ impl Header {
                 Scope::Header | Scope::HeaderDim | Scope::Banner => brush.style(part.scope),
                 scope => on(ground, brush.style(scope), scope),
             };
-            x = brush.text(buf, area, (x, area.y), &part.text, style) + 2;
+            x = brush.on(area, buf).text((x, area.y), &part.text, style) + 2;
         }
     }
 
@@ -160,7 +160,7 @@ impl Header {
             path = format!("{}{separator}{}", brush.glyphs.ellipsis, self.path[from..].join(&separator));
         }
         let style = on(brush.style(Scope::Header), brush.style(Scope::TextStrong), Scope::TextStrong);
-        brush.text(buf, area, (area.x + 1, area.y), &path, style);
+        brush.on(area, buf).text((area.x + 1, area.y), &path, style);
     }
 }
 

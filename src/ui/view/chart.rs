@@ -40,11 +40,11 @@ impl Chart<'_> {
         if area.height < 2 {
             return;
         }
-        brush.text(buf, area, (area.x, area.y), title, brush.style(Scope::TextStrong));
+        brush.on(area, buf).text((area.x, area.y), title, brush.style(Scope::TextStrong));
         let plot = Rect { y: area.y + 1, height: area.height - 1, ..area };
         if self.points.iter().all(Option::is_none) {
             let said = "nothing recorded yet in this span";
-            brush.text(buf, plot, (plot.x + 2, plot.y), said, brush.style(Scope::TextDim));
+            brush.on(plot, buf).text((plot.x + 2, plot.y), said, brush.style(Scope::TextDim));
             return;
         }
         let points: Vec<_> = self.points.iter().map(|p| p.map(|p| (p.min, p.mean, p.max))).collect();

@@ -101,7 +101,7 @@ impl View for GpuView {
         let brush = cx.brush;
         let Some(gpu) = cx.selection.gpu(cx.topology()) else {
             let said = "no GPU here";
-            brush.text(buf, area, (area.x + 1, area.y), said, brush.style(Scope::TextDim));
+            brush.on(area, buf).text((area.x + 1, area.y), said, brush.style(Scope::TextDim));
             return;
         };
         facts::render(cx, gpu, self.facts, buf);

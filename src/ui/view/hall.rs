@@ -32,7 +32,7 @@ impl View for HallView {
         let metric = cx.choice.metric;
         let value = cx.frame.value(gpu, metric).map_or("-".into(), |v| text::value(metric, v.into()));
         let line = format!("{}  {value}", cx.topology().name(Asset::Gpu(gpu)));
-        cx.brush.text(buf, area, (area.x, area.y), &line, cx.brush.style(Scope::Text));
+        cx.brush.on(area, buf).text((area.x, area.y), &line, cx.brush.style(Scope::Text));
     }
 
     fn subject(&self, cx: &Context<'_>) -> Asset {

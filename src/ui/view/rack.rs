@@ -153,7 +153,7 @@ impl View for RackView {
     fn render(&self, cx: &Context<'_>, area: Rect, buf: &mut Buffer) {
         let brush = cx.brush;
         let Some(rack) = cx.selection.rack(cx.topology()) else {
-            brush.text(buf, area, (area.x + 1, area.y), "no rack yet", brush.style(Scope::TextDim));
+            brush.on(area, buf).text((area.x + 1, area.y), "no rack yet", brush.style(Scope::TextDim));
             return;
         };
         let t = cx.topology();
@@ -233,9 +233,7 @@ fn neighbours(cx: &Context<'_>, rack: RackId, area: Rect, buf: &mut Buffer) {
         Frame { title: &title, note, focused: false }.render(brush, area, buf);
         (area.x + 2, area.y + 1)
     } else {
-        let end = brush.text(
-            buf,
-            area,
+        let end = brush.on(area, buf).text(
             (area.x, area.y),
             &format!("{} ", t.short_name(Asset::Row(row_id))),
             brush.style(Scope::TextDim),
@@ -264,7 +262,7 @@ fn neighbours(cx: &Context<'_>, rack: RackId, area: Rect, buf: &mut Buffer) {
         let scope = if id == rack { Scope::Selection } else { Scope::Text };
         let line = format!("{} {said}", t.short_name(Asset::Rack(id)));
         let line = text::left(&line, usize::from(cell.width), brush.glyphs.ellipsis);
-        brush.text(buf, cell, (cell.x, y), &line, brush.style(scope));
+        brush.on(cell, buf).text((cell.x, y), &line, brush.style(scope));
         if let (Some(s), true) = (stats, area.height >= 4) {
             elevation::bar(cx, Rect { y: y + 1, height: 1, ..cell }, Some(value::share(metric, s.mean)), buf);
         }

@@ -50,7 +50,7 @@ impl View for SiteView {
             let counts = cx.frame.counts(Asset::Hall(id));
             let line = format!("{:<10} {value:>12} {:>7}/{}", hall.name, counts.good, counts.total());
             let scope = if selected == Some(id) { Scope::Selection } else { Scope::Text };
-            cx.brush.text(buf, area, (area.x, y), &line, cx.brush.style(scope));
+            cx.brush.on(area, buf).text((area.x, y), &line, cx.brush.style(scope));
         }
     }
 

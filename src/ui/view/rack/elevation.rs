@@ -69,9 +69,7 @@ pub fn render(cx: &Context<'_>, area: Rect, shelves: &[Shelf], first: usize, buf
     let brush = &cx.brush;
     let dim = brush.style(Scope::TextDim);
     for i in 0..columns.shown {
-        brush.text(
-            buf,
-            area,
+        brush.on(area, buf).text(
             (columns.x(area, i) + 1, area.y),
             &format!("GPU {}", columns.first + i + 1),
             dim,
@@ -79,11 +77,11 @@ pub fn render(cx: &Context<'_>, area: Rect, shelves: &[Shelf], first: usize, buf
     }
     if columns.watts {
         let title = text::right("tray", usize::from(WATTS), brush.glyphs.ellipsis);
-        brush.text(buf, area, (columns.x(area, columns.shown), area.y), &title, dim);
+        brush.on(area, buf).text((columns.x(area, columns.shown), area.y), &title, dim);
     }
     let more = shelves.len().saturating_sub(first + usize::from(area.height.saturating_sub(1)));
     if first > 0 || more > 0 {
-        brush.text(buf, area, (area.x, area.y), &format!("{first}+{more}"), dim);
+        brush.on(area, buf).text((area.x, area.y), &format!("{first}+{more}"), dim);
     }
     for (i, shelf) in shelves.iter().skip(first).enumerate() {
         let y = area.y + 1 + i as u16;
@@ -94,12 +92,12 @@ pub fn render(cx: &Context<'_>, area: Rect, shelves: &[Shelf], first: usize, buf
             Shelf::Tray(tray) => tray_line(cx, Rect { y, height: 1, ..area }, &columns, tray, buf),
             Shelf::Power(from, to) => {
                 let line = format!("{}  power {}", span("P", from, to), shelves_ok(cx, from, to));
-                brush.text(buf, area, (area.x + 1, y), &line, dim);
+                brush.on(area, buf).text((area.x + 1, y), &line, dim);
             }
             Shelf::Switch(from, to) => {
                 let line =
                     format!("{}  switch {}", span("S", from, to), if from == to { "tray" } else { "trays" });
-                brush.text(buf, area, (area.x + 1, y), &line, dim);
+                brush.on(area, buf).text((area.x + 1, y), &line, dim);
             }
         }
     }
@@ -181,7 +179,7 @@ fn tray_line(cx: &Context<'_>, area: Rect, columns: &Columns, tray: TrayId, buf:
     let scope = if here { Scope::Selection } else { Scope::TextDim };
     let name = format!("{}{}", if here { '>' } else { ' ' }, t.short_name(Asset::Tray(tray)));
     let name = text::left(&name, usize::from(NAMES) - 1, brush.glyphs.ellipsis);
-    brush.text(buf, area, (area.x, y), &name, brush.style(scope));
+    brush.on(area, buf).text((area.x, y), &name, brush.style(scope));
     for i in 0..columns.shown {
         let gpu = GpuId(gpus.start + u32::from(columns.first + i));
         let x = columns.x(area, i);
@@ -199,7 +197,7 @@ fn tray_line(cx: &Context<'_>, area: Rect, columns: &Columns, tray: TrayId, buf:
             (None, _) => (brush.glyphs.dash.to_string(), Scope::QualityAbsent),
         };
         let said = text::right(&said, usize::from(WATTS), brush.glyphs.ellipsis);
-        brush.text(buf, area, (columns.x(area, columns.shown), y), &said, brush.style(scope));
+        brush.on(area, buf).text((columns.x(area, columns.shown), y), &said, brush.style(scope));
     }
 }
 
@@ -225,9 +223,7 @@ fn gpu_cell(cx: &Context<'_>, cell: Rect, bar_width: u16, gpu: GpuId, buf: &mut 
         text::right(&shown.text, width.saturating_sub(usize::from(mark.is_some())), brush.glyphs.ellipsis);
     let mut x = cell.x;
     if let Some(priority) = mark {
-        brush.glyph(
-            buf,
-            cell,
+        brush.on(cell, buf).glyph(
             (x, cell.y),
             brush.glyphs.alarm(priority),
             brush.style(Scope::alarm(priority)),
@@ -237,7 +233,7 @@ fn gpu_cell(cx: &Context<'_>, cell: Rect, bar_width: u16, gpu: GpuId, buf: &mut 
     // The mark of the quality stands on its own ground; blanks before it do not.
     let blanks = said.len() - said.trim_start().len();
     x = x.saturating_add(blanks as u16);
-    brush.text(buf, cell, (x, cell.y), said.trim_start(), style);
+    brush.on(cell, buf).text((x, cell.y), said.trim_start(), style);
     if bar_width > 1 {
         let area = Rect { x: cell.x + width as u16 + 1, width: bar_width - 1, ..cell };
         bar(cx, area.intersection(cell), shown.share, buf);
@@ -253,7 +249,7 @@ pub fn bar(cx: &Context<'_>, area: Rect, share: Option<f32>, buf: &mut Buffer) {
     let style = brush.palette.level_style(value::level(share).max(5));
     for i in 0..area.width {
         let (glyph, style) = if i < full { (solid, style) } else { (empty, brush.style(Scope::Line)) };
-        brush.glyph(buf, area, (area.x + i, area.y), glyph, style);
+        brush.on(area, buf).glyph((area.x + i, area.y), glyph, style);
     }
 }
 
