@@ -11,11 +11,14 @@
 mod elevation;
 mod panel;
 
+use std::collections::BTreeMap;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use crate::fleet::Point;
-use crate::model::{Asset, Metric, RackId};
+use crate::model::metric::Kind;
+use crate::model::{Asset, GpuId, Metric, RackId};
 use crate::ui::action::Action;
 use crate::ui::context::Context;
 use crate::ui::selection::Bounds;
@@ -33,7 +36,7 @@ const CHARTS: [Metric; 2] = [Metric::Temp, Metric::Power];
 /// Narrowest screen with a panel beside the elevation.
 const SPLIT_FROM: u16 = 64;
 /// Narrowest panel beside the elevation.
-const PANEL: u16 = 30;
+const PANEL: u16 = 26;
 
 /// State of the view.
 #[derive(Debug, Default)]
@@ -219,6 +222,17 @@ const fn unit(metric: Metric) -> &'static str {
     }
 }
 
+/// The job or tenant that most GPUs of a rack have.
+fn commonest(cx: &Context<'_>, rack: RackId) -> String {
+    let column = cx.frame.column(cx.choice.metric);
+    let mut slots: BTreeMap<u16, (usize, GpuId)> = BTreeMap::new();
+    for gpu in cx.topology().rack(rack).gpus.iter().map(GpuId) {
+        slots.entry(column.raw(gpu.index())).or_insert((0, gpu)).0 += 1;
+    }
+    let most = slots.into_values().max_by_key(|(count, _)| *count);
+    most.map_or_else(String::new, |(_, gpu)| value::short(cx, gpu, cx.choice.metric).text)
+}
+
 /// The racks of the row, side by side: name, mean of the metric, and the same as a bar.
 fn neighbours(cx: &Context<'_>, rack: RackId, area: Rect, buf: &mut Buffer) {
     if area.is_empty() {
@@ -229,7 +243,11 @@ fn neighbours(cx: &Context<'_>, rack: RackId, area: Rect, buf: &mut Buffer) {
     let racks = t.row(row_id).racks;
     let title = format!("{} {}", t.name(Asset::Row(row_id)), metric.spec().label);
     let (x0, y) = if area.height >= 4 {
-        let note = if metric == Metric::Health { "GPUs not good" } else { "mean of each rack" };
+        let note = match metric.spec().kind {
+            Kind::Quantity => "mean of each rack",
+            Kind::Category => "most of each rack",
+            Kind::Code | Kind::Flags => "GPUs not good",
+        };
         Frame { title: &title, note, focused: false }.render(brush, area, buf);
         (area.x + 2, area.y + 1)
     } else {
@@ -252,9 +270,10 @@ fn neighbours(cx: &Context<'_>, rack: RackId, area: Rect, buf: &mut Buffer) {
             Rect { x: x0 + (i - first) * width, y, width: width.saturating_sub(1), height: area.height };
         let counts = cx.frame.counts(Asset::Rack(id));
         let stats = cx.frame.stats(Asset::Rack(id), metric);
-        let said = match (metric, stats) {
-            (Metric::Health, _) => (counts.total() - counts.good).to_string(),
-            (_, Some(s)) => text::value(metric, s.mean.into()),
+        let said = match (metric.spec().kind, stats) {
+            (Kind::Quantity, Some(s)) => text::value(metric, s.mean.into()),
+            (Kind::Category, _) if counts.good > 0 => commonest(cx, id),
+            (Kind::Code | Kind::Flags, _) => (counts.total() - counts.good).to_string(),
             _ if counts.stale > 0 => brush.glyphs.stale.to_string(),
             _ if counts.good == 0 => brush.glyphs.lost.to_string(),
             _ => brush.glyphs.dash.to_string(),
@@ -263,7 +282,7 @@ fn neighbours(cx: &Context<'_>, rack: RackId, area: Rect, buf: &mut Buffer) {
         let line = format!("{} {said}", t.short_name(Asset::Rack(id)));
         let line = text::left(&line, usize::from(cell.width), brush.glyphs.ellipsis);
         brush.on(cell, buf).text((cell.x, y), &line, brush.style(scope));
-        if let (Some(s), true) = (stats, area.height >= 4) {
+        if let (Some(s), Kind::Quantity, true) = (stats, metric.spec().kind, area.height >= 4) {
             elevation::bar(cx, Rect { y: y + 1, height: 1, ..cell }, Some(value::share(metric, s.mean)), buf);
         }
     }

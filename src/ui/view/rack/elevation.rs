@@ -223,11 +223,9 @@ fn gpu_cell(cx: &Context<'_>, cell: Rect, bar_width: u16, gpu: GpuId, buf: &mut 
         text::right(&shown.text, width.saturating_sub(usize::from(mark.is_some())), brush.glyphs.ellipsis);
     let mut x = cell.x;
     if let Some(priority) = mark {
-        brush.on(cell, buf).glyph(
-            (x, cell.y),
-            brush.glyphs.alarm(priority),
-            brush.style(Scope::alarm(priority)),
-        );
+        // A digit as shape would read as part of the number behind it.
+        let shape = Some(brush.glyphs.alarm(priority)).filter(|c| !c.is_ascii_digit()).unwrap_or('!');
+        brush.on(cell, buf).glyph((x, cell.y), shape, brush.style(Scope::alarm(priority)));
         x += 1;
     }
     // The mark of the quality stands on its own ground; blanks before it do not.
