@@ -135,7 +135,6 @@ impl View for HallView {
     }
 
     fn render(&self, cx: &Context<'_>, area: Rect, buf: &mut Buffer) {
-<<<<<<< HEAD
         let a = &self.areas;
         let Some(hall) = cx.selection.hall(cx.topology()) else {
             return parts::nothing(cx, area, buf);
@@ -154,13 +153,6 @@ impl View for HallView {
                 tooltip::render(cx, at, a.map, buf);
             }
         }
-=======
-        let Some(gpu) = cx.selection.gpu(cx.topology()) else { return };
-        let metric = cx.choice.metric;
-        let value = cx.frame.value(gpu, metric).map_or("-".into(), |v| text::value(metric, v.into()));
-        let line = format!("{}  {value}", cx.topology().name(Asset::Gpu(gpu)));
-        cx.brush.on(area, buf).text((area.x, area.y), &line, cx.brush.style(Scope::Text));
->>>>>>> app
     }
 
     fn subject(&self, cx: &Context<'_>) -> Asset {
