@@ -19,6 +19,12 @@ use ratatui::style::Color;
 
 /// The views: name, and the keys that lead there.
 const VIEWS: &[(&str, &str)] = &[
+    ("site", ""),
+    ("site-temp", "l 3"),
+    ("hall", "Enter"),
+    ("hall-health", ": \"go Space \"h1-r02-k2-t13-g2 Enter Esc Esc 6"),
+    ("hall-jobs", "Enter 8 z"),
+    ("hall-air", ": \"go Space \"h3-r01-k2-t01-g5 Enter Esc Esc 2"),
     ("rack", ": \"go Space \"h1-r02-k2-t13-g2 Enter Esc 3"),
     ("rack-air", ": \"go Space \"h3-r01-k2 Enter"),
     ("rack-jobs", ": \"go Space \"h1-r02-k2-t13-g2 Enter Esc 8"),
