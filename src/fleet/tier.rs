@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use zstd::bulk::{Compressor, Decompressor};
+use zstd::zstd_safe::compress_bound;
 
 use crate::fleet::frame::Frame;
 use crate::fleet::series::Point;
@@ -226,8 +227,9 @@ impl Tier {
 
     fn compress(&mut self, exact: Exact, key: bool, before: &[Vec<u8>], now: &[Vec<u8>]) -> Bucket {
         let n = exact.topology.gpu_count();
-        let mut blocks = Vec::with_capacity(n.div_ceil(BLOCK));
+        let mut blocks: Vec<Box<[u8]>> = Vec::with_capacity(n.div_ceil(BLOCK));
         let mut raw = Vec::with_capacity(PLANES * BLOCK);
+        let mut packed = vec![0; compress_bound(PLANES * BLOCK)];
         for start in (0..n).step_by(BLOCK) {
             let span = start..(start + BLOCK).min(n);
             raw.clear();
@@ -235,8 +237,9 @@ impl Tier {
                 raw.extend(a[span.clone()].iter().zip(&b[span.clone()]).map(|(a, b)| a.wrapping_sub(*b)));
             }
             // Without a compressor there is no tier: an empty block reads as "no value".
-            let block = self.zstd.as_mut().and_then(|z| z.compress(&raw).ok()).unwrap_or_default();
-            blocks.push(block.into_boxed_slice());
+            let zstd = self.zstd.as_mut();
+            let len = zstd.and_then(|z| z.compress_to_buffer(&raw, packed.as_mut_slice()).ok());
+            blocks.push(packed[..len.unwrap_or(0)].into());
         }
         let bytes = blocks.iter().map(|b| b.len() + 16).sum();
         Bucket { start: exact.start, topology: exact.topology, key, blocks, bytes }
