@@ -142,7 +142,7 @@ impl Screen {
                 tail = packed.width == 2;
                 if packed != *shown {
                     *shown = packed;
-                    self.emitter.change(y * width + x, &packed);
+                    self.emitter.change(x, y, &packed);
                 }
             }
         }

@@ -166,16 +166,18 @@ impl Packed {
     /// smaller colour is the foreground, so that a cell and its mirror image share a style.
     fn half_block(mut self) -> Self {
         let exact = self.fg.is_exact() && self.bg.is_exact();
-        let block = self.glyph == BLOCK as u32;
-        if block && self.fg.is_exact() {
-            self.bg = self.fg;
-        }
-        if self.fg == self.bg && self.fg != Paint::OWN && (!block || self.fg.is_exact()) {
-            self.glyph = ' ' as u32;
-            self.fg = Paint::ANY;
-        } else if !block && exact && self.fg > self.bg {
-            std::mem::swap(&mut self.fg, &mut self.bg);
-            self.glyph ^= UPPER as u32 ^ LOWER as u32;
+        if self.glyph == BLOCK as u32 {
+            if self.fg.is_exact() {
+                (self.glyph, self.bg, self.fg) = (' ' as u32, self.fg, Paint::ANY);
+            }
+        } else if self.fg == self.bg && self.fg != Paint::OWN {
+            (self.glyph, self.fg) = (' ' as u32, Paint::ANY);
+        } else if exact {
+            // As likely as not: written so that no branch must be guessed.
+            let swap = u32::from(self.fg.0 > self.bg.0).wrapping_neg();
+            let (low, high) = (self.fg.0.min(self.bg.0), self.fg.0.max(self.bg.0));
+            (self.fg, self.bg) = (Paint(low), Paint(high));
+            self.glyph ^= (UPPER as u32 ^ LOWER as u32) & swap;
         }
         self
     }
