@@ -1,8 +1,13 @@
 //! Live mode from outside: the simulated exporters on one side, the program on the other, and
 //! what is shown held against what was served.
 
+#[path = "live/bad.rs"]
+mod bad;
 #[path = "live/program.rs"]
 mod program;
+#[allow(dead_code, reason = "another test needs more of it")]
+#[path = "scrape/server.rs"]
+mod server;
 #[path = "live/truth.rs"]
 mod truth;
 
