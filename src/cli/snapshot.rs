@@ -142,7 +142,6 @@ fn draw(
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::cli::args::Args;
     use clap::Parser;
 

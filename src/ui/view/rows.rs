@@ -85,17 +85,13 @@ fn line(cx: &Context<'_>, row: &Row, area: Rect, buf: &mut Buffer) {
     let scope = if outside { Scope::AlarmP3 } else { Scope::Text };
     let (label, value) = (13u16, 12u16);
     let label_scope = if outside { Scope::AlarmP3 } else { Scope::TextDim };
-    b.text(
-        buf,
-        Rect { width: label.min(area.width), ..area },
+    b.on(Rect { width: label.min(area.width), ..area }, buf).text(
         (area.x + 1, area.y),
         &row.label,
         b.style(label_scope),
     );
     let shown = text::right(&row.text(b.glyphs.absent), usize::from(value), b.glyphs.ellipsis);
-    b.text(
-        buf,
-        area,
+    b.on(area, buf).text(
         (area.x + label, area.y),
         &shown,
         b.style(if row.value.is_none() { Scope::QualityAbsent } else { scope }),

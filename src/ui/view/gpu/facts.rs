@@ -57,18 +57,18 @@ pub fn render(cx: &Context<'_>, gpu: GpuId, area: Rect, buf: &mut Buffer) {
         let x = area.x + (i / rows) as u16 * width;
         let y = area.y + (i % rows) as u16;
         let cell = Rect { x, y, width: width.saturating_sub(1), height: 1 }.intersection(area);
-        brush.text(buf, cell, (x + 1, y), &line.label, brush.style(Scope::TextDim));
+        brush.on(cell, buf).text((x + 1, y), &line.label, brush.style(Scope::TextDim));
         let at = x + 1 + LABEL;
         match line.band {
             Some(band) if cell.right() > at + VALUE + 6 => {
                 let said = text::right(&line.text, usize::from(VALUE) - 1, brush.glyphs.ellipsis);
                 let blanks = said.len() - said.trim_start().len();
-                brush.text(buf, cell, (at + blanks as u16, y), said.trim_start(), line.style);
+                brush.on(cell, buf).text((at + blanks as u16, y), said.trim_start(), line.style);
                 let room = cell.right() - at - VALUE;
                 band.render(brush, Rect { x: at + VALUE, y, width: room.min(28), height: 1 }, buf);
             }
             _ => {
-                brush.text(buf, cell, (at, y), &line.text, line.style);
+                brush.on(cell, buf).text((at, y), &line.text, line.style);
             }
         }
     }
