@@ -14,10 +14,11 @@ use hallwatch::source::Outlet;
 use hallwatch::source::scrape::{self, Limits, ScrapeConfig};
 use serde_json::json;
 
-use crate::program::{Home, Run};
+use crate::program::{Home, Run, project};
 use crate::server::{Answer, Server, gzip_bomb};
 
-const GOOD: &str = "DCGM_FI_DEV_GPU_TEMP{gpu=\"0\",UUID=\"GPU-1\"} 61\nDCGM_FI_DEV_GPU_UTIL{gpu=\"0\",UUID=\"GPU-1\"} 97\n";
+const GOOD: &str =
+    "DCGM_FI_DEV_GPU_TEMP{gpu=\"0\",UUID=\"GPU-1\"} 61\nDCGM_FI_DEV_GPU_UTIL{gpu=\"0\",UUID=\"GPU-1\"} 97\n";
 
 /// How often targets are asked, ms.
 const INTERVAL: i64 = 200;
@@ -84,10 +85,8 @@ fn an_exporter_that_dies_turns_stale_then_lost_with_the_reason_and_the_others_go
         let living = Server::start(vec![Answer::page(GOOD)]).await.address;
         let mut handle = start(&[&dying, &living]);
         let both = [dying.as_str(), living.as_str()];
-        wait(&mut handle, "the first values", |s| {
-            both.iter().all(|a| quality(s, a) == Some(Quality::Good))
-        })
-        .await;
+        wait(&mut handle, "the first values", |s| both.iter().all(|a| quality(s, a) == Some(Quality::Good)))
+            .await;
 
         doomed.shutdown_background();
         let refused = |s: &Snapshot| {
@@ -156,7 +155,7 @@ async fn pictures(views: &[(&'static str, &'static str)]) -> Vec<(Run, &'static 
         Answer::Page(nasty()),
         Answer::with("200 OK", "", &garbage),
         Answer::with("200 OK", "content-encoding: gzip\r\n", &bomb),
-        Answer::with("503 \x1b[2Jbusy", "", b"busy\n"),
+        Answer::with("503 Busy", "x-note: \u{9b}2J\r\n", b"\x1b[2Jbusy\n"),
         Answer::Stall(Vec::new()),
         Answer::Raw(b"\x1b]0;owned\x07\r\n".to_vec()),
     ])
@@ -278,9 +277,9 @@ const WRONG: [Wrong; 9] = [
     },
     Wrong {
         name: "config.toml",
-        text: "[[source]]\nkind = \"scrape\"\ntargets = [\"htp://n1:9400\"]\n",
+        text: "ascii = true\n[[source]]\nkind = \"scrape\"\ntargets = [\"htp://n1:9400\"]\n",
         args: &["--config"],
-        says: &["config.toml:3", "`htp`", "`http`"],
+        says: &["config.toml:2", "`source`", "htp://n1:9400", "`http`"],
     },
 ];
 
@@ -303,10 +302,19 @@ fn wrong_files_stop_the_program_and_name_line_key_and_what_was_meant() {
 }
 
 #[test]
-fn a_broken_theme_of_the_user_is_named_with_its_line() {
+fn a_theme_of_the_user_that_is_no_theme_stops_and_a_wrong_colour_in_it_is_told() {
     let home = Home::new();
-    home.write(".config/hallwatch/themes/mine.toml", "inherits = \"default\"\n[palette]\nred = \"nocolour\"\n");
-    let run = home.run(&["snapshot", "--ticks", "1", "--theme", "mine"]);
+    let site = project("sites/air-cooled.toml");
+    let args = ["snapshot", "--topology", &site, "--ticks", "1", "--theme", "mine"];
+    home.write(".config/hallwatch/themes/mine.toml", "inherits = \"default\"\n[palette]\nred = #ff0000\n");
+    let run = home.run(&args);
     assert_eq!((run.code, run.out.as_str()), (1, ""), "{}", run.err);
-    assert!(run.err.contains("mine.toml:3") && run.err.contains("nocolour"), "{}", run.err);
+    assert!(run.err.contains("mine.toml:3"), "{}", run.err);
+    home.write(
+        ".config/hallwatch/themes/mine.toml",
+        "inherits = \"default\"\n[palette]\nred = \"nocolour\"\n",
+    );
+    let run = home.run(&args);
+    let foot = run.text().lines().last().unwrap_or_default();
+    assert!(foot.contains("mine.toml:3: `red`"), "{foot}");
 }
