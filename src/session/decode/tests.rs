@@ -108,6 +108,16 @@ fn a_status_answer_cut_in_two_is_not_typing() {
 }
 
 #[test]
+fn an_escape_that_an_answer_follows_at_once_is_not_lost() {
+    assert_eq!(events(b"\x1b\x1b[0n"), [ESCAPE, InputEvent::DeviceStatusOk]);
+    assert_eq!(events(b"\x1b\x1b[I"), [ESCAPE, InputEvent::FocusGained]);
+    assert_eq!(events(b"\x1b\x1b[200~x\x1b[201~"), [ESCAPE, InputEvent::Paste("x".into())]);
+    for swallowed in ["\x1b[?62;4c", "\x1b]11;rgb:0/0/0\x07", "\x1bP>|tmux 3.3a\x1b\\"] {
+        assert_eq!(keys(format!("\x1b{swallowed}j").as_bytes()), "Esc j", "{swallowed:?}");
+    }
+}
+
+#[test]
 fn answers_of_the_terminal_are_swallowed() {
     assert_eq!(keys(b"\x1b[?1;2c\x1b[>41;366;0cq"), "q", "DA1 and DA2");
     assert_eq!(keys(b"\x1bP>|tmux 3.3a\x1b\\q"), "q", "XTVERSION");
