@@ -60,7 +60,6 @@ async fn serve(args: &ServeArgs, config: ServeConfig, out: &mut dyn Write) -> Re
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use clap::Parser;
 
     #[test]
