@@ -1,6 +1,8 @@
 //! The local terminal, end to end in pseudo-terminals: what is shown, and that every way out
 //! leaves the terminal as it was.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests panic as tests do")]
+
 mod terminal {
     pub mod pty;
 }

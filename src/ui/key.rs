@@ -202,8 +202,8 @@ fn code(name: &str) -> Option<KeyCode> {
     if let Some(number) = name.strip_prefix(['F', 'f']).and_then(|n| n.parse().ok()) {
         return (1..=MAX_FUNCTION_KEY).contains(&number).then_some(KeyCode::F(number));
     }
-    let same = |n: &&str| n.eq_ignore_ascii_case(name);
-    NAMES.iter().find(|(_, n, more)| same(n) || more.iter().any(&same)).map(|(code, ..)| *code)
+    let same = |n: &str| n.eq_ignore_ascii_case(name);
+    NAMES.iter().find(|(_, n, more)| same(n) || more.iter().any(|n| same(n))).map(|(code, ..)| *code)
 }
 
 fn unknown(written: &str, rest: &str) -> KeyError {

@@ -274,13 +274,13 @@ async fn a_stopped_engine_does_not_stop_the_session() {
 
 #[tokio::test(start_paused = true)]
 async fn titles_bells_and_copies_are_sent_cleaned_and_bounded() {
-    let mut probe = Probe::default();
-    probe.requests = vec![
+    let requests = vec![
         Request::Title("■2 KVANDAL\x1b[2J".into()),
         Request::Bell,
         Request::Copy("KVD-H3".into()),
         Request::Copy("x".repeat(clipboard::MAX_BYTES + 1)),
     ];
+    let mut probe = Probe { requests, ..Probe::default() };
     with(&mut probe, QUIET, async |bench: &mut Bench| {
         let first = bench.frame().await;
         assert!(first.starts_with("\x1b]2;■2 KVANDAL[2J\x07\x1b]52;c;S1ZELUgz\x07\x07"), "{first:?}");

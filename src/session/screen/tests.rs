@@ -238,7 +238,7 @@ fn the_first_frame_clears_and_the_next_only_changes() {
 #[test]
 fn attributes_end_one_by_one_and_never_take_others_with_them() {
     let mut screen =
-        Screen::new(Size::new(4, 1), Caps { depth: ColorDepth::Mono, sync: false, ..Caps::RICH });
+        Screen::new(Size::new(6, 1), Caps { depth: ColorDepth::Mono, sync: false, ..Caps::RICH });
     let mut out = Vec::new();
     screen.frame(&mut out, |_| {});
     out.clear();
@@ -248,9 +248,12 @@ fn attributes_end_one_by_one_and_never_take_others_with_them() {
         buffer.set_string(1, 0, "b", reverse.add_modifier(Modifier::BOLD));
         buffer.set_string(2, 0, "c", reverse.add_modifier(Modifier::DIM));
         buffer.set_string(3, 0, "d", reverse);
+        buffer.set_string(4, 0, "e", reverse.add_modifier(Modifier::BOLD | Modifier::DIM));
+        buffer.set_string(5, 0, "f", reverse.add_modifier(Modifier::DIM));
     });
     let text = String::from_utf8(out).unwrap();
-    assert_eq!(text, "\x1b[1H\x1b[7ma\x1b[1mb\x1b[22;2mc\x1b[22md", "no colours, and reverse stays on");
+    let expected = "\x1b[1H\x1b[7ma\x1b[1mb\x1b[22;2mc\x1b[22md\x1b[1;2me\x1b[22;2mf";
+    assert_eq!(text, expected, "no colours, reverse stays on, and dim outlives bold");
 }
 
 #[test]
