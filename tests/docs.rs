@@ -20,7 +20,7 @@ fn read(path: &str) -> String {
 /// All Markdown pages, relative to the package.
 fn pages() -> Vec<PathBuf> {
     let mut found = Vec::new();
-    for dir in ["", "docs", "docs/decisions"] {
+    for dir in ["", "docs", "docs/decisions", "docs/pictures"] {
         for entry in std::fs::read_dir(root().join(dir)).expect("the folder exists") {
             let path = entry.expect("it can be listed").path();
             if path.extension().is_some_and(|e| e == "md") {
@@ -61,6 +61,171 @@ fn the_config_page_is_what_the_table_of_keys_says() {
     }
     let stale = "docs/config.md is stale: run `HALLWATCH_WRITE_DOCS=1 cargo test --test docs`";
     assert!(std::fs::read_to_string(path).unwrap_or_default() == doc::markdown(), "{stale}");
+}
+
+/// The part of a page between `<!-- name -->` and `<!-- /name -->`; with `HALLWATCH_WRITE_DOCS` set
+/// it is written anew first.
+fn holds(page: &str, name: &str, wanted: &str) {
+    let (open, close) = (format!("<!-- {name} -->\n"), format!("<!-- /{name} -->"));
+    let text = read(page);
+    let (before, rest) = text.split_once(&open).unwrap_or_else(|| panic!("{page} has no {open}"));
+    let (found, after) = rest.split_once(&close).unwrap_or_else(|| panic!("{page} has no {close}"));
+    if std::env::var_os("HALLWATCH_WRITE_DOCS").is_some() {
+        let new = format!("{before}{open}{wanted}{close}{after}");
+        std::fs::write(root().join(page), new).expect("the page is writable");
+        return;
+    }
+    let stale = "is stale: run `HALLWATCH_WRITE_DOCS=1 cargo test --test docs`";
+    assert!(found == wanted, "the part `{name}` of {page} {stale}");
+}
+
+#[test]
+fn the_readme_has_the_default_keys_and_the_commands_of_the_help() {
+    holds("README.md", "keys", &hallwatch::ui::keymap::Keymap::defaults().markdown_table());
+    let command = Args::command();
+    let words = |c: &clap::Command| c.get_about().map(ToString::to_string).unwrap_or_default();
+    let lines = command.get_subcommands().filter(|c| c.get_name() != "help");
+    let table: String = lines.map(|c| format!("| `{}` | {} |\n", c.get_name(), words(c))).collect();
+    holds("README.md", "commands", &format!("| command | what it does |\n|---|---|\n{table}"));
+}
+
+/// What `hallwatch LINE` writes.
+fn output(line: &str) -> String {
+    let args = Args::try_parse_from(line.split_whitespace()).expect(line);
+    let mut out = Vec::new();
+    hallwatch::cli::run(args, &mut out).unwrap_or_else(|e| panic!("{line}: {}", e.report()));
+    String::from_utf8(out).expect("text")
+}
+
+/// All keys of a JSON value with the way to them; elements of a list are one.
+fn key_paths(value: &serde_json::Value, path: &str, found: &mut BTreeSet<String>) {
+    match value {
+        serde_json::Value::Object(map) => map.iter().for_each(|(name, inner)| {
+            let path = format!("{path}.{name}");
+            key_paths(inner, &path, found);
+            found.insert(path);
+        }),
+        serde_json::Value::Array(list) => list.iter().for_each(|v| key_paths(v, &format!("{path}[]"), found)),
+        _ => {}
+    }
+}
+
+/// JSON for readers: an object of plain values takes one line, a list shows its first element.
+fn shown(value: &serde_json::Value, indent: usize) -> String {
+    let plain = |v: &serde_json::Value| !(v.is_object() || v.is_array());
+    let (inside, end) = (" ".repeat(indent + 2), " ".repeat(indent));
+    match value {
+        serde_json::Value::Object(map) if map.values().all(plain) => {
+            let pairs: Vec<_> = map.iter().map(|(k, v)| format!("\"{k}\": {v}")).collect();
+            format!("{{{}}}", pairs.join(", "))
+        }
+        serde_json::Value::Object(map) => {
+            let pairs = map.iter().map(|(k, v)| format!("{inside}\"{k}\": {}", shown(v, indent + 2)));
+            format!("{{\n{}\n{end}}}", pairs.collect::<Vec<_>>().join(",\n"))
+        }
+        serde_json::Value::Array(list) if list.iter().all(plain) => value.to_string(),
+        serde_json::Value::Array(list) => format!("[{}]", shown(&list[0], indent)),
+        other => other.to_string(),
+    }
+}
+
+#[test]
+fn the_examples_of_json_have_the_keys_that_the_program_prints() {
+    let views = ["site", "hall:H6", "rack:H6-R15-K7", "gpu:H6-R15-K7-T09-G2"];
+    for view in views {
+        let kind = view.split(':').next().unwrap_or_default();
+        let line =
+            format!("hallwatch snapshot --config /dev/null --seed 7 --ticks 3 --format json --view {view}");
+        let real: serde_json::Value = serde_json::from_str(&output(&line)).expect("JSON");
+        if std::env::var_os("HALLWATCH_WRITE_DOCS").is_some() {
+            holds("docs/json.md", kind, &format!("```json\n{}\n```\n", shown(&real, 0)));
+        }
+        let page = read("docs/json.md");
+        let part = page.split(&format!("<!-- {kind} -->\n")).nth(1).expect("an example");
+        let example: serde_json::Value = serde_json::from_str(&blocks(part, "json")[0]).expect("valid JSON");
+        let (mut printed, mut documented) = (BTreeSet::new(), BTreeSet::new());
+        key_paths(&real, "", &mut printed);
+        key_paths(&example, "", &mut documented);
+        assert_eq!(printed, documented, "{view}");
+        for name in printed.iter().filter_map(|p| p.rsplit('.').next()) {
+            assert!(page.contains(&format!("`{name}`")), "docs/json.md does not explain `{name}`");
+        }
+    }
+}
+
+#[test]
+fn every_dependency_is_used() {
+    let code = code();
+    let manifest: toml::Table = toml::from_str(&read("Cargo.toml")).expect("the manifest is valid");
+    for section in ["dependencies", "dev-dependencies"] {
+        for name in manifest[section].as_table().expect("a table").keys() {
+            let name = name.replace('-', "_");
+            let uses = [format!("use {name}::"), format!("use {name};"), format!("{name}::")];
+            assert!(uses.iter().any(|u| code.contains(u)), "nothing uses {name}: remove it from Cargo.toml");
+        }
+    }
+}
+
+/// All code of the project but this file, comments left out.
+fn code() -> String {
+    let mut code = String::new();
+    let mut folders: Vec<PathBuf> = ["src", "tests", "benches", "examples"].map(|d| root().join(d)).into();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("the folder exists") {
+            let path = entry.expect("it can be listed").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|e| e == "rs") {
+                let text = std::fs::read_to_string(path).expect("readable");
+                text.lines().filter(|l| !l.trim_start().starts_with("//")).for_each(|l| {
+                    code += l;
+                    code.push('\n');
+                });
+            }
+        }
+    }
+    code
+}
+
+#[test]
+fn the_tests_that_hold_the_invariants_exist() {
+    let page = read("ARCHITECTURE.md");
+    let section = page.split("| invariant | held by |").nth(1).expect("the table");
+    let section = section.split("\n\n").next().unwrap_or_default();
+    let code = code();
+    let names: Vec<&str> =
+        section.split('`').skip(1).step_by(2).filter(|n| n.matches('_').count() > 2).collect();
+    assert!(names.len() >= 12, "{names:?}");
+    for name in names {
+        assert!(code.contains(&format!("fn {name}(")), "no test is called {name}");
+    }
+}
+
+/// The first sentence of the head of a source file.
+fn head(path: &Path) -> String {
+    let text = std::fs::read_to_string(path).expect("readable");
+    let lines = text.lines().map_while(|l| l.strip_prefix("//!")).map(str::trim);
+    let words = lines.take_while(|l| !l.is_empty()).collect::<Vec<_>>().join(" ");
+    let end = words.find(". ").map_or(words.len(), |at| at + 1);
+    words[..end].replace("[`", "`").replace("`]", "`").replace('|', "\\|")
+}
+
+#[test]
+fn the_map_names_every_module_as_its_head_does() {
+    let layers = ["model", "fleet", "source", "engine", "ui", "session", "cli"];
+    let mut table = String::from("| module | what it is |\n|---|---|\n");
+    for layer in layers {
+        let dir = root().join("src").join(layer);
+        let entries = std::fs::read_dir(&dir).expect("a layer is a folder");
+        let mut files: Vec<PathBuf> = entries.map(|e| e.expect("it can be listed").path()).collect();
+        files.retain(|p| p.extension().is_some_and(|e| e == "rs"));
+        files.sort();
+        for file in files {
+            let name = file.file_stem().unwrap_or_default().to_string_lossy();
+            table += &format!("| `{layer}::{name}` | {} |\n", head(&file));
+        }
+    }
+    holds("ARCHITECTURE.md", "modules", &table);
 }
 
 #[test]
@@ -104,8 +269,7 @@ fn links_lead_somewhere() {
         let text = std::fs::read_to_string(&page).expect("readable");
         for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
             let file = link.split('#').next().unwrap_or_default();
-            // Pictures are made from runs of the program, after the pages.
-            if file.is_empty() || file.starts_with("http") || file.starts_with("docs/pictures/") {
+            if file.is_empty() || file.starts_with("http") {
                 continue;
             }
             let target = page.parent().expect("a page lies in a folder").join(file);

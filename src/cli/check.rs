@@ -4,26 +4,31 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
-
 use crate::cli::CliError;
 use crate::cli::args::{CheckArgs, Options};
-use crate::cli::config::{self, SourceSpec, Surroundings, TargetSpec, layer};
+use crate::cli::config::layer::{self, Origin};
+use crate::cli::config::{self, Settings, SourceSpec, Surroundings, ThemeFile};
 use crate::cli::files;
 use crate::model::Topology;
 use crate::model::document::{Document, FileError};
 use crate::model::topology::place::Placer;
+use crate::source::scrape::{ScrapeConfig, TargetError};
+use crate::ui::keymap::Keymap;
+use crate::ui::theme::Theme;
+
+/// What became of one thing that was checked: what it is, or what is wrong with it.
+type Checked = Result<String, CliError>;
 
 /// Checks the files given, or everything that the settings name. Each file gets a line; all are
-/// checked even when one is wrong.
+/// checked even when one is wrong. What the console would pass over with a warning is wrong here.
 ///
 /// # Errors
-/// [`CliError::Failed`] with the number of broken files.
+/// [`CliError::Failed`] with the number of mistakes.
 pub fn run(args: &CheckArgs, around: &Surroundings, out: &mut dyn Write) -> Result<(), CliError> {
-    let results: Vec<Result<String, CliError>> = if args.files.is_empty() {
+    let results: Vec<Checked> = if args.files.is_empty() {
         settings(&args.options, around)
     } else {
-        args.files.iter().map(|p| file(p).map(|what| format!("{}: {what}", p.display()))).collect()
+        args.files.iter().flat_map(|path| file(path)).collect()
     };
     let mut broken = 0;
     for result in results {
@@ -42,7 +47,7 @@ pub fn run(args: &CheckArgs, around: &Surroundings, out: &mut dyn Write) -> Resu
     }
 }
 
-fn settings(options: &Options, around: &Surroundings) -> Vec<Result<String, CliError>> {
+fn settings(options: &Options, around: &Surroundings) -> Vec<Checked> {
     let settings = match config::load_in(options, around) {
         Ok(settings) => settings,
         Err(e) => return vec![Err(e)],
@@ -54,123 +59,202 @@ fn settings(options: &Options, around: &Surroundings) -> Vec<Result<String, CliE
         settings.topology.halls().len(),
         settings.topology.gpu_count()
     ))];
-    for theme in &settings.themes {
-        let name = theme.path.to_string_lossy();
-        let checked = check_theme(&theme.text, &name).map(|()| format!("{name}: a theme"));
-        results.push(checked.map_err(CliError::from));
-    }
-    results.extend(settings.warnings.into_iter().map(|w| Err(CliError::Failed(w))));
-    for path in target_files(&settings.sources) {
-        results.push(file(&path).map(|what| format!("{}: {what}", path.display())));
+    let wrong_keys = key_errors(&settings.keys, |name, message| settings.error_at(name, message));
+    results.extend(wrong_keys.into_iter().map(|e| Err(e.into())));
+    results.extend(themes(&settings));
+    results.extend(settings.warnings.iter().map(|w| Err(CliError::Failed(w.clone()))));
+    for source in &settings.sources {
+        if let SourceSpec::Scrape { targets } = source {
+            results.extend(scrape(&targets.iter().map(config::TargetSpec::argument).collect::<Vec<_>>()));
+        }
     }
     results
 }
 
-/// The target lists that the sources name.
+/// What is wrong with the keys of the user; `place` makes an error about one entry.
+fn key_errors(
+    keys: &BTreeMap<String, Vec<String>>,
+    place: impl Fn(&str, &str) -> FileError,
+) -> Vec<FileError> {
+    let Err(errors) = Keymap::new(keys) else { return Vec::new() };
+    let about = |message: &str| keys.keys().find(|name| message.contains(&format!("`{name}`")));
+    let words = errors.iter().map(ToString::to_string);
+    words.map(|m| place(about(&m).map_or("keys", String::as_str), &m)).collect()
+}
+
+/// All themes of the user and the machine, and the one in use.
+fn themes(settings: &Settings) -> Vec<Checked> {
+    let sources = theme_sources(&settings.themes);
+    let of_file = |t: &ThemeFile| theme(&t.name, &t.path.to_string_lossy(), &sources);
+    let mut results: Vec<Checked> = settings.themes.iter().flat_map(of_file).collect();
+    if let Err(e) = Theme::load(&settings.theme, &sources) {
+        let known = settings.themes.iter().any(|t| t.name == settings.theme);
+        // A broken file of that name has been told already.
+        if !known {
+            results.push(Err(settings.error_at("theme", &e.to_string()).into()));
+        }
+    }
+    results
+}
+
+/// The theme files in the form that [`Theme::load`] takes.
 #[must_use]
-pub fn target_files(sources: &[SourceSpec]) -> Vec<PathBuf> {
-    let lists = sources.iter().filter_map(|s| match s {
-        SourceSpec::Scrape { targets } => Some(targets),
-        _ => None,
-    });
-    lists
-        .flatten()
-        .filter_map(|t| match t {
-            TargetSpec::File(path) => Some(path.clone()),
-            TargetSpec::Address(_) => None,
-        })
-        .collect()
+pub fn theme_sources(themes: &[ThemeFile]) -> Vec<(&str, &str)> {
+    themes.iter().map(|t| (t.path.to_str().unwrap_or(&t.name), t.text.as_str())).collect()
+}
+
+/// Checks the theme `name`: one line when it is right, else one per mistake.
+fn theme(name: &str, file: &str, sources: &[(&str, &str)]) -> Vec<Checked> {
+    match Theme::load(name, sources) {
+        Ok((_, warnings)) => {
+            // Mistakes of a theme that this one inherits are told where that file is checked.
+            let own = warnings.iter().filter(|w| w.file == file);
+            let wrong: Vec<Checked> = own.map(|w| Err(CliError::Failed(w.to_string()))).collect();
+            if wrong.is_empty() { vec![Ok(format!("{file}: a theme"))] } else { wrong }
+        }
+        Err(e) => {
+            let message = e.to_string();
+            let named = message.starts_with(file);
+            vec![Err(CliError::Failed(if named { message } else { format!("{file}: {message}") }))]
+        }
+    }
+}
+
+/// Checks the arguments of one scraping source: a line per list, one per mistake, and the sum.
+fn scrape(arguments: &[String]) -> Vec<Checked> {
+    let mut results: Vec<Checked> = Vec::new();
+    for argument in arguments {
+        match targets(argument) {
+            Ok(count) if is_list(argument) => results.push(Ok(format!("{argument}: {count}"))),
+            Ok(_) => {}
+            Err(e) => results.push(Err(e)),
+        }
+    }
+    if results.iter().all(Result::is_ok) {
+        let all = ScrapeConfig::load(arguments).map_err(failed);
+        results.push(all.map(|config| format!("scrape: {} targets", config.list.targets.len())));
+    }
+    results
+}
+
+fn is_list(argument: &str) -> bool {
+    matches!(crate::source::scrape::Spec::parse(argument), crate::source::scrape::Spec::File(_))
+}
+
+fn failed(e: TargetError) -> CliError {
+    CliError::Failed(e.to_string())
+}
+
+/// How many targets an argument of `--scrape` names: "3 targets", or "3 targets, 1 repeated".
+///
+/// # Errors
+/// A list that cannot be read or understood, with file and line, or an address that is none.
+pub fn targets(argument: &str) -> Checked {
+    let list = ScrapeConfig::load(&[argument.to_owned()]).map_err(failed)?.list;
+    Ok(match (list.targets.len(), list.repeated) {
+        (n, 0) => format!("{n} targets"),
+        (n, twice) => format!("{n} targets, {twice} repeated"),
+    })
 }
 
 /// Checks one file by what it is: target list (.json), inventory (.csv), or TOML: a topology when
-/// it has `[site]` or `[[hall]]`, a theme when it stands in a folder `themes` or has a `[palette]`,
-/// else a config. Answers with what it is.
-fn file(path: &Path) -> Result<String, CliError> {
+/// it has `[site]` or `[[hall]]`, a theme when it stands in a folder `themes` or has a `[palette]`
+/// or `[styles]`, else a config. Answers with what it is, or with all that is wrong.
+fn file(path: &Path) -> Vec<Checked> {
+    let name = path.to_string_lossy();
+    let one = |what: Checked| vec![what.map(|what| format!("{name}: {what}"))];
+    match path.extension().and_then(|e| e.to_str()) {
+        Some("json") => one(targets(&name)),
+        Some("csv") => one(inventory(path)),
+        _ => toml_file(path).unwrap_or_else(|e| vec![Err(e)]),
+    }
+}
+
+fn inventory(path: &Path) -> Checked {
+    let text = files::read(path, files::MAX_DATA)?;
+    let mut placer = Placer::default();
+    placer.add_inventory(&text, &path.to_string_lossy()).map_err(CliError::Failed)?;
+    Ok(format!("an inventory of {} hosts", placer.inventory_len()))
+}
+
+fn toml_file(path: &Path) -> Result<Vec<Checked>, CliError> {
     let text = files::read(path, files::MAX_DATA)?;
     let name = path.to_string_lossy();
-    match path.extension().and_then(|e| e.to_str()) {
-        Some("json") => Ok(format!("{} targets", count_targets(&text, &name)?)),
-        Some("csv") => {
-            let mut placer = Placer::default();
-            placer.add_inventory(&text, &name).map_err(CliError::Failed)?;
-            Ok(format!("an inventory of {} hosts", placer.inventory_len()))
-        }
-        _ => {
-            let table: toml::Table =
-                toml::from_str(&text).map_err(|e| Document::new(&text, &name).toml_error(&e))?;
-            let in_themes = path.parent().and_then(Path::file_name).is_some_and(|d| d == "themes");
-            if table.contains_key("site") || table.contains_key("hall") {
-                let site = Topology::from_toml(&text, &name)?;
-                Ok(format!("a topology of {} GPUs", site.gpu_count()))
-            } else if in_themes || table.contains_key("palette") {
-                check_theme(&text, &name)?;
-                Ok(String::from("a theme"))
-            } else {
-                layer::parse(&text, path)?;
-                Ok(String::from("a config"))
-            }
-        }
+    let table: toml::Table = toml::from_str(&text).map_err(|e| Document::new(&text, &name).toml_error(&e))?;
+    let in_themes = path.parent().and_then(Path::file_name).is_some_and(|d| d == "themes");
+    let has = |key: &str| table.contains_key(key);
+    if has("site") || has("hall") {
+        let site = Topology::from_toml(&text, &name)?;
+        Ok(vec![Ok(format!("{name}: a topology of {} GPUs", site.gpu_count()))])
+    } else if in_themes || has("palette") || has("styles") {
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+        let beside = if in_themes { themes_beside(path) } else { Vec::new() };
+        let own = std::iter::once((name.as_ref(), text.as_str()));
+        let sources: Vec<_> = own.chain(beside.iter().map(|(p, t)| (p.as_str(), t.as_str()))).collect();
+        Ok(theme(&stem, &name, &sources))
+    } else {
+        Ok(config_file(&text, path)?)
     }
 }
 
-/// Checks that a theme is TOML.
-///
-/// # Errors
-/// A syntax error, with file and line.
-pub fn check_theme(text: &str, file: &str) -> Result<(), FileError> {
-    toml::from_str::<toml::Table>(text).map(drop).map_err(|e| Document::new(text, file).toml_error(&e))
-}
-
-/// One group of a file_sd list (Prometheus `file_sd_config`).
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Group {
-    targets: Vec<String>,
-    #[serde(default)]
-    labels: BTreeMap<String, String>,
-}
-
-/// How many targets the file_sd list `text` has.
-///
-/// # Errors
-/// No list of groups, or a target without address, with file and line.
-pub fn count_targets(text: &str, file: &str) -> Result<usize, FileError> {
-    let groups: Vec<Group> = serde_json::from_str(text).map_err(|e| {
-        let what = e.to_string();
-        let what = what.split(" at line ").next().unwrap_or_default();
-        let shape = "[{\"targets\": [\"host:port\"], \"labels\": {…}}]";
-        FileError::new(file, Some(e.line()), format!("{what}; a target list is {shape}"))
-    })?;
-    for group in &groups {
-        if group.targets.iter().any(|t| t.trim().is_empty()) || group.labels.contains_key("") {
-            return Err(FileError::new(file, None, "a target or the name of a label is empty"));
-        }
+fn config_file(text: &str, path: &Path) -> Result<Vec<Checked>, FileError> {
+    let layer = layer::parse(text, path)?;
+    let keys = layer.keys.iter().map(|(name, s)| (name.clone(), s.value.clone())).collect();
+    let place = |name: &str, message: &str| {
+        let origin = layer.keys.get(name).map_or(&Origin::Default, |s| &s.origin);
+        origin.error(name, message)
+    };
+    let wrong = key_errors(&keys, place);
+    if wrong.is_empty() {
+        return Ok(vec![Ok(format!("{}: a config", path.display()))]);
     }
-    Ok(groups.iter().map(|g| g.targets.len()).sum())
+    Ok(wrong.into_iter().map(|e| Err(e.into())).collect())
+}
+
+/// The other themes in the folder of `path`, which it may inherit; unreadable ones are left out.
+fn themes_beside(path: &Path) -> Vec<(String, String)> {
+    let entries = path.parent().and_then(|dir| std::fs::read_dir(dir).ok());
+    let mut paths: Vec<PathBuf> = entries.into_iter().flatten().flatten().map(|e| e.path()).collect();
+    paths.retain(|p| p.extension().is_some_and(|e| e == "toml") && p != path);
+    paths.sort();
+    let read = |p: &PathBuf| Some((p.to_str()?.to_owned(), files::read(p, files::MAX_CONFIG).ok()?));
+    paths.iter().filter_map(read).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn put(dir: &Path, name: &str, text: &str) -> PathBuf {
+        let path = dir.join(name);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("writable");
+        std::fs::write(&path, text).expect("writable");
+        path
+    }
+
+    /// The lines of a check of files, or of the settings in `around`.
+    fn lines(files: Vec<PathBuf>, around: &Surroundings) -> Vec<String> {
+        let mut out = Vec::new();
+        let _ = run(&CheckArgs { files, ..CheckArgs::default() }, around, &mut out);
+        String::from_utf8(out).expect("text").lines().map(str::to_owned).collect()
+    }
+
     #[test]
     fn target_lists_are_counted_or_refused_with_a_line() {
-        let good = r#"[{"targets": ["a:1", "b:1"], "labels": {"hall": "H1"}}, {"targets": ["c:1"]}]"#;
-        assert_eq!(count_targets(good, "t.json"), Ok(3));
-        let e = count_targets("[\n{\"target\": []}]", "t.json").expect_err("a wrong key").to_string();
-        assert!(e.starts_with("t.json:2: unknown field `target`, expected `targets`"), "{e}");
-        assert!(count_targets(r#"[{"targets": [""]}]"#, "t.json").is_err());
-        assert!(count_targets("{", "t.json").is_err());
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let list = |text: &str| targets(&put(dir.path(), "t.json", text).to_string_lossy());
+        let good = r#"[{"targets": ["a:1", "b:1"], "labels": {"hall": "H1"}}, {"targets": ["c:1", "a:1"]}]"#;
+        assert_eq!(list(good).ok().as_deref(), Some("3 targets, 1 repeated"));
+        let e = list("[\n{\"target\": []}]").expect_err("a wrong key").report();
+        assert!(e.contains("t.json:2:") && e.contains("did you mean `targets`?"), "{e}");
+        assert!(list(r#"[{"targets": [""]}]"#).is_err());
+        assert!(list("{").is_err());
     }
 
     #[test]
     fn every_file_is_checked_even_when_one_is_wrong() {
         let dir = tempfile::tempdir().expect("a temporary folder");
-        let put = |name: &str, text: &str| {
-            let path = dir.path().join(name);
-            std::fs::write(&path, text).expect("writable");
-            path
-        };
+        let put = |name: &str, text: &str| put(dir.path(), name, text);
         let files = vec![
             put("a.json", "[]"),
             put("b.csv", "host\n"),
@@ -189,12 +273,50 @@ mod tests {
     }
 
     #[test]
-    fn the_settings_are_checked_with_the_target_lists_they_name() {
-        let options = Options { scrape: vec!["/absent/targets.json".into()], ..Options::default() };
+    fn every_mistake_of_a_theme_gets_a_line() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        put(dir.path(), "themes/base.toml", "[palette]\nnight = \"#000000\"\n");
+        let good = put(dir.path(), "themes/good.toml", "inherits = \"base\"\n[styles]\ntext = \"night\"\n");
+        let text = "[styles]\ntext = \"nigth\"\ntexxt = \"#000000\"\n";
+        let bad = put(dir.path(), "themes/bad.toml", text);
+        let found = lines(vec![good, bad], &Surroundings::default());
+        assert!(found[0].ends_with("good.toml: a theme"), "{found:?}");
+        assert_eq!(found.len(), 3, "{found:?}");
+        assert!(found[1..].iter().all(|l| l.starts_with("wrong  ")), "{found:?}");
+        assert!(found.iter().any(|l| l.contains("bad.toml:2: ")), "{found:?}");
+        assert!(found.iter().any(|l| l.contains("bad.toml:3: ")), "{found:?}");
+    }
+
+    #[test]
+    fn wrong_keys_and_themes_of_the_settings_are_told_with_their_lines() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let text = "theme = \"lihgt\"\n[keys]\npauze = \"x\"\nopen = \"Entr\"\n";
+        let config = put(dir.path(), "config.toml", text);
+        let around = Surroundings { user: Some(dir.path().to_owned()), ..Surroundings::default() };
+        for found in [lines(Vec::new(), &around)[1..].to_vec(), lines(vec![config], &around)] {
+            assert!(
+                found.iter().any(|l| l.contains("config.toml:3: ") && l.contains("`pause`")),
+                "{found:?}"
+            );
+            assert!(
+                found.iter().any(|l| l.contains("config.toml:4: ") && l.contains("`Enter`")),
+                "{found:?}"
+            );
+        }
+        let found = lines(Vec::new(), &around);
+        assert!(found.iter().any(|l| l.contains("config.toml:1: ") && l.contains("`light`")), "{found:?}");
+    }
+
+    #[test]
+    fn the_settings_are_checked_with_the_targets_they_name() {
+        let scrape = vec!["/absent/targets.json".into(), "htp://a:1".into()];
+        let options = Options { scrape, ..Options::default() };
         let args = CheckArgs { options, ..CheckArgs::default() };
         let mut out = Vec::new();
-        assert!(run(&args, &Surroundings::default(), &mut out).is_err());
-        assert!(String::from_utf8_lossy(&out).contains("cannot read /absent/targets.json"));
+        let e = run(&args, &Surroundings::default(), &mut out).expect_err("both are wrong");
+        assert_eq!(e.report(), "2 checks failed");
+        let text = String::from_utf8_lossy(&out);
+        assert!(text.contains("/absent/targets.json: cannot read") && text.contains("`http`"), "{text}");
         assert!(run(&CheckArgs::default(), &Surroundings::default(), &mut out).is_ok());
     }
 }

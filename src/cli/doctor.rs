@@ -9,14 +9,20 @@ use crate::cli::args::Options;
 use crate::cli::config::{self, Settings, SourceSpec, Surroundings, TargetSpec};
 use crate::cli::{CliError, check, files, runtime, units};
 use crate::model::text;
+use crate::session::caps::{Between, Caps, Glyphs};
+use crate::ui::keymap::Keymap;
+use crate::ui::theme::Theme;
 
 /// Variables of the environment by which a terminal tells what it is.
-const TERMINAL: [&str; 11] = [
+const TERMINAL: [&str; 14] = [
     "TERM",
     "COLORTERM",
     "TERM_PROGRAM",
     "TERM_PROGRAM_VERSION",
     "NO_COLOR",
+    "FORCE_COLOR",
+    "CLICOLOR",
+    "CLICOLOR_FORCE",
     "TMUX",
     "STY",
     "SSH_TTY",
@@ -57,6 +63,24 @@ fn terminal(out: &mut dyn Write) -> Result<(), CliError> {
     let size = rustix::termios::tcgetwinsize(rustix::stdio::stdout());
     let size = size.map_or_else(|e| format!("unknown: {e}"), |s| format!("{}x{}", s.ws_col, s.ws_row));
     line(out, "size", &size)?;
+    let caps = Caps::detect(&|name| std::env::var(name).ok(), std::io::stdout().is_terminal());
+    let can = |b: bool| if b { "yes" } else { "no" };
+    line(out, "colours", &caps.depth.to_string())?;
+    let glyphs = match caps.glyphs {
+        Glyphs::Full => "Unicode",
+        Glyphs::Blocks => "boxes and half blocks",
+        Glyphs::Ascii => "ASCII (the locale is not UTF-8)",
+    };
+    line(out, "characters", glyphs)?;
+    let between = match caps.between {
+        Between::Nothing => "nothing known",
+        Between::Tmux => "tmux",
+        Between::Screen => "GNU screen",
+        Between::Mosh => "mosh",
+    };
+    line(out, "in between", between)?;
+    line(out, "whole frames at once", can(caps.sync))?;
+    line(out, "paced by its answers", can(caps.fence))?;
     for name in TERMINAL {
         if let Some(value) = std::env::var_os(name) {
             line(out, name, &text::clean(&value.to_string_lossy()))?;
@@ -103,16 +127,37 @@ fn config_files(options: &Options, around: &Surroundings, out: &mut dyn Write) -
     Ok(())
 }
 
-fn site_and_sources(settings: &Settings, out: &mut dyn Write) -> Result<(), CliError> {
+/// Themes and keys, with what is wrong with them.
+fn appearance(settings: &Settings, out: &mut dyn Write) -> Result<(), CliError> {
+    let sources = check::theme_sources(&settings.themes);
     for theme in &settings.themes {
-        let path = theme.path.display().to_string();
-        let state = check::check_theme(&theme.text, &path).map_or_else(|e| e.to_string(), |()| path);
-        line(out, &format!("theme {}", text::clean(&theme.name)), &state)?;
+        line(out, &format!("theme {}", text::clean(&theme.name)), &theme.path.display().to_string())?;
     }
     for warning in &settings.warnings {
         line(out, "warning", warning)?;
     }
-    line(out, "theme in use", &settings.theme)?;
+    line(out, "themes", &Theme::names(&sources).join(", "))?;
+    match Theme::load(&settings.theme, &sources) {
+        Ok((theme, warnings)) => {
+            line(out, "theme in use", &text::clean(&theme.name))?;
+            warnings.iter().try_for_each(|w| line(out, "warning", &w.to_string()))?;
+        }
+        Err(e) => line(out, "problem", &settings.error_at("theme", &e.to_string()).to_string())?,
+    }
+    match Keymap::new(&settings.keys) {
+        Ok(keymap) => {
+            let lost = keymap
+                .shadowed()
+                .iter()
+                .map(|(key, action)| format!("`{key}` no longer means {}", action.spec().id));
+            lost.into_iter().try_for_each(|l| line(out, "keys", &l))
+        }
+        Err(errors) => errors.iter().try_for_each(|e| line(out, "problem", &e.to_string())),
+    }
+}
+
+fn site_and_sources(settings: &Settings, out: &mut dyn Write) -> Result<(), CliError> {
+    appearance(settings, out)?;
     line(out, "history", &units::show_size(settings.history_bytes))?;
     head(out, "Site")?;
     let t = &settings.topology;
@@ -140,21 +185,13 @@ fn site_and_sources(settings: &Settings, out: &mut dyn Write) -> Result<(), CliE
 }
 
 fn target(target: &TargetSpec, out: &mut dyn Write) -> Result<(), CliError> {
-    match target {
-        TargetSpec::Address(address) => {
-            let url = if address.contains("://") { address.clone() } else { format!("http://{address}") };
-            let name = text::clean(address);
-            let state = reqwest::Url::parse(&url).map_or_else(|e| format!("{name}: {e}"), |_| name.clone());
-            line(out, "scrape", &state)
-        }
-        TargetSpec::File(path) => {
-            let name = path.display().to_string();
-            let counted = files::read(path, files::MAX_DATA)
-                .and_then(|text| Ok(check::count_targets(&text, &name)?))
-                .map_or_else(|e| e.report(), |n| format!("{name}: {n} targets"));
-            line(out, "scrape", &counted)
-        }
-    }
+    let argument = target.argument();
+    let state = match (check::targets(&argument), target) {
+        (Ok(_), TargetSpec::Address(_)) => argument,
+        (Ok(count), TargetSpec::File(_)) => format!("{argument}: {count}"),
+        (Err(e), _) => e.report(),
+    };
+    line(out, "scrape", &text::clean(&state))
 }
 
 #[cfg(test)]
@@ -170,7 +207,17 @@ mod tests {
     #[test]
     fn the_report_has_all_parts() {
         let text = report(&Options::default());
-        for part in ["Terminal", "open files", "NVML", "time zone", "Settings", "100224 GPUs", "seed 1"] {
+        for part in [
+            "Terminal",
+            "colours",
+            "high-contrast",
+            "open files",
+            "NVML",
+            "time zone",
+            "Settings",
+            "100224 GPUs",
+            "seed 1",
+        ] {
             assert!(text.contains(part), "{part} in {text}");
         }
     }
@@ -187,6 +234,6 @@ mod tests {
         let scrape = vec!["http://node7:9400/metrics".into(), "http://[bad".into(), "/absent.json".into()];
         let text = report(&Options { scrape, ..Options::default() });
         assert!(text.contains("made of what the hosts show"), "{text}");
-        assert!(text.contains("http://[bad: ") && text.contains("cannot read /absent.json"), "{text}");
+        assert!(text.contains("http://[bad: ") && text.contains("/absent.json: cannot read"), "{text}");
     }
 }

@@ -132,8 +132,9 @@ fn draw(
         SnapshotView::Sources => ViewKind::Sources,
         _ => crate::ui::view::view_of(asset),
     };
-    app.show(view, asset);
+    // Before the view: what it shows is computed when it opens.
     app.set_metric(args.metric);
+    app.show(view, asset);
     let area = Rect::new(0, 0, width, height);
     let mut buf = Buffer::empty(area);
     app.render(area, &mut buf);
@@ -182,8 +183,15 @@ mod tests {
     }
 
     #[test]
-    fn metrics_are_kept_apart() {
-        let line = "hallwatch snapshot --topology sites/air-cooled.toml --ticks 3 --view hall:H1 --metric";
-        assert_ne!(snapshot(&format!("{line} temp")), snapshot(&format!("{line} power")));
+    fn the_picture_shows_the_metric_it_is_asked_for() {
+        let line = "hallwatch snapshot --topology sites/air-cooled.toml --ticks 3 --view hall:H1";
+        let json = snapshot(&format!("{line} --format json")).expect("it runs");
+        let figures: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+        for (metric, unit) in [("temp", "°C"), ("power", "W")] {
+            let max = figures["hall"]["metrics"][metric]["max"].as_f64().expect("a number");
+            let text = snapshot(&format!("{line} --metric {metric}")).expect("it draws");
+            let worst = text.split("WORST").nth(1).expect("a list of the worst");
+            assert!(worst.contains(&format!("{max} {unit}")), "{metric} {max} {unit} in {worst}");
+        }
     }
 }

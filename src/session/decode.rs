@@ -236,12 +236,11 @@ impl Decoder {
     }
 
     fn finished_csi(&mut self, last: u8, out: &mut Vec<InputEvent>) {
-        let full = self.buffer.len() == MAX_SEQUENCE;
+        let (alt, full) = (self.alt, self.buffer.len() == MAX_SEQUENCE);
         let paste = last == b'~' && self.buffer == b"200";
-        let event = if full || paste { None } else { sequence::csi(&self.buffer, last, self.alt) };
-        // Alt goes with keys alone. An Escape before anything else was pressed for itself, and an
-        // answer of the terminal happened to come right after it.
-        if self.alt && !matches!(event, Some(InputEvent::Key(_))) {
+        let event = if paste || full { None } else { sequence::csi(&self.buffer, last, alt) };
+        // The Escape key, and then something that nobody types: an answer came between.
+        if alt && !matches!(event, Some(InputEvent::Key(_))) {
             out.push(ESCAPE);
         }
         out.extend(event);

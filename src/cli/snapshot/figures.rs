@@ -4,8 +4,11 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::fleet::{Counts, Frame, Snapshot, Stats};
+use crate::model::facility::PointSpec;
 use crate::model::metric::Kind;
-use crate::model::{Asset, ClockEvents, GpuId, HallId, Metric, RackPoint, SitePoint, xid};
+use crate::model::{
+    Asset, ClockEvents, GpuId, HallId, HallPoint, Metric, RackId, RackPoint, SitePoint, TrayId, xid,
+};
 
 /// The object of a snapshot: the site with its halls, or one asset.
 #[must_use]
@@ -18,7 +21,7 @@ pub fn object(snapshot: &Snapshot, source: &str, asset: Asset) -> Value {
         Asset::Site => {
             root.insert("site".into(), site(frame));
             let halls = (0..frame.topology.halls().len()).map(HallId::new);
-            root.insert("halls".into(), halls.map(|h| group(frame, Asset::Hall(h))).collect());
+            root.insert("halls".into(), halls.map(|h| hall(frame, h)).collect());
         }
         Asset::Gpu(gpu) => {
             root.insert("gpu".into(), one_gpu(snapshot, gpu));
@@ -27,8 +30,7 @@ pub fn object(snapshot: &Snapshot, source: &str, asset: Asset) -> Value {
             let mut object = group(frame, asset);
             let trays = frame.topology.rack(rack).trays.iter();
             let tray = |t: u32| {
-                let id = crate::model::TrayId(t);
-                let tray = frame.topology.tray(id);
+                let tray = frame.topology.tray(TrayId(t));
                 let gpus: Value = tray.gpus.iter().map(|g| one_gpu(snapshot, GpuId(g))).collect();
                 json!({ "name": tray.name, "host": tray.host, "gpus": gpus })
             };
@@ -36,8 +38,12 @@ pub fn object(snapshot: &Snapshot, source: &str, asset: Asset) -> Value {
             object["trays"] = trays.map(tray).collect();
             root.insert("rack".into(), object);
         }
+        Asset::Hall(id) => {
+            root.insert("hall".into(), hall(frame, id));
+        }
+        // No view shows a row or a tray by itself.
         other => {
-            root.insert("hall".into(), group(frame, other));
+            root.insert("asset".into(), group(frame, other));
         }
     }
     Value::Object(root)
@@ -45,21 +51,32 @@ pub fn object(snapshot: &Snapshot, source: &str, asset: Asset) -> Value {
 
 fn site(frame: &Frame) -> Value {
     let mut object = group(frame, Asset::Site);
-    let points = SitePoint::ALL.iter().filter_map(|p| {
-        let value = frame.facility.site(*p)?;
-        Some((p.spec().label.to_owned(), json!({ "unit": p.spec().unit, "value": number(f64::from(value)) })))
-    });
-    object["facility"] = Value::Object(points.collect());
+    object["facility"] = points(SitePoint::ALL.iter().map(|p| (p.spec(), frame.facility.site(*p))));
     object["unplaced"] = json!(frame.topology.unplaced_gpus());
     object
 }
 
-fn rack_points(frame: &Frame, rack: crate::model::RackId) -> Value {
-    let points = RackPoint::ALL.iter().filter_map(|p| {
-        let value = frame.facility.rack(rack, *p)?;
-        Some((p.spec().label.to_owned(), json!({ "unit": p.spec().unit, "value": number(f64::from(value)) })))
+fn hall(frame: &Frame, id: HallId) -> Value {
+    let mut object = group(frame, Asset::Hall(id));
+    object["facility"] = points(HallPoint::ALL.iter().map(|p| (p.spec(), frame.facility.hall(id, *p))));
+    object
+}
+
+fn rack_points(frame: &Frame, id: RackId) -> Value {
+    points(RackPoint::ALL.iter().map(|p| (p.spec(), frame.facility.rack(id, *p))))
+}
+
+/// The points that have a value, by name.
+fn points(all: impl Iterator<Item = (PointSpec, Option<f32>)>) -> Value {
+    let present = all.filter_map(|(spec, value)| {
+        Some((key(spec.label), json!({ "unit": spec.unit, "value": number(f64::from(value?)) })))
     });
-    Value::Object(points.collect())
+    Value::Object(present.collect())
+}
+
+/// Words on screen as a name for programs: `Heat export` becomes `heat_export`.
+fn key(words: &str) -> String {
+    words.to_lowercase().replace(' ', "_")
 }
 
 /// Counts and statistics of any asset with GPUs.
@@ -113,7 +130,7 @@ fn one_gpu(snapshot: &Snapshot, gpu: GpuId) -> Value {
         "quality": frame.quality(gpu).name(),
         "age_s": frame.age(gpu),
         "health": frame.health(gpu).map(|h| h.name()),
-        "clock_events": events.map(|e| e.names().collect::<Vec<_>>()),
+        "clock_events": events.map(|e| e.names().map(key).collect::<Vec<_>>()),
         "xid": code,
         "xid_meaning": code.filter(|c| *c > 0).and_then(xid::lookup).map(|x| x.meaning),
         "job": frame.job(gpu).map(|j| j.job.as_str()),
@@ -165,7 +182,7 @@ mod tests {
 
     #[test]
     fn a_rack_lists_its_trays() {
-        let v = object(&empty(), "test", Asset::Rack(crate::model::RackId(0)));
+        let v = object(&empty(), "test", Asset::Rack(RackId(0)));
         assert_eq!(v["rack"]["trays"].as_array().map(Vec::len), Some(18));
         assert_eq!(v["rack"]["trays"][17]["gpus"][3]["name"], "KVD-H1-R01-K1-T18-G4");
     }

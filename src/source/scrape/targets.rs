@@ -272,17 +272,20 @@ fn check_label(name: &str) -> Result<(), String> {
 fn format_error(path: &str, error: &serde_json::Error) -> TargetError {
     let full = error.to_string();
     // serde_json ends its messages with the place, which is given apart here.
-    let mut message = full.split(" at line ").next().unwrap_or(&full).to_owned();
+    let message = full.split(" at line ").next().unwrap_or(&full);
+    let mut hint = String::new();
     if let Some(unknown) = message.strip_prefix("unknown field `").and_then(|m| m.split('`').next())
         && let Some(near) = text::nearest(unknown, KEYS)
     {
-        message.push_str(&format!("; did you mean `{near}`?"));
+        hint = format!("; did you mean `{near}`?");
     }
     let message = format!(
-        "{}; expected a list of {{\"targets\": [\"host:port\", …], \"labels\": {{…}}}}",
-        text::clean(&message)
+        "{}; expected a list of {{\"targets\": [\"host:port\", …], \"labels\": {{…}}}}{hint}",
+        text::clean(message)
     );
-    TargetError::Format { path: path.to_owned(), line: error.line(), column: error.column(), message }
+    // An end in the middle of things is reported after the last line break, as column 0.
+    let column = error.column().max(1);
+    TargetError::Format { path: path.to_owned(), line: error.line(), column, message }
 }
 
 /// An error about one string of the file. The parser keeps no positions, so its line is that of

@@ -54,7 +54,9 @@ impl Row {
     fn scale(&self) -> (f32, f32) {
         let value = self.value.unwrap_or(0.0);
         let low = self.normal.0.unwrap_or(0.0).min(value);
-        let high = self.normal.1.unwrap_or(value.max(1.0) * 1.2).max(value);
+        // Without an upper limit there is room for several times the lower one.
+        let open = self.normal.0.map_or(value.max(1.0) * 1.2, |low| low * 8.0);
+        let high = self.normal.1.unwrap_or(open).max(value);
         let pad = ((high - low) * 0.25).max(f32::MIN_POSITIVE);
         (if self.normal.0.is_none() { low } else { low - pad }, high + pad)
     }

@@ -43,7 +43,7 @@ impl Areas {
     /// Halls get what the others leave: the facility a strip or two lines, the lists the rest.
     fn new(area: Rect) -> Self {
         let (facility, lists) = match (area.width, area.height) {
-            (100.., 50..) => (11, 10),
+            (100.., 50..) => (9, 10),
             (100.., 34..) => (7, 7),
             (_, 18..) => (2, 5),
             (_, 12..) => (1, 0),

@@ -93,12 +93,15 @@ fn plain(cx: &Context<'_>, label: &str, text: String) -> Line {
 }
 
 fn quantities(cx: &Context<'_>, gpu: GpuId) -> Vec<Line> {
-    let model = cx.topology().gpu_model(gpu);
+    let mut model = cx.topology().gpu_model(gpu).clone();
+    // What the GPU says of itself goes before the plan.
+    let reported = cx.snapshot.inventory.gpu(gpu).map_or(0, |f| f.memory_mib);
+    model.memory_mib = if reported > 0 { reported } else { model.memory_mib };
     let line = |metric: Metric| {
         let shown = value::long(cx, gpu, metric);
         // Only a fresh value may stand in its band as if it were true now.
         let now = shown.share.and_then(|_| cx.frame.value(gpu, metric));
-        let band = value::band(model, metric, now);
+        let band = value::band(&model, metric, now);
         let outside = band.filter(Band::is_outside).map(|b| cx.brush.style(Scope::alarm(b.priority)));
         Line {
             label: metric.spec().label.to_owned(),
