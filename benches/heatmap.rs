@@ -29,7 +29,7 @@ fn columns(metric: Metric, gpus: usize) -> [Column; 2] {
     })
 }
 
-fn bench(c: &mut Criterion) {
+fn hall(c: &mut Criterion) {
     let topology = Topology::default_site();
     let hall = Asset::Hall(HallId(0));
     let area = Rect::new(0, 0, 200, 60);
@@ -76,6 +76,12 @@ fn bench(c: &mut Criterion) {
             b.iter_batched_ref(empty, |buf| heatmap.render(brush, area, buf), BatchSize::SmallInput);
         });
     }
+}
+
+fn tiles(c: &mut Criterion) {
+    let topology = Topology::default_site();
+    let gpus = topology.gpu_count();
+    let (quality, exceptions) = (vec![0; gpus], vec![0; gpus]);
     let tiles: Vec<Layout> = (0..topology.halls().len())
         .map(|h| Layout::fit(&topology, Asset::Hall(HallId::new(h)), (46, 8), Zoom::Fit))
         .collect();
@@ -95,6 +101,11 @@ fn bench(c: &mut Criterion) {
             }
         });
     });
+}
+
+fn once(c: &mut Criterion) {
+    let topology = Topology::default_site();
+    let hall = Asset::Hall(HallId(0));
     c.bench_function("layout of a hall at 200x60", |b| {
         b.iter(|| black_box(Layout::fit(&topology, hall, (200, 60), Zoom::Fit)));
     });
@@ -111,5 +122,5 @@ fn bench(c: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, bench);
+criterion_group!(benches, hall, tiles, once);
 criterion_main!(benches);

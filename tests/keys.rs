@@ -259,6 +259,59 @@ fn the_past_is_marked_and_live_data_goes_on_arriving() {
     assert_eq!(app.frame().time, site::at(21));
 }
 
+/// The text of the line at the bottom after `keys`.
+fn footer(snapshot: &Arc<Snapshot>, keys: &str) -> String {
+    let mut app = app(snapshot);
+    type_keys(&mut app, keys);
+    lines(&app, 120, 40)[39].trim().to_owned()
+}
+
+#[test]
+fn commands_are_completed_and_wrong_ones_name_the_nearest() {
+    let snapshot = site::snapshot();
+    for (keys, expected) in [
+        (": \"minute-b Tab", ":minute-back"),
+        (": \"minute Tab", ":minute-"),
+        (": \"metric Space \"mem_t Tab", ":metric mem_temp"),
+        (": \"theme Space \"li Tab", ":theme light"),
+        (": \"view Space \"so Tab", ":view sources"),
+        (": \"go Space \"h2-r0 Tab", ":go H2-R0"),
+        (": \"go Space \"h2-r03-k4-t18 Tab", ":go H2-R03-K4-T18"),
+        (": \"xyz Tab", ":xyz"),
+        (": \"pasue Enter", ":pasue   unknown command `pasue`: did you mean `pause`?"),
+        (": \"metric Space \"powr Enter", ":metric powr   unknown metric `powr`: did you mean `power`?"),
+        (": \"metric Enter", ":metric   `metric` needs an argument: :metric NAME"),
+        (": \"pause Space \"x Enter", ":pause x   `pause` takes no argument"),
+        (": \"view Space \"halls Enter", ":view halls   unknown view `halls`: did you mean `hall`?"),
+        (": Enter", ":   type a command, Tab completes"),
+    ] {
+        assert_eq!(footer(&snapshot, keys), expected, "{keys}");
+    }
+    let wrong = footer(&snapshot, ": \"go Space \"h1-r09 Enter");
+    assert!(wrong.contains("no `r09` in H1"), "{wrong}");
+}
+
+#[test]
+fn the_footer_tells_the_keys_of_the_live_map() {
+    let snapshot = site::snapshot();
+    assert!(footer(&snapshot, "").starts_with("? help  Enter open  m metric"));
+    let own = std::collections::BTreeMap::from([("help".to_owned(), vec!["F9".to_owned()])]);
+    let options = Options { keymap: Keymap::new(&own).expect("valid"), ..Options::default() };
+    let mut app = App::new(options, Arc::clone(&snapshot));
+    app.resize(120, 40);
+    assert!(lines(&app, 120, 40)[39].starts_with(" F9 help"));
+    type_keys(&mut app, "F9");
+    assert!(app.overlay().is_some());
+}
+
+#[test]
+fn a_theme_that_does_not_exist_is_named_and_the_default_is_used() {
+    let snapshot = site::snapshot();
+    let options = Options { theme: "lihgt".into(), ..Options::default() };
+    let app = App::new(options, snapshot);
+    assert!(app.message().is_some_and(|m| m.contains("`light`")), "{:?}", app.message());
+}
+
 #[test]
 fn an_engine_that_falls_silent_is_not_shown_as_live() {
     let mut b = site::Builder::new();

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use portable_pty::{CommandBuilder, PtySize, native_pty_system};
 use rustix::process::{Pid, Signal, kill_process};
-use terminal::pty::{Pty, probe};
+use terminal::pty::{Pty, modes, probe};
 
 const SIZE: (u16, u16) = (80, 24);
 
@@ -39,10 +39,9 @@ fn pid(pty: &Pty) -> Pid {
 fn the_first_frame_and_every_key_are_shown_and_quitting_leaves_no_trace() {
     let folder = folder();
     let mut pty = start(&[], folder.path());
-    let before = pty.master.get_termios().unwrap();
     pty.wait_for("size 80x24");
     assert!(pty.parser.screen().alternate_screen() && pty.parser.screen().hide_cursor());
-    assert_ne!(pty.master.get_termios().unwrap(), before, "the terminal is raw now");
+    assert_ne!(pty.modes(), pty.before, "the terminal is raw now");
     pty.type_in("aÅ\x1b[A\x1b[200~x\ny\x1b[201~\x1b");
     pty.wait_for("keys 5 a Å Up <xy> Esc.");
     pty.type_in("mt");
@@ -50,7 +49,7 @@ fn the_first_frame_and_every_key_are_shown_and_quitting_leaves_no_trace() {
     assert_ne!(pty.parser.screen().mouse_protocol_mode(), vt100::MouseProtocolMode::None);
     pty.type_in("q");
     assert_eq!(pty.exit_code(), 0);
-    assert_eq!(pty.master.get_termios().unwrap(), before);
+    assert_eq!(pty.modes(), pty.before);
     pty.assert_left();
     assert!(!pty.text().contains("[0n"), "no answer of the terminal reaches the shell");
 }
@@ -60,11 +59,10 @@ fn every_deadly_signal_leaves_the_terminal_as_it_was() {
     for signal in [Signal::TERM, Signal::HUP, Signal::INT, Signal::QUIT] {
         let folder = folder();
         let mut pty = start(&[], folder.path());
-        let before = pty.master.get_termios().unwrap();
         pty.wait_for("size 80x24");
         kill_process(pid(&pty), signal).unwrap();
         assert_eq!(pty.exit_code(), 128 + u32::try_from(signal.as_raw()).unwrap(), "{signal:?}");
-        assert_eq!(pty.master.get_termios().unwrap(), before, "{signal:?}");
+        assert_eq!(pty.modes(), pty.before, "{signal:?}");
         pty.assert_left();
     }
 }
@@ -74,11 +72,10 @@ fn a_panic_anywhere_leaves_the_terminal_as_it_was_and_writes_a_report() {
     for (key, message) in [("!", "asked to panic"), ("%", "asked to panic elsewhere")] {
         let folder = folder();
         let mut pty = start(&[], folder.path());
-        let before = pty.master.get_termios().unwrap();
         pty.wait_for("size 80x24");
         pty.type_in(key);
         assert_eq!(pty.exit_code(), 101);
-        assert_eq!(pty.master.get_termios().unwrap(), before);
+        assert_eq!(pty.modes(), pty.before);
         pty.assert_left();
         assert!(pty.text().contains("a crash report was written to"), "{}", pty.text());
         let report = std::fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap();
@@ -127,9 +124,9 @@ fn suspending_by_key_and_by_signal_gives_the_terminal_back_to_the_shell() {
     pty.wait("the shell after the end", stopped);
     at_the_prompt(&mut pty, "stty -a > after", &mut count);
     pty.assert_left();
-    let modes = |name| std::fs::read_to_string(folder.path().join(name)).unwrap();
+    let stty = |name| std::fs::read_to_string(folder.path().join(name)).unwrap();
     for name in ["key", "signal", "after"] {
-        assert_eq!(modes(name), modes("before"), "{name}");
+        assert_eq!(stty(name), stty("before"), "{name}");
     }
     pty.type_in("exit\r");
     pty.exit_code();
@@ -173,8 +170,8 @@ fn a_terminal_that_takes_nothing_cannot_hold_a_dying_session() {
     builder.env("TERM", "xterm-256color");
     builder.env("COLORTERM", "truecolor");
     builder.env("PROBE_CRASH_FOLDER", folder.path());
+    let before = modes(&*pair.master);
     let mut child = pair.slave.spawn_command(builder).unwrap();
-    let before = pair.master.get_termios().unwrap();
     // A frame is far larger than the buffers of the system: after its first bytes it is stuck.
     let mut reader = pair.master.try_clone_reader().unwrap();
     reader.read_exact(&mut [0; 4096]).unwrap();
@@ -184,7 +181,7 @@ fn a_terminal_that_takes_nothing_cannot_hold_a_dying_session() {
     std::thread::spawn(move || send.send(child.wait().unwrap().exit_code()));
     let code = ended.recv_timeout(Duration::from_secs(30)).expect("the session ends");
     assert_eq!(code, 128 + 15);
-    assert_eq!(pair.master.get_termios().unwrap(), before);
+    assert_eq!(modes(&*pair.master), before);
 }
 
 #[test]

@@ -7,15 +7,27 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use hallwatch::model::{Asset, RackId};
+use hallwatch::ui::action::{Action, ViewKind};
 use hallwatch::ui::app::{App, Options};
+use hallwatch::ui::depth::ColorDepth;
+use hallwatch::ui::glyph::Glyphs;
 use hallwatch::ui::key::InputEvent;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::style::Color;
 
 /// The views: name, and the keys that lead there.
 const VIEWS: &[(&str, &str)] = &[
+    ("site", ""),
+    ("site-temp", "l 3"),
+    ("hall", "Enter"),
+    ("hall-health", ": \"go Space \"h1-r02-k2-t13-g2 Enter Esc Esc 6"),
+    ("hall-jobs", "Enter 8 z"),
+    ("hall-air", ": \"go Space \"h3-r01-k2-t01-g5 Enter Esc Esc 2"),
     ("rack", ": \"go Space \"h1-r02-k2-t13-g2 Enter Esc 3"),
     ("rack-air", ": \"go Space \"h3-r01-k2 Enter"),
+    ("rack-jobs", ": \"go Space \"h1-r02-k2-t13-g2 Enter Esc 8"),
     ("rack-stale", ": \"go Space \"h1-r01-k2-t14 Enter"),
     ("gpu", ": \"go Space \"h1-r01-k1-t01-g1 Enter"),
     ("gpu-lost", ": \"go Space \"h1-r02-k2-t11-g2 Enter"),
@@ -54,7 +66,11 @@ fn written(buf: &Buffer) -> String {
 
 fn app(theme: &str, snapshot: &Arc<hallwatch::fleet::Snapshot>, size: (u16, u16), keys: &str) -> App {
     let options = Options { theme: theme.into(), ..Options::default() };
-    let mut app = App::new(options, Arc::clone(snapshot));
+    typed(App::new(options, Arc::clone(snapshot)), size, keys)
+}
+
+/// Types keys separated by blanks; a word after `"` is typed letter by letter.
+fn typed(mut app: App, size: (u16, u16), keys: &str) -> App {
     app.resize(size.0, size.1);
     for word in keys.split_whitespace() {
         match word.strip_prefix('"') {
@@ -63,6 +79,33 @@ fn app(theme: &str, snapshot: &Arc<hallwatch::fleet::Snapshot>, size: (u16, u16)
         }
     }
     app
+}
+
+#[test]
+fn an_alarm_mark_never_reads_as_a_digit_of_its_value() {
+    let snapshot = site::snapshot();
+    let options = Options { depth: ColorDepth::Mono, glyphs: Glyphs::ASCII, ..Options::default() };
+    let mut app = App::new(options, snapshot);
+    app.resize(80, 24);
+    app.show(ViewKind::Rack, Asset::Rack(RackId(5)));
+    app.act(Action::MetricPower);
+    app.resize(80, 24);
+    let text = written(&picture(&app, (80, 24)));
+    assert!(text.contains("!1"), "{text}");
+    assert!(!text.contains("31 "), "{text}");
+}
+
+#[test]
+fn without_colour_no_cell_has_one() {
+    let snapshot = site::snapshot();
+    for (_, keys) in VIEWS {
+        let options = Options { depth: ColorDepth::Mono, ..Options::default() };
+        let mut app = typed(App::new(options, Arc::clone(&snapshot)), (120, 40), keys);
+        app.act(Action::Worst);
+        let buf = picture(&app, (120, 40));
+        let plain = |c: Color| c == Color::Reset;
+        assert!(buf.content.iter().all(|c| plain(c.fg) && plain(c.bg)), "{keys}");
+    }
 }
 
 #[test]

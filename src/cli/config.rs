@@ -116,6 +116,8 @@ pub struct Settings {
     pub warnings: Vec<String>,
     values: BTreeMap<&'static str, Setting>,
     source_origin: Origin,
+    /// The files and lines of `[[source]]` tables that are in use.
+    source_places: Vec<Origin>,
     places: Vec<RuleSpec>,
     key_origins: BTreeMap<String, Origin>,
 }
@@ -128,6 +130,16 @@ impl Settings {
         let of_value = self.values.get(name).map(|s| &s.origin);
         let origin = self.key_origins.get(name).or(of_value).unwrap_or(&Origin::Default);
         origin.error(name, message)
+    }
+
+    /// An error about source `index`, with the file and line of its `[[source]]` table where it has
+    /// one.
+    #[must_use]
+    pub fn source_error(&self, index: usize, message: &str) -> CliError {
+        match self.source_places.get(index) {
+            Some(origin) => origin.error("source", message).into(),
+            None => CliError::Failed(format!("--scrape {message}")),
+        }
     }
 
     /// True when something is measured: no simulator alone.
@@ -231,6 +243,10 @@ fn assemble(options: &Options, merged: Layer) -> Result<Settings, CliError> {
         Some(list) => list.first().map_or(Origin::Default, |s| s.origin.clone()),
         None => Origin::Default,
     };
+    let source_places = match &source_origin {
+        Origin::File { .. } => merged.sources.iter().flatten().map(|s| s.origin.clone()).collect(),
+        _ => Vec::new(),
+    };
     let configured = merged.sources.map(|list| list.into_iter().map(|s| s.value).collect());
     let sources = source::resolve(options, configured)?;
     let topology_file = pick!(v, "topology", Path);
@@ -256,6 +272,7 @@ fn assemble(options: &Options, merged: Layer) -> Result<Settings, CliError> {
         values: merged.values,
         sources,
         source_origin,
+        source_places,
         places,
     })
 }

@@ -7,7 +7,7 @@ use crate::cli::CliError;
 use crate::cli::config::{Settings, SourceSpec};
 use crate::engine::{Core, Engine, EngineHandle, Pace};
 use crate::model::Timestamp;
-use crate::source::scrape::ScrapeConfig;
+use crate::source::scrape::{ScrapeConfig, TargetError};
 use crate::source::sim::Sim;
 use crate::source::{Outlet, local, scrape, sim};
 
@@ -41,14 +41,13 @@ pub struct Prepared {
 /// A target list that cannot be used.
 pub fn prepare(settings: &Settings) -> Result<Prepared, CliError> {
     let mut sources = Vec::new();
-    for spec in &settings.sources {
+    for (i, spec) in settings.sources.iter().enumerate() {
         sources.push(match spec {
             SourceSpec::Sim { seed, speed } => Ready::Sim(*seed, *speed),
             SourceSpec::Local => Ready::Local,
             SourceSpec::Scrape { targets } => {
                 let arguments: Vec<String> = targets.iter().map(|t| t.argument()).collect();
-                let mut config =
-                    ScrapeConfig::load(&arguments).map_err(|e| CliError::Failed(e.to_string()))?;
+                let mut config = ScrapeConfig::load(&arguments).map_err(|e| wrong(settings, i, &e))?;
                 config.interval = settings.interval;
                 config.limits.timeout = settings.timeout;
                 config.seed = u64::from(std::process::id());
@@ -65,6 +64,16 @@ pub fn prepare(settings: &Settings) -> Result<Prepared, CliError> {
     let core = Core::new(Arc::clone(&settings.topology), settings.placer.as_ref().clone(), budget);
     let (engine, handle) = Engine::new(core, pace, wall_clock);
     Ok(Prepared { engine, handle, sources, topology: Arc::clone(&settings.topology) })
+}
+
+/// A list names itself; an address of the config is told with the place where it stands.
+fn wrong(settings: &Settings, source: usize, error: &TargetError) -> CliError {
+    match error {
+        TargetError::Address { address, message } => {
+            settings.source_error(source, &format!("{address}: {message}"))
+        }
+        other => CliError::Failed(other.to_string()),
+    }
 }
 
 impl Prepared {

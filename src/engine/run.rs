@@ -12,7 +12,7 @@ use crate::fleet::snapshot::EngineStatus;
 use crate::model::{Entry, Timestamp};
 
 /// Entries that may wait for the engine. Sources that find the queue full wait.
-pub const QUEUE: usize = 256;
+pub const QUEUE: usize = 16;
 
 /// What makes the engine commit a frame.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

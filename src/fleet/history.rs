@@ -148,15 +148,16 @@ pub struct Archive {
 }
 
 impl Archive {
-    /// An archive that holds at most `budget` bytes: 45 % ring, 25 % hour, 30 % day.
+    /// An archive that holds at most `budget` bytes: 45 % ring, 13 % hour, 42 % day. With the
+    /// default budget and 100,224 busy GPUs that is 13 min, 1 h and 24 h.
     #[must_use]
     pub fn new(budget: usize) -> Self {
         let share = |percent: usize| budget / 100 * percent;
         Self {
             budget,
             ring: Ring::new(share(45)),
-            hour: Tier::new(HOUR.0, HOUR.1, share(25)),
-            day: Tier::new(DAY.0, DAY.1, share(30)),
+            hour: Tier::new(HOUR.0, HOUR.1, share(13)),
+            day: Tier::new(DAY.0, DAY.1, share(42)),
             series: SeriesStore::default(),
         }
     }

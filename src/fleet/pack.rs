@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use zstd::bulk::{Compressor, decompress};
+use zstd::zstd_safe::compress_bound;
 
 use crate::fleet::facility::Facility;
 use crate::fleet::frame::{Frame, Parts};
@@ -100,6 +101,9 @@ impl PackedFrame {
 /// Packs frames one after the other.
 pub struct Packer {
     zstd: Option<Compressor<'static>>,
+    /// Where a plane is compressed before it is copied to a place of just its size: large buffers
+    /// that are cut to size leave holes in the heap.
+    scratch: Vec<u8>,
     /// The frame packed last, with its planes and, per plane, base and age of the base.
     last: Option<Last>,
 }
@@ -125,7 +129,7 @@ impl std::fmt::Debug for Packer {
 
 impl Default for Packer {
     fn default() -> Self {
-        Self { zstd: Compressor::new(LEVEL).ok(), last: None }
+        Self { zstd: Compressor::new(LEVEL).ok(), scratch: Vec::new(), last: None }
     }
 }
 
@@ -177,9 +181,11 @@ impl Packer {
     }
 
     fn store(&mut self, data: &[u8], base: Option<Arc<Plane>>) -> Plane {
-        let packed = self.zstd.as_mut().and_then(|z| z.compress(data).ok());
+        self.scratch.resize(compress_bound(data.len()), 0);
+        let scratch = &mut self.scratch;
+        let packed = self.zstd.as_mut().and_then(|z| z.compress_to_buffer(data, scratch.as_mut_slice()).ok());
         let compressed = packed.is_some();
-        let bytes = packed.unwrap_or_else(|| data.to_vec()).into_boxed_slice();
+        let bytes = packed.map_or(data, |n| &self.scratch[..n]).into();
         Plane { base, bytes, len: data.len(), compressed }
     }
 }

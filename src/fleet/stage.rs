@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::fleet::facility::Facility;
 use crate::fleet::frame::{Frame, Parts};
 use crate::fleet::inventory::Inventory;
-use crate::fleet::staleness::TrayClock;
+use crate::fleet::staleness::{Change, TrayClock};
 use crate::model::batch::{DenseBatch, JobName};
 use crate::model::metric::{COUNT, Metric};
 use crate::model::topology::place::Placer;
@@ -177,10 +177,14 @@ impl Stage {
         let all = std::mem::take(&mut self.dirty);
         let dense = std::mem::take(&mut self.dense_written);
         for t in 0..self.clocks.len() {
-            let changed = self.clocks[t].advance(now.millis());
+            let change = self.clocks[t].advance(now.millis());
             let lost = self.clocks[t].quality == Quality::Lost;
-            if changed || all || (lost && dense) {
+            if change == Change::Quality || all || (lost && dense) {
                 self.refresh_tray(TrayId::new(t));
+            } else if change == Change::Age {
+                let age = u16::from(self.clocks[t].age);
+                let gpus = self.topology.trays()[t].gpus.range();
+                gpus.for_each(|g| self.columns[Metric::Age.index()].set_raw(g, age));
             }
         }
     }

@@ -9,6 +9,17 @@ pub const STALE_INTERVALS: i64 = 3;
 /// A tray is lost when its last answer is older than this many intervals.
 pub const LOST_INTERVALS: i64 = 10;
 
+/// What a tick changed about a tray.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Change {
+    /// Nothing.
+    None,
+    /// It is older, and as good as before.
+    Age,
+    /// Its quality, or what it reported.
+    Quality,
+}
+
 /// When a tray last answered, and what follows from it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TrayClock {
@@ -20,11 +31,12 @@ pub struct TrayClock {
     pub quality: Quality,
     /// Packed age at the last tick.
     pub age: u8,
+    touched: bool,
 }
 
 impl Default for TrayClock {
     fn default() -> Self {
-        Self { seen: None, interval_ms: 1000, quality: Quality::Lost, age: u8::MAX }
+        Self { seen: None, interval_ms: 1000, quality: Quality::Lost, age: u8::MAX, touched: false }
     }
 }
 
@@ -35,8 +47,13 @@ impl TrayClock {
         self.interval_ms = interval_ms.max(1);
     }
 
-    /// Moves on to `now` (ms). True when quality or age changed.
-    pub fn advance(&mut self, now: i64) -> bool {
+    /// The GPUs of the tray reported something: their qualities must be looked at.
+    pub const fn touch(&mut self) {
+        self.touched = true;
+    }
+
+    /// Moves on to `now` (ms).
+    pub fn advance(&mut self, now: i64) -> Change {
         let (quality, age) = match self.seen {
             None => (Quality::Lost, u8::MAX),
             Some(seen) => {
@@ -52,9 +69,15 @@ impl TrayClock {
                 (quality, pack_age(u32::try_from(age / 1000).unwrap_or(u32::MAX)))
             }
         };
-        let changed = (quality, age) != (self.quality, self.age);
-        (self.quality, self.age) = (quality, age);
-        changed
+        let change = if self.touched || quality != self.quality {
+            Change::Quality
+        } else if age != self.age {
+            Change::Age
+        } else {
+            Change::None
+        };
+        (self.quality, self.age, self.touched) = (quality, age, false);
+        change
     }
 }
 
@@ -81,8 +104,18 @@ mod tests {
     #[test]
     fn never_seen_is_lost_and_has_no_age() {
         let mut c = TrayClock::default();
-        assert!(!c.advance(1_000_000));
+        assert_eq!(c.advance(1_000_000), Change::None);
         assert_eq!((c.quality, c.age), (Quality::Lost, u8::MAX));
+    }
+
+    #[test]
+    fn ageing_is_told_apart_from_news() {
+        let mut c = TrayClock::default();
+        c.saw(0, 1000);
+        assert_eq!(c.advance(0), Change::Quality);
+        assert_eq!((c.advance(500), c.advance(1500)), (Change::None, Change::Age));
+        c.touch();
+        assert_eq!((c.advance(1500), c.advance(1500)), (Change::Quality, Change::None));
     }
 
     #[test]

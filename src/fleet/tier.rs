@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use zstd::bulk::{Compressor, Decompressor};
+use zstd::zstd_safe::compress_bound;
 
 use crate::fleet::frame::Frame;
 use crate::fleet::series::Point;
@@ -28,6 +29,9 @@ pub const SPREAD_STEP: u8 = 3;
 const METRICS: usize = Metric::TIERED.len();
 /// Planes per metric: mean, mean − min, max − mean.
 const PLANES: usize = 3 * METRICS;
+/// Samples that a period takes in: their sum still fits two bytes. What comes later in a period is
+/// not needed for its picture.
+const MOST_SAMPLES: u8 = 250;
 /// Raw value of "no value in this bucket".
 const NONE: u8 = u8::MAX;
 
@@ -55,6 +59,7 @@ struct Gather {
     max: [Vec<u8>; METRICS],
     sum: [Vec<u16>; METRICS],
     count: [Vec<u8>; METRICS],
+    samples: u8,
 }
 
 impl Gather {
@@ -67,50 +72,49 @@ impl Gather {
             max: std::array::from_fn(|_| vec![0; n]),
             sum: std::array::from_fn(|_| vec![0; n]),
             count: std::array::from_fn(|_| vec![0; n]),
+            samples: 0,
         }
     }
 
-    fn add_frame(&mut self, frame: &Frame) {
+    fn add_frame(&mut self, frame: &Frame, scratch: &mut Vec<u8>) {
+        if self.samples == MOST_SAMPLES {
+            return;
+        }
+        self.samples += 1;
         for (i, metric) in Metric::TIERED.into_iter().enumerate() {
             let shift = shift(metric);
+            let good = |q: &u8| *q == Quality::Good as u8;
+            let quality = frame.quality.iter();
+            scratch.clear();
             match frame.column(metric) {
-                Column::Narrow(v) => self.add(i, v, &frame.quality, |x| x),
-                Column::Wide(v) => self.add(i, v, &frame.quality, |x: u16| {
-                    if x == u16::MAX { NONE } else { (x >> shift).min(254) as u8 }
-                }),
+                Column::Narrow(v) => {
+                    scratch.extend(v.iter().zip(quality).map(|(v, q)| if good(q) { *v } else { NONE }));
+                }
+                Column::Wide(v) => scratch.extend(v.iter().zip(quality).map(|(v, q)| {
+                    if good(q) && *v != u16::MAX { (*v >> shift).min(254) as u8 } else { NONE }
+                })),
             }
-        }
-    }
-
-    /// Straight passes over plain slices, so that the compiler can use vector instructions.
-    fn add<T: Copy>(&mut self, i: usize, values: &[T], quality: &[u8], narrow: impl Fn(T) -> u8) {
-        let (min, max) = (&mut self.min[i], &mut self.max[i]);
-        let (sum, count) = (&mut self.sum[i], &mut self.count[i]);
-        let n = values.len().min(min.len()).min(quality.len());
-        let (values, quality) = (&values[..n], &quality[..n]);
-        let (min, max, sum, count) = (&mut min[..n], &mut max[..n], &mut sum[..n], &mut count[..n]);
-        for g in 0..n {
-            let v = narrow(values[g]);
-            // 250 samples of a byte still fit the sum; what comes later in a period is not needed.
-            let ok = v != NONE && quality[g] == Quality::Good as u8 && count[g] < 250;
-            min[g] = if ok { min[g].min(v) } else { min[g] };
-            max[g] = if ok { max[g].max(v) } else { max[g] };
-            sum[g] += if ok { u16::from(v) } else { 0 };
-            count[g] += u8::from(ok);
+            self.add(i, scratch, scratch, scratch);
         }
     }
 
     fn add_exact(&mut self, exact: &Exact) {
-        for i in 0..METRICS {
-            for g in 0..exact.mean[i].len().min(self.min[i].len()) {
-                let mean = exact.mean[i][g];
-                let ok = mean != NONE && self.count[i][g] < 250;
-                self.min[i][g] = if ok { self.min[i][g].min(exact.min[i][g]) } else { self.min[i][g] };
-                self.max[i][g] = if ok { self.max[i][g].max(exact.max[i][g]) } else { self.max[i][g] };
-                self.sum[i][g] += if ok { u16::from(mean) } else { 0 };
-                self.count[i][g] += u8::from(ok);
+        if self.samples < MOST_SAMPLES {
+            self.samples += 1;
+            for i in 0..METRICS {
+                self.add(i, &exact.min[i], &exact.mean[i], &exact.max[i]);
             }
         }
+    }
+
+    /// Straight passes over plain bytes, one for each result, so that the compiler can use vector
+    /// instructions. Where there is no value all three are [`NONE`], which no minimum can take.
+    fn add(&mut self, i: usize, min: &[u8], mean: &[u8], max: &[u8]) {
+        let real = |v: u8| if v == NONE { 0 } else { v };
+        self.min[i].iter_mut().zip(min).for_each(|(a, v)| *a = (*a).min(*v));
+        self.max[i].iter_mut().zip(max).for_each(|(a, v)| *a = (*a).max(real(*v)));
+        self.sum[i].iter_mut().zip(mean).for_each(|(a, v)| *a += u16::from(real(*v)));
+        self.count[i].iter_mut().zip(mean).for_each(|(a, v)| *a += u8::from(*v != NONE));
     }
 
     fn finish(self) -> Exact {
@@ -155,6 +159,7 @@ pub struct Tier {
     buckets: VecDeque<Arc<Bucket>>,
     bytes: usize,
     zstd: Option<Compressor<'static>>,
+    scratch: Vec<u8>,
 }
 
 impl std::fmt::Debug for Tier {
@@ -181,6 +186,7 @@ impl Tier {
             buckets: VecDeque::new(),
             bytes: 0,
             zstd: Compressor::new(1).ok(),
+            scratch: Vec::new(),
         }
     }
 
@@ -201,7 +207,9 @@ impl Tier {
 
     /// Takes in the newest frame.
     pub fn push(&mut self, frame: &Frame) {
-        self.gather_for(frame.time, &frame.topology).add_frame(frame);
+        let mut scratch = std::mem::take(&mut self.scratch);
+        self.gather_for(frame.time, &frame.topology).add_frame(frame, &mut scratch);
+        self.scratch = scratch;
     }
 
     /// Stores one finished period, and hands it to the next coarser tier first. True when there
@@ -226,8 +234,9 @@ impl Tier {
 
     fn compress(&mut self, exact: Exact, key: bool, before: &[Vec<u8>], now: &[Vec<u8>]) -> Bucket {
         let n = exact.topology.gpu_count();
-        let mut blocks = Vec::with_capacity(n.div_ceil(BLOCK));
+        let mut blocks: Vec<Box<[u8]>> = Vec::with_capacity(n.div_ceil(BLOCK));
         let mut raw = Vec::with_capacity(PLANES * BLOCK);
+        let mut packed = vec![0; compress_bound(PLANES * BLOCK)];
         for start in (0..n).step_by(BLOCK) {
             let span = start..(start + BLOCK).min(n);
             raw.clear();
@@ -235,8 +244,9 @@ impl Tier {
                 raw.extend(a[span.clone()].iter().zip(&b[span.clone()]).map(|(a, b)| a.wrapping_sub(*b)));
             }
             // Without a compressor there is no tier: an empty block reads as "no value".
-            let block = self.zstd.as_mut().and_then(|z| z.compress(&raw).ok()).unwrap_or_default();
-            blocks.push(block.into_boxed_slice());
+            let zstd = self.zstd.as_mut();
+            let len = zstd.and_then(|z| z.compress_to_buffer(&raw, packed.as_mut_slice()).ok());
+            blocks.push(packed[..len.unwrap_or(0)].into());
         }
         let bytes = blocks.iter().map(|b| b.len() + 16).sum();
         Bucket { start: exact.start, topology: exact.topology, key, blocks, bytes }

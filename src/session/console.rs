@@ -55,7 +55,9 @@ impl Console {
                     match (self.reload)() {
                         Ok(options) => {
                             self.app.configure(options);
-                            self.notify("settings read again");
+                            self.notify(
+                                "settings read again (sources and topology change at the next start)",
+                            );
                         }
                         Err(why) => self.notify(format!("{why} (the old settings stay)")),
                     }

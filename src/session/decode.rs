@@ -199,6 +199,9 @@ impl Decoder {
             b'[' => self.state = State::Csi,
             b'O' => self.state = State::Ss3,
             b']' | b'P' | b'X' | b'^' | b'_' => {
+                if std::mem::take(&mut self.alt) {
+                    out.push(ESCAPE);
+                }
                 self.opener = byte;
                 self.state = State::Text(0);
             }
@@ -234,15 +237,17 @@ impl Decoder {
 
     fn finished_csi(&mut self, last: u8, out: &mut Vec<InputEvent>) {
         let (alt, full) = (self.alt, self.buffer.len() == MAX_SEQUENCE);
-        if last == b'~' && self.buffer == b"200" {
-            self.ground();
-            self.state = State::Paste;
-            return;
+        let paste = last == b'~' && self.buffer == b"200";
+        let event = if paste || full { None } else { sequence::csi(&self.buffer, last, alt) };
+        // The Escape key, and then something that nobody types: an answer came between.
+        if alt && !matches!(event, Some(InputEvent::Key(_))) {
+            out.push(ESCAPE);
         }
-        if !full {
-            out.extend(sequence::csi(&self.buffer, last, alt));
-        }
+        out.extend(event);
         self.ground();
+        if paste {
+            self.state = State::Paste;
+        }
     }
 
     fn ss3(&mut self, byte: u8, out: &mut Vec<InputEvent>) {

@@ -100,6 +100,8 @@ pub struct Session<'a, A> {
     /// When the unfinished input is given up.
     flush_at: Option<Instant>,
     heart: Interval,
+    /// The user did something since the app was last attended to.
+    hurried: bool,
     /// Data may still come.
     fed: bool,
     stop: Option<Stop>,
@@ -123,6 +125,7 @@ impl<'a, A: App> Session<'a, A> {
             started: Instant::now(),
             flush_at: None,
             heart,
+            hurried: false,
             fed: true,
             stop: None,
             aside: Aside::default(),
@@ -289,7 +292,10 @@ impl<'a, A: App> Session<'a, A> {
         for event in events {
             match event {
                 InputEvent::DeviceStatusOk => self.pacer.answered(self.started.elapsed()),
-                event => self.app.event(event),
+                event => {
+                    self.hurried = true;
+                    self.app.event(event);
+                }
             }
         }
     }
@@ -313,8 +319,11 @@ impl<'a, A: App> Session<'a, A> {
                 }
             }
         }
-        if self.app.take_redraw() {
-            self.pacer.mark();
+        let hurried = std::mem::take(&mut self.hurried);
+        match (self.app.take_redraw(), hurried) {
+            (false, _) => {}
+            (true, true) => self.pacer.urge(),
+            (true, false) => self.pacer.mark(),
         }
     }
 

@@ -1,12 +1,11 @@
-//! A session on the local terminal: threads that read and write it, signals, stop and resume.
+//! A session on the local terminal: tasks that read and write it, signals, stop and resume.
 
 use std::io;
 use std::path::PathBuf;
-use std::thread;
-use std::time::Duration;
+use std::sync::Arc;
 
 use rustix::process::Signal as Number;
-use rustix::stdio::{stdin, stdout};
+use tokio::net::unix::pipe;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -18,8 +17,6 @@ use crate::session::{App, Ending};
 
 /// So many bytes are read at once at most.
 const READ: usize = 16 * 1024;
-/// How often, and how long each time, a terminal that takes nothing is waited for at the end.
-const LAST_WAITS: (u32, Duration) = (10, Duration::from_millis(20));
 
 /// What a local session needs to know.
 #[derive(Clone, Debug)]
@@ -31,8 +28,8 @@ pub struct Options {
 }
 
 /// Runs `app` on the local terminal until it ends; `data` is what it is woken with. The terminal is
-/// as it was before when this returns. The threads that read and write it may outlive the call by
-/// one read, and SIGINT and the like stay caught: the process is expected to end soon.
+/// as it was before when this returns. SIGINT and the like stay caught: the process is expected to
+/// end soon.
 ///
 /// # Errors
 /// Standard input or output is no terminal, or the system refuses to set it up.
@@ -51,26 +48,32 @@ pub async fn run<A: App>(
         let _ = panicked.try_send(Notice::End(Ending::Panicked));
     });
     let size = terminal::size()?;
+    let taken = terminal.taken();
+    // A terminal is read and written like the two ends of a pipe.
+    let waiting = |cause| TerminalError::System { operation: "wait for the device", cause };
+    let screen = pipe::Sender::from_file_unchecked(taken.device()?).map_err(waiting)?;
+    let keyboard = pipe::Receiver::from_file_unchecked(taken.device()?).map_err(waiting)?;
     let (wire, end) = Wire::new();
-    spawn("screen", {
-        let taken = terminal.taken();
-        move || write(end, &taken)
-    })?;
     let (typed, input) = mpsc::channel(INPUT_QUEUE);
-    spawn("keyboard", move || read(&typed))?;
-    let _forward = AbortOnDrop(tokio::spawn(signals.forward(notify)));
+    let _tasks = [
+        AbortOnDrop(tokio::spawn(write(screen, taken, end))),
+        AbortOnDrop(tokio::spawn(read(keyboard, typed))),
+        AbortOnDrop(tokio::spawn(signals.forward(notify))),
+    ];
     let mut ports = Ports { input, notices, data, wire };
     let mut session = Session::new(app, size, options.caps);
     loop {
-        let stop = session.drive(&mut ports).await;
-        match stop {
+        match session.drive(&mut ports).await {
+            Stop::End(Ending::Gone) => return Ok(Ending::Gone),
             Stop::End(ending) => {
-                part(&mut session, &mut ports, &terminal, ending).await;
+                session.settle(&mut ports).await;
                 return Ok(ending);
             }
-            Stop::Suspend { .. } if !can_suspend() => {}
+            // Nobody could continue it: the key does nothing, as the terminal would have it.
+            Stop::Suspend { .. } if !can_suspend() => continue,
             Stop::Suspend { by_key } => {
-                part(&mut session, &mut ports, &terminal, Ending::Quit).await;
+                session.settle(&mut ports).await;
+                terminal.leave();
                 stop_process(by_key);
                 if let Some(ending) = continued(&mut ports.notices).await {
                     return Ok(ending);
@@ -78,33 +81,11 @@ pub async fn run<A: App>(
             }
             Stop::Continued => {}
         }
-        if matches!(stop, Stop::Suspend { .. }) && !can_suspend() {
-            continue;
-        }
         if terminal.take().is_err() {
             return Ok(Ending::Gone);
         }
         session.resumed(terminal::size().unwrap_or(size));
     }
-}
-
-/// Lets what is under way arrive, then gives the terminal back.
-async fn part<A: App>(
-    session: &mut Session<'_, A>,
-    ports: &mut Ports<A::Data>,
-    terminal: &Terminal,
-    ending: Ending,
-) {
-    let mut idle = ending == Ending::Gone || session.settle(ports).await;
-    for _ in 0..LAST_WAITS.0 {
-        if idle {
-            break;
-        }
-        // The terminal takes nothing: what it has not taken is thrown away until the writer is free.
-        terminal.discard_output();
-        idle = tokio::time::timeout(LAST_WAITS.1, ports.wire.written()).await.is_ok();
-    }
-    terminal.leave();
 }
 
 /// Waits until the process has been continued; an end that comes first is returned.
@@ -119,30 +100,49 @@ async fn continued(notices: &mut mpsc::Receiver<Notice>) -> Option<Ending> {
     }
 }
 
-fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), TerminalError> {
-    let thread = thread::Builder::new().name(name.to_owned()).stack_size(256 * 1024);
-    thread.spawn(work).map_err(|cause| TerminalError::System { operation: "start a thread", cause })?;
+/// Reads the terminal until it ends; a session that is behind makes it wait.
+async fn read(keyboard: pipe::Receiver, typed: mpsc::Sender<Vec<u8>>) {
+    let mut buffer = vec![0; READ];
+    while keyboard.readable().await.is_ok() {
+        match keyboard.try_read(&mut buffer) {
+            Ok(count @ 1..) => {
+                if typed.send(buffer[..count].to_vec()).await.is_err() {
+                    return;
+                }
+            }
+            Err(error) if again(&error) => {}
+            _ => return,
+        }
+    }
+}
+
+/// Writes frames until the session ends.
+async fn write(screen: pipe::Sender, taken: Arc<Taken>, mut end: WireEnd) {
+    while let Some(frame) = end.frames.recv().await {
+        let result = write_frame(&screen, &taken, &frame).await;
+        if end.written.send(result.map(|()| frame)).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Writes one frame, in one call if the terminal has room; what is left of it when the terminal is
+/// given back is not for whoever has it then.
+async fn write_frame(screen: &pipe::Sender, taken: &Taken, mut frame: &[u8]) -> io::Result<()> {
+    let turn = taken.turn();
+    while !frame.is_empty() && turn.is_some() && turn == taken.turn() {
+        match screen.try_write(frame) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => frame = &frame[written..],
+            Err(error) if again(&error) => screen.writable().await?,
+            Err(error) => return Err(error),
+        }
+    }
     Ok(())
 }
 
-/// Reads the terminal until it ends; a session that is behind makes it wait.
-fn read(typed: &mpsc::Sender<Vec<u8>>) {
-    let mut buffer = vec![0; READ];
-    while let Ok(count @ 1..) = terminal::read(stdin(), &mut buffer) {
-        if typed.blocking_send(buffer[..count].to_vec()).is_err() {
-            return;
-        }
-    }
-}
-
-/// Writes frames until the session ends; none after the terminal was given back.
-fn write(mut end: WireEnd, taken: &Taken) {
-    while let Some(frame) = end.frames.blocking_recv() {
-        let result = if taken.is_active() { terminal::write_all(stdout(), &frame) } else { Ok(()) };
-        if end.written.blocking_send(result.map(|()| frame)).is_err() {
-            return;
-        }
-    }
+fn again(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }
 
 /// The signals that concern a terminal.

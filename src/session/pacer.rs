@@ -6,8 +6,10 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// The shortest time between two frames.
+/// The shortest time between two frames of data.
 pub const MIN_INTERVAL: Duration = Duration::from_millis(16);
+/// The shortest time between two frames when the user did something: faster than keys repeat.
+pub const INPUT_INTERVAL: Duration = Duration::from_millis(4);
 /// How long the first fences may stay unanswered: many terminals never answer.
 pub const FIRST_PATIENCE: Duration = Duration::from_millis(150);
 /// The shortest and the longest wait for a terminal that has answered before.
@@ -42,6 +44,8 @@ struct UnderWay {
 pub struct Pacer {
     min_interval: Duration,
     dirty: bool,
+    /// What changed is an answer to the user.
+    urgent: bool,
     writing: bool,
     last: Option<Duration>,
     under_way: VecDeque<UnderWay>,
@@ -66,6 +70,7 @@ impl Pacer {
         Self {
             min_interval: MIN_INTERVAL,
             dirty: true,
+            urgent: false,
             writing: false,
             last: None,
             under_way: VecDeque::with_capacity(MAX_UNDER_WAY),
@@ -82,6 +87,11 @@ impl Pacer {
     /// Something changed; any number of changes make one frame.
     pub fn mark(&mut self) {
         self.dirty = true;
+    }
+
+    /// Something changed because of the user, who waits for it.
+    pub fn urge(&mut self) {
+        (self.dirty, self.urgent) = (true, true);
     }
 
     /// True when the next frame should end with the status request.
@@ -116,7 +126,8 @@ impl Pacer {
         if let Some(first) = self.blocked() {
             return Next::At(first.since + self.patience());
         }
-        match self.last.map(|last| last + self.min_interval) {
+        let interval = if self.urgent { self.min_interval.min(INPUT_INTERVAL) } else { self.min_interval };
+        match self.last.map(|last| last + interval) {
             Some(due) if due > now => Next::At(due),
             _ => Next::Draw,
         }
@@ -125,7 +136,7 @@ impl Pacer {
     /// A frame of `bytes` was drawn at `now` and is being written; it ended with the fence or not.
     /// A frame without any bytes is none: it only clears the wish to draw.
     pub fn drawn(&mut self, now: Duration, bytes: usize, fenced: bool) {
-        self.dirty = false;
+        (self.dirty, self.urgent) = (false, false);
         if bytes == 0 {
             return;
         }
@@ -138,9 +149,9 @@ impl Pacer {
 
     /// `bytes` that are no frame (a title, a bell) were sent at `now` and are being written.
     pub fn sent(&mut self, now: Duration, bytes: usize, fenced: bool) {
-        let (dirty, last) = (self.dirty, self.last);
+        let (dirty, urgent, last) = (self.dirty, self.urgent, self.last);
         self.drawn(now, bytes, fenced);
-        (self.dirty, self.last) = (dirty, last);
+        (self.dirty, self.urgent, self.last) = (dirty, urgent, last);
     }
 
     /// How long to wait for what is under way before the terminal is left.
@@ -241,6 +252,29 @@ mod tests {
         pacer.drawn(MIN_INTERVAL, 10, true);
         pacer.written();
         assert_eq!(pacer.next(ms(100)), Next::Idle);
+    }
+
+    #[test]
+    fn the_user_does_not_wait_for_the_interval_of_data() {
+        let mut pacer = after_a_frame(100);
+        pacer.mark();
+        pacer.urge();
+        assert_eq!(pacer.next(ms(1)), Next::At(INPUT_INTERVAL));
+        assert_eq!(pacer.next(INPUT_INTERVAL), Next::Draw);
+        pacer.drawn(INPUT_INTERVAL, 100, true);
+        pacer.written();
+        pacer.mark();
+        assert_eq!(pacer.next(INPUT_INTERVAL), Next::At(INPUT_INTERVAL + MIN_INTERVAL), "data does");
+    }
+
+    #[test]
+    fn a_title_between_two_frames_does_not_count_as_one() {
+        let mut pacer = after_a_frame(100);
+        pacer.mark();
+        pacer.sent(ms(1), 20, false);
+        assert_eq!(pacer.next(ms(1)), Next::Idle, "it is being written");
+        pacer.written();
+        assert_eq!(pacer.next(ms(1)), Next::At(MIN_INTERVAL));
     }
 
     #[test]

@@ -126,10 +126,11 @@ impl Screen {
         self.emitter.begin(self.shown.len());
         for y in 0..height {
             let row = next.content.get(y * given..(y + 1) * given).unwrap_or_default();
+            let cells = row.iter().map(Some).chain(std::iter::repeat(None));
+            let shown = &mut self.shown[y * width..(y + 1) * width];
             let mut tail = false;
-            for x in 0..width {
-                let at = y * width + x;
-                let mut packed = match row.get(x) {
+            for (x, (cell, shown)) in cells.zip(shown).enumerate() {
+                let mut packed = match cell {
                     _ if tail => Packed::TAIL,
                     Some(cell) if cell.diff_option == CellDiffOption::Skip => continue,
                     Some(cell) => Packed::new(cell, &mut self.clusters, mono),
@@ -139,9 +140,9 @@ impl Screen {
                     packed = packed.without_glyph();
                 }
                 tail = packed.width == 2;
-                if packed != self.shown[at] {
-                    self.shown[at] = packed;
-                    self.emitter.change(at, &packed);
+                if packed != *shown {
+                    *shown = packed;
+                    self.emitter.change(x, y, &packed);
                 }
             }
         }

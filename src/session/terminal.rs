@@ -1,12 +1,10 @@
 //! The local terminal: taken when a session begins, and given back exactly as it was however the
 //! session ends: by its user, by a signal, by a stop, or by a panic anywhere in the process.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
-use std::os::fd::AsFd;
-use std::panic::PanicHookInfo;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ratatui::layout::Size;
@@ -14,8 +12,8 @@ use rustix::io::Errno;
 use rustix::process::{Signal, getpgrp, getpid, getsid, kill_current_process_group, kill_process};
 use rustix::stdio::{stdin, stdout};
 use rustix::termios::{
-    OptionalActions, QueueSelector, SpecialCodeIndex, Termios, isatty, tcflush, tcgetattr, tcgetwinsize,
-    tcsetattr,
+    OptionalActions, QueueSelector, SpecialCodeIndex, Termios, isatty, tcflush, tcgetattr, tcgetsid,
+    tcgetwinsize, tcsetattr,
 };
 
 use crate::model::text;
@@ -74,11 +72,14 @@ pub struct Terminal {
     taken: Arc<Taken>,
 }
 
-/// How the terminal was found; shared with the panic hook and the writer.
+/// How the terminal was found; shared with the writer and the panic hook.
 #[derive(Debug)]
 pub(super) struct Taken {
+    /// Opened anew, so that it can be non-blocking without making the shell's terminal so.
+    tty: File,
     found: Mutex<Option<Termios>>,
-    active: AtomicBool,
+    /// Counts takings and leavings: odd while the terminal is taken.
+    turns: AtomicU64,
     title: bool,
 }
 
@@ -93,8 +94,9 @@ impl Terminal {
                 return Err(TerminalError::NotATerminal(name));
             }
         }
-        let taken = Arc::new(Taken { found: Mutex::new(None), active: AtomicBool::new(false), title });
-        let terminal = Self { taken };
+        let tty = open().map_err(|cause| TerminalError::System { operation: "open the device", cause })?;
+        let taken = Taken { tty, found: Mutex::new(None), turns: AtomicU64::new(0), title };
+        let terminal = Self { taken: Arc::new(taken) };
         terminal.take()?;
         Ok(terminal)
     }
@@ -105,37 +107,33 @@ impl Terminal {
     /// # Errors
     /// The system refuses; usually because the terminal is gone.
     pub fn take(&self) -> Result<(), TerminalError> {
-        let mut found = self.taken.found.lock().unwrap_or_else(PoisonError::into_inner);
-        let first = found.is_none();
-        let modes = tcgetattr(stdin()).map_err(failed("read the modes"))?;
+        let taken = &*self.taken;
+        let mut found = taken.found.lock().unwrap_or_else(PoisonError::into_inner);
+        let modes = tcgetattr(&taken.tty).map_err(failed("read the modes"))?;
         let mut raw = modes.clone();
         raw.make_raw();
         raw.special_codes[SpecialCodeIndex::VMIN] = 1;
         raw.special_codes[SpecialCodeIndex::VTIME] = 0;
-        tcsetattr(stdin(), OptionalActions::Now, &raw).map_err(failed("set the modes"))?;
-        found.get_or_insert(modes);
-        self.taken.active.store(true, Ordering::SeqCst);
+        tcsetattr(&taken.tty, OptionalActions::Now, &raw).map_err(failed("set the modes"))?;
         let mut out = Vec::new();
-        if first && self.taken.title {
-            out.extend_from_slice(SAVE_TITLE);
+        if found.is_none() {
+            *found = Some(modes);
+            taken.turns.fetch_add(1, Ordering::SeqCst);
+            out.extend_from_slice(if taken.title { SAVE_TITLE } else { b"" });
         }
         out.extend_from_slice(ENTER);
-        write_all(stdout(), &out)
+        taken
+            .write_now(&out)
             .map_err(|cause| TerminalError::System { operation: "write to the screen", cause })
     }
 
-    /// Gives the terminal back. Does nothing if it is not taken.
+    /// Gives the terminal back. Does nothing if it is not taken. What it has not shown yet is
+    /// thrown away if it takes nothing.
     pub fn leave(&self) {
         self.taken.leave();
     }
 
-    /// Throws away what the terminal has not taken yet, so that nothing waits for it.
-    pub fn discard_output(&self) {
-        // A terminal that is gone has nothing to discard.
-        let _ = tcflush(stdout(), QueueSelector::OFlush);
-    }
-
-    /// What the writer and the panic hook need to know.
+    /// What readers, writers and the panic hook need to know.
     pub(super) fn taken(&self) -> Arc<Taken> {
         Arc::clone(&self.taken)
     }
@@ -149,7 +147,7 @@ impl Terminal {
             let ours = taken.leave();
             before(info);
             if ours {
-                tell(write_report(&folder, info));
+                tell(write_report(&folder, &info.to_string()));
                 after();
             }
         }));
@@ -163,9 +161,15 @@ impl Drop for Terminal {
 }
 
 impl Taken {
-    /// True while the terminal is taken: only then may frames be written.
-    pub(super) fn is_active(&self) -> bool {
-        self.active.load(Ordering::SeqCst)
+    /// The number of this taking; `None` while the terminal is given back. What began in another
+    /// taking must not go on in this one.
+    pub(super) fn turn(&self) -> Option<u64> {
+        Some(self.turns.load(Ordering::SeqCst)).filter(|turn| turn % 2 == 1)
+    }
+
+    /// The terminal, to be read or written without blocking.
+    pub(super) fn device(&self) -> Result<File, TerminalError> {
+        self.tty.try_clone().map_err(|cause| TerminalError::System { operation: "open the device", cause })
     }
 
     /// Gives the terminal back; false if it was not taken. Errors are of no use any more: whoever
@@ -174,15 +178,42 @@ impl Taken {
         let Some(found) = self.found.lock().unwrap_or_else(PoisonError::into_inner).take() else {
             return false;
         };
-        self.active.store(false, Ordering::SeqCst);
-        let _ = write_all(stdout(), LEAVE);
-        if self.title {
-            let _ = write_all(stdout(), RESTORE_TITLE);
-        }
-        let _ = tcflush(stdin(), QueueSelector::IFlush);
-        let _ = tcsetattr(stdin(), OptionalActions::Now, &found);
+        self.turns.fetch_add(1, Ordering::SeqCst);
+        let title = if self.title { RESTORE_TITLE } else { b"" };
+        let _ = self.write_now(&[LEAVE, title].concat());
+        let _ = tcflush(&self.tty, QueueSelector::IFlush);
+        let _ = tcsetattr(&self.tty, OptionalActions::Now, &found);
         true
     }
+
+    /// Writes `bytes`, which are few, without waiting: a terminal that takes nothing loses what it
+    /// has not taken yet, and if even that makes no room, these too.
+    fn write_now(&self, mut bytes: &[u8]) -> io::Result<()> {
+        let mut discarded = false;
+        while !bytes.is_empty() {
+            match rustix::io::write(&self.tty, bytes) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => bytes = &bytes[written..],
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) if !discarded => {
+                    discarded = true;
+                    tcflush(&self.tty, QueueSelector::OFlush)?;
+                }
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Opens the terminal of standard output once more, non-blocking.
+fn open() -> io::Result<File> {
+    let ours = tcgetsid(stdout()).is_ok();
+    let open = |path: &str| File::options().read(true).write(true).open(path);
+    let controlling = if ours { open("/dev/tty") } else { Err(io::ErrorKind::NotFound.into()) };
+    let tty = controlling.or_else(|_| open("/proc/self/fd/1"))?;
+    rustix::io::ioctl_fionbio(&tty, true)?;
+    Ok(tty)
 }
 
 /// True if a shell is there that could bring this process back after a stop: it runs in a process
@@ -200,33 +231,6 @@ pub fn stop_process(group: bool) {
         if group { kill_current_process_group(Signal::STOP) } else { kill_process(getpid(), Signal::STOP) };
 }
 
-/// Writes all of `bytes`, in one call if the terminal lets it.
-pub(super) fn write_all(to: impl AsFd, mut bytes: &[u8]) -> io::Result<()> {
-    while !bytes.is_empty() {
-        match rustix::io::write(&to, bytes) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(written) => bytes = &bytes[written..],
-            Err(Errno::INTR) => {}
-            // Someone shares the terminal and made it non-blocking.
-            Err(Errno::AGAIN) => rustix::io::ioctl_fionbio(&to, false)?,
-            Err(errno) => return Err(errno.into()),
-        }
-    }
-    Ok(())
-}
-
-/// Reads what is there, waiting for the first byte.
-pub(super) fn read(from: impl AsFd, buffer: &mut [u8]) -> io::Result<usize> {
-    loop {
-        match rustix::io::read(&from, &mut *buffer) {
-            Ok(count) => return Ok(count),
-            Err(Errno::INTR) => {}
-            Err(Errno::AGAIN) => rustix::io::ioctl_fionbio(&from, false)?,
-            Err(errno) => return Err(errno.into()),
-        }
-    }
-}
-
 fn tell(report: io::Result<PathBuf>) {
     match report {
         Ok(path) => eprintln!("hallwatch: a crash report was written to {}", path.display()),
@@ -234,10 +238,10 @@ fn tell(report: io::Result<PathBuf>) {
     }
 }
 
-fn write_report(folder: &Path, info: &PanicHookInfo<'_>) -> io::Result<PathBuf> {
+fn write_report(folder: &Path, panic: &str) -> io::Result<PathBuf> {
     fs::create_dir_all(folder)?;
     let path = folder.join(format!("hallwatch-crash-{}.txt", getpid().as_raw_nonzero()));
-    let message: Vec<String> = info.to_string().lines().map(text::clean).collect();
+    let message: Vec<String> = panic.lines().map(text::clean).collect();
     let thread = std::thread::current();
     let trace = std::backtrace::Backtrace::force_capture();
     let report = format!(
@@ -272,16 +276,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_arrives_whole_and_a_closed_end_is_an_error() {
-        let (mut from, to) = io::pipe().unwrap();
-        write_all(&to, b"frame").unwrap();
-        let mut buffer = [0; 16];
-        assert_eq!(read(&from, &mut buffer).unwrap(), 5);
-        drop(to);
-        assert_eq!(read(&from, &mut buffer).unwrap(), 0, "the end");
-        let (gone, to) = io::pipe().unwrap();
-        drop(gone);
-        assert!(write_all(&to, b"frame").is_err());
-        assert_eq!(io::Read::read(&mut from, &mut buffer).unwrap(), 0);
+    fn a_report_holds_the_message_without_its_teeth() {
+        let folder = tempfile::tempdir().unwrap();
+        let deep = folder.path().join("not/there/yet");
+        let path = write_report(&deep, "panicked at x.rs:1:\n\x1b[2Jboom").unwrap();
+        let report = fs::read_to_string(path).unwrap();
+        assert!(report.contains("panicked at x.rs:1:\n[2Jboom\n") && report.contains("thread: "));
+        fs::write(folder.path().join("file"), "").unwrap();
+        assert!(write_report(&folder.path().join("file"), "boom").is_err(), "a file is no folder");
     }
 }

@@ -26,7 +26,7 @@ use ratatui::layout::Rect;
 
 use crate::fleet::{Frame, Snapshot};
 use crate::model::{Asset, Metric};
-use crate::ui::action::ViewKind;
+use crate::ui::action::{Action, ViewKind};
 use crate::ui::context::{Choice, ColorMode, Context, Moment};
 use crate::ui::depth::ColorDepth;
 use crate::ui::glyph::Glyphs;
@@ -39,6 +39,7 @@ use crate::ui::view::palette::Index;
 use crate::ui::view::{Outcome, ViewStates};
 use crate::ui::widget::Brush;
 
+use footer::Footer;
 use header::Header;
 use nav::Nav;
 
@@ -237,7 +238,7 @@ impl App {
         let view = self.nav.view();
         if self.overlay.is_some() {
             // Quitting at once works everywhere, whatever key it has.
-            if self.options.keymap.find(view, &[key]) == Found::Action(crate::ui::action::Action::QuitNow) {
+            if self.options.keymap.find(view, &[key]) == Found::Action(Action::QuitNow) {
                 self.requests.push(Request::Quit);
                 return;
             }
@@ -258,7 +259,7 @@ impl App {
             Found::Nothing => {
                 let keys = crate::ui::keymap::display(&self.pending);
                 self.pending.clear();
-                let help = self.options.keymap.key_of(crate::ui::action::Action::Help, view);
+                let help = self.options.keymap.key_of(Action::Help, view);
                 let hint = help.map_or_else(String::new, |k| format!(", {k} shows the keys"));
                 self.say(format!("{keys} means nothing here{hint}"));
             }
@@ -275,7 +276,6 @@ impl App {
     }
 
     fn mouse(&mut self, kind: MouseKind, at: (u16, u16)) {
-        use crate::ui::action::Action;
         if self.overlay.is_some() {
             return;
         }
@@ -307,7 +307,7 @@ impl App {
             if let Some(overlay) = &mut overlay {
                 overlay.update(&cx, view, body);
             }
-            Header::of(&cx, view, self.silent_s)
+            Header::of(&cx, view, self.silent_s, &self.header)
         };
         self.views = views;
         self.overlay = overlay;
@@ -324,7 +324,7 @@ impl App {
     pub fn render(&self, area: Rect, buf: &mut Buffer) {
         let area = self.area.intersection(area).intersection(buf.area);
         let cx = self.context();
-        cx.brush.fill(buf, area, cx.brush.style(Scope::Text));
+        cx.brush.on(area, buf).fill(cx.brush.style(Scope::Text));
         let body = self.body().intersection(area);
         let footer = self.footer_area().intersection(area);
         let view = self.nav.view();
@@ -332,7 +332,8 @@ impl App {
             self.views.get(view).render(&cx, body, buf);
         }
         let message = self.message.as_ref().map(|m| m.text.as_str());
-        footer::render(&cx, view, self.views.get(view).hints(), message, footer, buf);
+        let said = Footer { view, hints: self.views.get(view).hints(), message };
+        footer::render(&cx, said, footer, buf);
         if let Found::Pending(node) = self.options.keymap.find(view, &self.pending)
             && !self.pending.is_empty()
         {
@@ -464,7 +465,7 @@ impl App {
         self.refresh();
     }
 
-    fn apply(&mut self, outcome: Outcome, action: crate::ui::action::Action) {
+    fn apply(&mut self, outcome: Outcome, action: Action) {
         match outcome {
             Outcome::Ignored => self.act_everywhere(action),
             Outcome::Done => {}

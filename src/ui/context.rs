@@ -9,8 +9,8 @@ use crate::ui::depth::ColorDepth;
 use crate::ui::keymap::Keymap;
 use crate::ui::ramp::Ramp;
 use crate::ui::selection::Selection;
+use crate::ui::theme::Theme;
 use crate::ui::theme::color::Rgb;
-use crate::ui::theme::{Theme, Tone};
 use crate::ui::widget::Brush;
 
 /// Which moment the screen shows.
@@ -149,17 +149,6 @@ impl<'a> Context<'a> {
     #[must_use]
     pub fn topology(&self) -> &'a Topology {
         &self.frame.topology
-    }
-
-    /// The tone of a GPU where only its quality counts: stale and lost never look like a value.
-    #[must_use]
-    pub const fn tone_of_quality(quality: crate::model::Quality) -> Option<Tone> {
-        match quality {
-            crate::model::Quality::Good => None,
-            crate::model::Quality::Stale => Some(Tone::STALE),
-            crate::model::Quality::Lost => Some(Tone::LOST),
-            crate::model::Quality::Unsupported => Some(Tone::ABSENT),
-        }
     }
 }
 

@@ -203,7 +203,7 @@ fn code(name: &str) -> Option<KeyCode> {
         return (1..=MAX_FUNCTION_KEY).contains(&number).then_some(KeyCode::F(number));
     }
     let same = |n: &&str| n.eq_ignore_ascii_case(name);
-    NAMES.iter().find(|(_, n, more)| same(n) || more.iter().any(|n| same(&n))).map(|(code, ..)| *code)
+    NAMES.iter().find(|(_, n, more)| same(n) || more.iter().any(&same)).map(|(code, ..)| *code)
 }
 
 fn unknown(written: &str, rest: &str) -> KeyError {

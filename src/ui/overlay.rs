@@ -119,8 +119,8 @@ impl Overlay {
             Self::Time(prompt) => draw_prompt(cx, footer, buf, "time (03:11, -5m, 10m ago, now): ", prompt),
             Self::ConfirmQuit => {
                 let text = "Quit hallwatch? Enter or y quits, Esc stays";
-                cx.brush.fill(buf, footer, cx.brush.style(Scope::Banner));
-                cx.brush.text(buf, footer, (footer.x + 1, footer.y), text, cx.brush.style(Scope::Banner));
+                cx.brush.on(footer, buf).fill(cx.brush.style(Scope::Banner));
+                cx.brush.on(footer, buf).text((footer.x + 1, footer.y), text, cx.brush.style(Scope::Banner));
             }
         }
     }
@@ -162,13 +162,13 @@ impl CommandLine {
 
 fn draw_prompt(cx: &Context<'_>, area: Rect, buf: &mut Buffer, label: &str, prompt: &Prompt) {
     let brush = &cx.brush;
-    brush.fill(buf, area, brush.style(Scope::Header));
-    let x = brush.text(buf, area, (area.x, area.y), label, brush.style(Scope::HeaderDim));
+    brush.on(area, buf).fill(brush.style(Scope::Header));
+    let x = brush.on(area, buf).text((area.x, area.y), label, brush.style(Scope::HeaderDim));
     let field = Rect { x, width: area.right().saturating_sub(x), ..area };
     let end = prompt.line.render(brush, field, buf);
     if let Some(error) = &prompt.error {
         let at = (end.saturating_add(2), area.y);
-        brush.text(buf, area, at, error, brush.style(Scope::Header).patch(brush.style(Scope::TextStrong)));
+        brush.on(area, buf).text(at, error, brush.style(Scope::Header).patch(brush.style(Scope::TextStrong)));
     }
 }
 

@@ -9,7 +9,7 @@ pub const LEVELS: usize = 16;
 /// Steps that stay distinct in the 256 colours of xterm.
 pub const INDEXED_LEVELS: usize = 8;
 /// Least distance of an indexed level from the ground: a value of zero is not nothing.
-const GROUND_DE: f64 = 4.0;
+const GROUND_DE: f64 = 3.0;
 
 /// The colours of a scale.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,8 +60,8 @@ impl Ramp {
         let seen = |c: &&(u8, Ucs)| c.1.distance(ground) >= GROUND_DE;
         let mut colors: Vec<(u8, Ucs)> = cube.colors().iter().filter(seen).copied().collect();
         colors.sort_by(|a, b| (a.1.j * sign).total_cmp(&(b.1.j * sign)));
-        // More than half an even step, so that neighbours stay apart in every vision.
-        let gap = rise.abs() / (INDEXED_LEVELS - 1) as f64 * 0.6;
+        // Half an even step at least, so that neighbours stay apart in every vision.
+        let gap = rise.abs() / (INDEXED_LEVELS - 1) as f64 / 2.0;
         let places = self.climb(&colors, gap, sign);
         let mut out = [colors[places[0]].0; INDEXED_LEVELS];
         for (step, place) in places.iter().enumerate() {
@@ -76,12 +76,7 @@ impl Ramp {
     fn climb(&self, colors: &[(u8, Ucs)], gap: f64, sign: f64) -> Vec<usize> {
         let wanted: [Ucs; INDEXED_LEVELS] =
             std::array::from_fn(|i| self.ucs_at(i as f64 / (INDEXED_LEVELS - 1) as f64));
-        // What is more colourful than the ramp costs twice: a healthy hall stays calm.
-        let cost = |step: usize, c: &Ucs| {
-            let want = wanted[step];
-            let excess = (c.a.hypot(c.b) - want.a.hypot(want.b)).max(0.0);
-            want.distance(*c).powi(2) + excess.powi(2)
-        };
+        let cost = |step: usize, c: &Ucs| wanted[step].distance(*c).powi(2);
         let mut best: Vec<(f64, Vec<usize>)> =
             colors.iter().enumerate().map(|(i, c)| (cost(0, &c.1), vec![i])).collect();
         for step in 1..INDEXED_LEVELS {

@@ -142,10 +142,10 @@ impl Selection {
             }
             Asset::Gpu(g) => Some(Cursor::of_gpu(t, g)),
         };
-        if let (Some(to), Some(from)) = (to, self.cursor) {
-            if hall_of(t, to.tray) != hall_of(t, from.tray) {
-                self.remembered.insert(hall_of(t, from.tray), from);
-            }
+        if let (Some(to), Some(from)) = (to, self.cursor)
+            && hall_of(t, to.tray) != hall_of(t, from.tray)
+        {
+            self.remembered.insert(hall_of(t, from.tray), from);
         }
         self.cursor = to.or(self.cursor);
         to.is_some()

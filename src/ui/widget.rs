@@ -35,21 +35,6 @@ impl Brush<'_> {
         self.palette.style(scope)
     }
 
-    /// See [`Pen::text`].
-    pub fn text(&self, buf: &mut Buffer, area: Rect, at: (u16, u16), text: &str, style: Style) -> u16 {
-        self.on(area, buf).text(at, text, style)
-    }
-
-    /// See [`Pen::glyph`].
-    pub fn glyph(&self, buf: &mut Buffer, area: Rect, at: (u16, u16), glyph: char, style: Style) {
-        self.on(area, buf).glyph(at, glyph, style);
-    }
-
-    /// See [`Pen::fill`].
-    pub fn fill(&self, buf: &mut Buffer, area: Rect, style: Style) {
-        self.on(area, buf).fill(style);
-    }
-
     /// A pen that writes into `area` of a buffer.
     pub fn on<'p>(&'p self, area: Rect, buf: &'p mut Buffer) -> Pen<'p> {
         Pen { brush: *self, area: area.intersection(buf.area), buf }

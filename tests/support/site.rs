@@ -2,7 +2,7 @@
 //! a silent tray, a lost GPU, an XID and a failing target.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use hallwatch::fleet::history::Archive;
 use hallwatch::fleet::snapshot::EngineStatus;
@@ -18,6 +18,8 @@ use hallwatch::model::{
 
 /// Ticks of the past.
 pub const TICKS: i64 = 150;
+/// The rack that is too hot.
+const HOT: usize = 5;
 
 const SITE: &str = r#"
 [site]
@@ -116,72 +118,44 @@ fn value(t: &Topology, metric: Metric, gpu: usize, tick: i64) -> f32 {
     let rack = t.rack_of(hallwatch::model::GpuId::new(gpu)).index();
     let g = gpu as i64;
     let idle = rack % 5 == 3;
-    let hot = if rack == 5 { 14.0 } else { 0.0 };
-    let util = if idle { 0.0 } else { (90.0 + 8.0 * noise(g, tick)).min(100.0) };
-    let power = if idle { 170.0 + 10.0 * noise(g, tick) } else { 1150.0 + 180.0 * noise(g, tick / 4) };
+    let pick = |when_idle: f32, busy: f32| if idle { when_idle } else { busy };
+    let heat = if rack == HOT { 14.0 } else { 0.0 };
+    let util = pick(0.0, (90.0 + 8.0 * noise(g, tick)).min(100.0));
+    let power = pick(170.0 + 10.0 * noise(g, tick), 1150.0 + 180.0 * noise(g, tick / 4));
     match metric {
         Metric::Util => util,
         Metric::Power => power,
-        Metric::Temp => 30.0 + power / 45.0 + 4.0 * noise(g, 7) + hot,
-        Metric::MemTemp => 36.0 + power / 40.0 + 4.0 * noise(g, 9) + hot,
-        Metric::MemUsed => {
-            if idle {
-                1_000.0
-            } else {
-                180_000.0 + 20_000.0 * noise(g, 3)
-            }
-        }
-        Metric::SmClock => {
-            if idle {
-                345.0
-            } else if rack == 5 {
-                1_500.0
-            } else {
-                1_920.0
-            }
-        }
+        Metric::Temp => 30.0 + power / 45.0 + 4.0 * noise(g, 7) + heat,
+        Metric::MemTemp => 36.0 + power / 40.0 + 4.0 * noise(g, 9) + heat,
+        Metric::MemUsed => pick(1_000.0, 180_000.0 + 20_000.0 * noise(g, 3)),
+        Metric::SmClock => pick(345.0, if rack == HOT { 1_500.0 } else { 1_920.0 }),
         Metric::Activity => util * 0.8,
-        Metric::Margin => 87.0 - (30.0 + power / 45.0 + hot),
+        Metric::Margin => 87.0 - (30.0 + power / 45.0 + heat),
+        Metric::Job => pick(0.0, 1.0 + (rack % 3) as f32),
+        Metric::Tenant => pick(0.0, 1.0 + (rack % 2) as f32),
+        _ => code(metric, gpu, rack, idle),
+    }
+}
+
+/// Codes and masks: a hot rack, a lost GPU, an XID.
+fn code(metric: Metric, gpu: usize, rack: usize, idle: bool) -> f32 {
+    let health = match (gpu, rack) {
+        (401, _) => Health::Lost,
+        (_, HOT) => Health::Degraded,
+        _ => Health::Ok,
+    };
+    match metric {
+        Metric::ClockEvents if idle => 1.0,
         Metric::ClockEvents => {
-            if idle {
-                1.0
-            } else if rack == 5 {
+            if rack == HOT {
                 32.0
             } else {
                 4.0
             }
         }
-        Metric::Xid => {
-            if gpu == 77 {
-                94.0
-            } else {
-                0.0
-            }
-        }
-        Metric::Health => {
-            if gpu == 401 {
-                f32::from(Health::Lost as u16 as u8)
-            } else if rack == 5 {
-                f32::from(Health::Degraded as u16 as u8)
-            } else {
-                0.0
-            }
-        }
-        Metric::Job => {
-            if idle {
-                0.0
-            } else {
-                1.0 + (rack % 3) as f32
-            }
-        }
-        Metric::Tenant => {
-            if idle {
-                0.0
-            } else {
-                1.0 + (rack % 2) as f32
-            }
-        }
-        Metric::Age => 0.0,
+        Metric::Xid if gpu == 77 => 94.0,
+        Metric::Health => f32::from(health as u8),
+        _ => 0.0,
     }
 }
 
@@ -224,7 +198,7 @@ pub fn at(tick: i64) -> Timestamp {
     SIM_EPOCH.plus_millis(tick * 1000)
 }
 
-fn host(t: &Topology, tray: usize, time: Timestamp) -> HostReading {
+fn host(t: &Topology, tray: usize) -> HostReading {
     let facts = GpuFacts {
         uuid: "GPU-6f2a1b3c-91c4".into(),
         model: "GB300".into(),
@@ -311,7 +285,7 @@ impl Builder {
     pub fn tick(&mut self) -> Arc<Snapshot> {
         let time = at(self.tick);
         let mut batch = batch(&self.topology, self.tick);
-        batch.hosts.push(host(&self.topology, 0, time));
+        batch.hosts.push(host(&self.topology, 0));
         self.stage.apply(&batch, 1000);
         let frame = Arc::new(self.stage.commit(time));
         self.archive.push(&frame);
@@ -327,12 +301,13 @@ impl Builder {
     }
 }
 
-/// The site after [`TICKS`] seconds.
+/// The site after [`TICKS`] seconds; made once per test binary.
 pub fn snapshot() -> Arc<Snapshot> {
-    let mut b = Builder::new();
-    let mut last = b.tick();
-    for _ in 1..TICKS {
-        last = b.tick();
-    }
-    last
+    static MADE: OnceLock<Arc<Snapshot>> = OnceLock::new();
+    let make = || {
+        let mut b = Builder::new();
+        (1..TICKS).for_each(|_| drop(b.tick()));
+        b.tick()
+    };
+    Arc::clone(MADE.get_or_init(make))
 }

@@ -34,6 +34,8 @@ pub fn probe() -> PathBuf {
 pub struct Pty {
     pub child: Box<dyn Child + Send + Sync>,
     pub master: Box<dyn MasterPty + Send>,
+    /// The modes before the program ran.
+    pub before: String,
     /// Kept open: the modes of a terminal live as long as someone holds it.
     _slave: Box<dyn SlavePty + Send>,
     writer: Box<dyn Write + Send>,
@@ -45,6 +47,11 @@ pub struct Pty {
 
 fn pty_size(columns: u16, rows: u16) -> PtySize {
     PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 }
+}
+
+/// All modes of a terminal, written out.
+pub fn modes(master: &dyn MasterPty) -> String {
+    format!("{:?}", master.get_termios().unwrap())
 }
 
 fn side(n: u16) -> NonZeroU16 {
@@ -66,6 +73,7 @@ impl Pty {
         builder.env("PATH", std::env::var("PATH").unwrap());
         builder.env("PROBE_CRASH_FOLDER", crash_folder);
         builder.cwd(crash_folder);
+        let before = modes(&*pair.master);
         let child = pair.slave.spawn_command(builder).unwrap();
         let mut reader = pair.master.try_clone_reader().unwrap();
         let (send, output) = sync_channel(1024);
@@ -79,6 +87,7 @@ impl Pty {
         });
         Self {
             child,
+            before,
             writer: pair.master.take_writer().unwrap(),
             master: pair.master,
             _slave: pair.slave,
@@ -87,6 +96,11 @@ impl Pty {
             raw: Vec::new(),
             answered: 0,
         }
+    }
+
+    /// The modes of the terminal now.
+    pub fn modes(&self) -> String {
+        modes(&*self.master)
     }
 
     pub fn type_in(&mut self, text: &str) {

@@ -97,14 +97,9 @@ impl Stage {
             }
         }
         if !reading.gpus.is_empty() {
-            self.refresh_later(tray);
+            self.clocks[tray.index()].touch();
         }
         Arc::make_mut(&mut self.inventory).merge_node(tray, &reading.node);
-    }
-
-    /// Qualities of this tray are looked at again at the next tick even if its clock stands still.
-    fn refresh_later(&mut self, tray: TrayId) {
-        self.clocks[tray.index()].age = u8::MAX;
     }
 
     fn write_gpu(&mut self, id: GpuId, host: &Arc<HostFacts>, reading: &GpuReading) {

@@ -108,6 +108,16 @@ fn a_status_answer_cut_in_two_is_not_typing() {
 }
 
 #[test]
+fn an_answer_right_behind_the_escape_key_does_not_swallow_it() {
+    let escape = InputEvent::Key(Key::plain(KeyCode::Esc));
+    assert_eq!(events(b"\x1b\x1b[0n"), [escape.clone(), InputEvent::DeviceStatusOk]);
+    assert_eq!(events(b"\x1b\x1b[I"), [escape.clone(), InputEvent::FocusGained]);
+    assert_eq!(events(b"\x1b\x1b[200~x\x1b[201~"), [escape, InputEvent::Paste("x".into())]);
+    assert_eq!(keys(b"\x1b\x1b]11;rgb\x07q"), "Esc q");
+    assert_eq!(keys(b"\x1b\x1b[?1;2cq"), "Esc q");
+}
+
+#[test]
 fn answers_of_the_terminal_are_swallowed() {
     assert_eq!(keys(b"\x1b[?1;2c\x1b[>41;366;0cq"), "q", "DA1 and DA2");
     assert_eq!(keys(b"\x1bP>|tmux 3.3a\x1b\\q"), "q", "XTVERSION");

@@ -39,6 +39,7 @@ impl Paint {
 
     fn new(color: Color) -> Self {
         match color {
+            Color::Rgb(r, g, b) => Self(u32::from_be_bytes([3, r, g, b])),
             Color::Reset => Self::OWN,
             Color::Black => Self::named(0),
             Color::Red => Self::named(1),
@@ -57,7 +58,6 @@ impl Paint {
             Color::LightCyan => Self::named(14),
             Color::White => Self::named(15),
             Color::Indexed(n) => Self(0x0200_0000 | u32::from(n)),
-            Color::Rgb(r, g, b) => Self(u32::from_be_bytes([3, r, g, b])),
         }
     }
 
@@ -83,7 +83,7 @@ impl Paint {
 }
 
 /// One cell of the screen. Cells that look the same on a terminal are equal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Eq)]
 pub(super) struct Packed {
     /// The character, or [`CLUSTER`] and the number of a cluster.
     pub(super) glyph: u32,
@@ -94,6 +94,15 @@ pub(super) struct Packed {
     pub(super) width: u8,
     /// All terminals agree on the width.
     pub(super) sure: bool,
+}
+
+/// Written without branches: most of a frame's time goes into finding out that nothing changed.
+impl PartialEq for Packed {
+    fn eq(&self, other: &Self) -> bool {
+        let colors = (self.fg.0 ^ other.fg.0) | (self.bg.0 ^ other.bg.0);
+        let width = u32::from(self.width ^ other.width) | u32::from(self.sure ^ other.sure);
+        (self.glyph ^ other.glyph) | colors | u32::from(self.mods ^ other.mods) | width == 0
+    }
 }
 
 /// Marks a glyph that is more than one character.
@@ -157,16 +166,18 @@ impl Packed {
     /// smaller colour is the foreground, so that a cell and its mirror image share a style.
     fn half_block(mut self) -> Self {
         let exact = self.fg.is_exact() && self.bg.is_exact();
-        let block = self.glyph == BLOCK as u32;
-        if block && self.fg.is_exact() {
-            self.bg = self.fg;
-        }
-        if self.fg == self.bg && self.fg != Paint::OWN && (!block || self.fg.is_exact()) {
-            self.glyph = ' ' as u32;
-            self.fg = Paint::ANY;
-        } else if !block && exact && self.fg > self.bg {
-            std::mem::swap(&mut self.fg, &mut self.bg);
-            self.glyph ^= UPPER as u32 ^ LOWER as u32;
+        if self.glyph == BLOCK as u32 {
+            if self.fg.is_exact() {
+                (self.glyph, self.bg, self.fg) = (' ' as u32, self.fg, Paint::ANY);
+            }
+        } else if self.fg == self.bg && self.fg != Paint::OWN {
+            (self.glyph, self.fg) = (' ' as u32, Paint::ANY);
+        } else if exact {
+            // As likely as not: written so that no branch must be guessed.
+            let swap = u32::from(self.fg.0 > self.bg.0).wrapping_neg();
+            let (low, high) = (self.fg.0.min(self.bg.0), self.fg.0.max(self.bg.0));
+            (self.fg, self.bg) = (Paint(low), Paint(high));
+            self.glyph ^= (UPPER as u32 ^ LOWER as u32) & swap;
         }
         self
     }
@@ -178,11 +189,15 @@ fn glyph(symbol: &str, clusters: &mut Clusters) -> (u32, u8, bool) {
         let safe = matches!(byte, 0x20..=0x7e);
         return (if safe { u32::from(byte) } else { UNSAFE as u32 }, 1, true);
     }
+    // Box drawing, blocks and braille (2500 to 259F, 2800 to 28FF) are what a console is made of.
+    if let &[0xe2, b @ (0x94..=0x96 | 0xa0..=0xa3), c] = symbol.as_bytes()
+        && (b != 0x96 || c < 0xa0)
+    {
+        return (0x2000 | u32::from(b & 0x3f) << 6 | u32::from(c & 0x3f), 1, true);
+    }
     let mut chars = symbol.chars();
     match (chars.next(), chars.next()) {
         (None, _) => (' ' as u32, 1, true),
-        // Box drawing, blocks and braille are what a console is made of.
-        (Some(c @ ('\u{2500}'..='\u{259f}' | '\u{2800}'..='\u{28ff}')), None) => (c as u32, 1, true),
         (Some(c), None) => rare(c as u32, symbol),
         (Some(_), Some(_)) => match rare(0, symbol) {
             (0, width, sure) => (CLUSTER | clusters.number(symbol), width, sure),

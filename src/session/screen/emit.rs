@@ -31,9 +31,27 @@ impl Style {
     }
 }
 
+/// A cell: its row in the upper half, its column in the lower.
+#[derive(Clone, Copy, Debug, Default)]
+struct Place(u32);
+
+impl Place {
+    fn new(x: usize, y: usize) -> Self {
+        Self(u32::try_from(y << 16 | x).unwrap_or(u32::MAX))
+    }
+
+    fn x(self) -> u16 {
+        (self.0 & 0xffff) as u16
+    }
+
+    fn y(self) -> u16 {
+        (self.0 >> 16) as u16
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Change {
-    at: u32,
+    at: Place,
     style: u32,
 }
 
@@ -41,8 +59,8 @@ struct Change {
 #[derive(Debug)]
 pub(super) struct Emitter {
     changes: Vec<Change>,
-    /// The changes in the order in which they are sent, as positions.
-    sorted: Vec<u32>,
+    /// The changes in the order in which they are sent.
+    sorted: Vec<Place>,
     styles: Vec<Style>,
     /// How many changes each style has; later where its changes begin.
     counts: Vec<u32>,
@@ -95,8 +113,8 @@ impl Emitter {
         self.changes.len()
     }
 
-    /// The cell at position `at` has changed to `cell`.
-    pub(super) fn change(&mut self, at: usize, cell: &Packed) {
+    /// The cell in column `x` of row `y` has changed to `cell`.
+    pub(super) fn change(&mut self, x: usize, y: usize, cell: &Packed) {
         if cell.width == 0 {
             return;
         }
@@ -107,7 +125,7 @@ impl Emitter {
         };
         self.last = Some((style, number));
         self.counts[number as usize] += 1;
-        self.changes.push(Change { at: u32::try_from(at).unwrap_or(u32::MAX), style: number });
+        self.changes.push(Change { at: Place::new(x, y), style: number });
     }
 
     fn number(&mut self, style: Style) -> u32 {
@@ -163,7 +181,7 @@ impl Emitter {
             let count = &mut self.counts[*style as usize];
             start += std::mem::replace(count, start);
         }
-        self.sorted.resize(self.changes.len(), 0);
+        self.sorted.resize(self.changes.len(), Place::default());
         for change in &self.changes {
             let place = &mut self.counts[change.style as usize];
             self.sorted[*place as usize] = change.at;
@@ -200,11 +218,14 @@ struct Pen<'a> {
 }
 
 impl Pen<'_> {
-    fn cell(&mut self, at: u32) {
-        let cell = &self.shown[at as usize];
-        let (x, y) = position(at, self.width);
-        if self.cursor != Some((x, y)) && !self.fill(x, y, at) {
-            self.go(x, y);
+    fn cell(&mut self, at: Place) {
+        let (x, y) = (at.x(), at.y());
+        let index = usize::from(y) * usize::from(self.width) + usize::from(x);
+        let cell = &self.shown[index];
+        if self.cursor != Some((x, y)) && !self.fill(x, y, index) {
+            let mut moves = Short::default();
+            moves.go(self.cursor, x, y);
+            self.out.extend_from_slice(moves.bytes());
         }
         self.dress(Style::of(cell));
         cell.write(self.clusters, self.out);
@@ -214,12 +235,12 @@ impl Pen<'_> {
     }
 
     /// Writes the few unchanged letters up to the cell instead of moving over them, where that is shorter.
-    fn fill(&mut self, x: u16, y: u16, at: u32) -> bool {
+    fn fill(&mut self, x: u16, y: u16, index: usize) -> bool {
         let gap = match self.cursor {
             Some((from, row)) if row == y && from < x && x - from <= 3 => usize::from(x - from),
             _ => return false,
         };
-        let between = &self.shown[at as usize - gap..at as usize];
+        let between = &self.shown[index - gap..index];
         let cheap =
             |cell: &Packed| cell.glyph < 0x80 && cell.width == 1 && self.style.serves(Style::of(cell));
         if !between.iter().all(cheap) {
@@ -229,55 +250,6 @@ impl Pen<'_> {
             cell.write(self.clusters, self.out);
         }
         true
-    }
-
-    /// Moves the cursor by the shortest sequence.
-    fn go(&mut self, x: u16, y: u16) {
-        match self.cursor {
-            Some((from, row)) if row == y => self.along(from, x),
-            Some((from, row)) if row + 1 == y && from >= x && from - x <= 2 => {
-                self.out.extend_from_slice(b"\x1b[B");
-                self.back(from - x);
-            }
-            Some((from, row)) if from == x => {
-                let (by, last) = if y > row { (y - row, b'B') } else { (row - y, b'A') };
-                self.csi(by, last);
-            }
-            _ => {
-                self.out.extend_from_slice(b"\x1b[");
-                decimal(y + 1, self.out);
-                if x > 0 {
-                    self.out.push(b';');
-                    decimal(x + 1, self.out);
-                }
-                self.out.push(b'H');
-            }
-        }
-        self.cursor = Some((x, y));
-    }
-
-    fn along(&mut self, from: u16, to: u16) {
-        let (by, last) = if to > from { (to - from, b'C') } else { (from - to, b'D') };
-        if to < from && by <= 3 {
-            self.back(by);
-        } else if digits(to + 1) < digits(by) {
-            self.csi(to + 1, b'G');
-        } else {
-            self.csi(by, last);
-        }
-    }
-
-    fn back(&mut self, by: u16) {
-        self.out.extend(std::iter::repeat_n(0x08, usize::from(by)));
-    }
-
-    /// `CSI number last`, without the number if it is 1.
-    fn csi(&mut self, number: u16, last: u8) {
-        self.out.extend_from_slice(b"\x1b[");
-        if number > 1 {
-            decimal(number, self.out);
-        }
-        self.out.push(last);
     }
 
     /// Puts `wanted` in force.
@@ -335,9 +307,76 @@ impl Pen<'_> {
     }
 }
 
-fn position(at: u32, width: u16) -> (u16, u16) {
-    let (x, y) = (at % u32::from(width), at / u32::from(width));
-    (u16::try_from(x).unwrap_or(u16::MAX), u16::try_from(y).unwrap_or(u16::MAX))
+/// A cursor movement: at most 11 bytes, put together where no memory must be asked for.
+#[derive(Default)]
+struct Short {
+    bytes: [u8; 16],
+    length: usize,
+}
+
+impl Short {
+    fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+
+    fn push(&mut self, byte: u8) {
+        self.bytes[self.length & 15] = byte;
+        self.length += 1;
+    }
+
+    /// The shortest way from `cursor` to column `x` of row `y`.
+    fn go(&mut self, cursor: Option<(u16, u16)>, x: u16, y: u16) {
+        match cursor {
+            Some((from, row)) if row == y => self.along(from, x),
+            Some((from, row)) if row + 1 == y && from >= x && from - x <= 2 => {
+                self.csi(1, b'B');
+                self.back(from - x);
+            }
+            Some((from, row)) if from == x => {
+                let (by, last) = if y > row { (y - row, b'B') } else { (row - y, b'A') };
+                self.csi(by, last);
+            }
+            _ => {
+                self.push(0x1b);
+                self.push(b'[');
+                self.decimal(y + 1);
+                if x > 0 {
+                    self.push(b';');
+                    self.decimal(x + 1);
+                }
+                self.push(b'H');
+            }
+        }
+    }
+
+    fn along(&mut self, from: u16, to: u16) {
+        let (by, last) = if to > from { (to - from, b'C') } else { (from - to, b'D') };
+        if to < from && by <= 3 {
+            self.back(by);
+        } else if digits(to + 1) < digits(by) {
+            self.csi(to + 1, b'G');
+        } else {
+            self.csi(by, last);
+        }
+    }
+
+    fn back(&mut self, by: u16) {
+        (0..by).for_each(|_| self.push(0x08));
+    }
+
+    /// `CSI number last`, without the number if it is 1.
+    fn csi(&mut self, number: u16, last: u8) {
+        self.push(0x1b);
+        self.push(b'[');
+        if number > 1 {
+            self.decimal(number);
+        }
+        self.push(last);
+    }
+
+    fn decimal(&mut self, number: u16) {
+        each_digit(number, |digit| self.push(digit));
+    }
 }
 
 /// The parameters of a colour; `base` is 30 for the foreground and 40 for the background.
@@ -363,7 +402,7 @@ fn color(shade: Shade, base: u16, out: &mut Vec<u8>) {
 }
 
 fn parameter(number: u16, out: &mut Vec<u8>) {
-    decimal(number, out);
+    each_digit(number, |digit| out.push(digit));
     out.push(b';');
 }
 
@@ -376,17 +415,17 @@ fn digits(number: u16) -> usize {
     }
 }
 
-/// Writes `number`, below 10,000, in decimal.
-fn decimal(number: u16, out: &mut Vec<u8>) {
-    let digit = |value: u16| b'0' + u8::try_from(value % 10).unwrap_or(0);
+/// Calls `put` with the decimal digits of `number`, which is below 10,000.
+fn each_digit(number: u16, mut put: impl FnMut(u8)) {
+    let digit = |value: u16| b'0' + (value % 10) as u8;
     if number >= 1000 {
-        out.push(digit(number / 1000));
+        put(digit(number / 1000));
     }
     if number >= 100 {
-        out.push(digit(number / 100));
+        put(digit(number / 100));
     }
     if number >= 10 {
-        out.push(digit(number / 10));
+        put(digit(number / 10));
     }
-    out.push(digit(number));
+    put(digit(number));
 }

@@ -151,8 +151,11 @@ impl<'a> Identity<'a> {
     /// `pod` is the exporter's.
     #[must_use]
     pub const fn job(&self, renamed: bool) -> &'a [u8] {
-        let pod = if renamed { self.pod.exported } else { self.pod.plain };
-        if pod.is_empty() { self.hpc_job } else { pod }
+        if !self.hpc_job.is_empty() {
+            // The scheduler's job: a pod is one node's share of it.
+            return self.hpc_job;
+        }
+        if renamed { self.pod.exported } else { self.pod.plain }
     }
 
     /// The namespace that holds the GPU, likewise.
@@ -236,6 +239,7 @@ mod tests {
             assert_eq!(id.job(false), b"dcgm-exporter-x");
         });
         with("gpu=\"1\",hpc_job=\"4711\"", false, |id| assert_eq!(id.job(false), b"4711"));
+        with("gpu=\"1\",hpc_job=\"4711\",pod=\"a-0\"", false, |id| assert_eq!(id.job(false), b"4711"));
     }
 
     #[test]

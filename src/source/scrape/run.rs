@@ -231,7 +231,8 @@ impl Runner {
             }
             Err(e) => {
                 let kept = self.config.list.targets.len();
-                self.list_error = Some(format!("{e}; the last good list of {kept} targets stays in use"));
+                // What matters most comes first: a long reason is cut.
+                self.list_error = Some(format!("the last good list of {kept} targets stays in use: {e}"));
             }
         }
     }

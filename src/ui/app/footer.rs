@@ -8,20 +8,25 @@ use crate::ui::context::Context;
 use crate::ui::text;
 use crate::ui::theme::Scope;
 
+/// What the footer may say.
+#[derive(Clone, Copy, Debug)]
+pub struct Footer<'a> {
+    /// The view on the screen.
+    pub view: ViewKind,
+    /// Its actions, best first.
+    pub hints: &'a [Action],
+    /// A message goes before hints.
+    pub message: Option<&'a str>,
+}
+
 /// Draws the message, or the hints of a view as far as they fit: help first.
-pub fn render(
-    cx: &Context<'_>,
-    view: ViewKind,
-    hints: &[Action],
-    message: Option<&str>,
-    area: Rect,
-    buf: &mut Buffer,
-) {
+pub fn render(cx: &Context<'_>, footer: Footer<'_>, area: Rect, buf: &mut Buffer) {
+    let Footer { view, hints, message } = footer;
     let brush = &cx.brush;
     let ground = brush.style(Scope::Header);
-    brush.fill(buf, area, ground);
+    brush.on(area, buf).fill(ground);
     if let Some(message) = message {
-        brush.text(buf, area, (area.x + 1, area.y), message, ground);
+        brush.on(area, buf).text((area.x + 1, area.y), message, ground);
         return;
     }
     let key_style = brush.style(Scope::HelpKey).bg(ground.bg.unwrap_or_default());
@@ -32,7 +37,7 @@ pub fn render(
         if usize::from(x) + text::width(&key) + text::width(name) + 1 > usize::from(area.right()) {
             break;
         }
-        x = brush.text(buf, area, (x, area.y), &key, key_style) + 1;
-        x = brush.text(buf, area, (x, area.y), name, brush.style(Scope::HeaderDim)) + 2;
+        x = brush.on(area, buf).text((x, area.y), &key, key_style) + 1;
+        x = brush.on(area, buf).text((x, area.y), name, brush.style(Scope::HeaderDim)) + 2;
     }
 }

@@ -28,6 +28,8 @@ pub struct Header {
     behind_ms: i64,
     /// Median age of the good values, s; `None` when there are none.
     age_s: Option<f32>,
+    /// The frame that this is the age of.
+    seq: Option<u64>,
     good: u32,
     total: u32,
     stale: u32,
@@ -47,10 +49,13 @@ struct Part {
 }
 
 impl Header {
-    /// What is to be said about the frame on the screen and about the sources of now.
+    /// What is to be said about the frame on the screen and about the sources of now. `last` is the
+    /// header before this one.
     #[must_use]
-    pub fn of(cx: &Context<'_>, view: ViewKind, silent_s: u32) -> Self {
+    pub fn of(cx: &Context<'_>, view: ViewKind, silent_s: u32, last: &Self) -> Self {
         let counts = cx.frame.counts(Asset::Site);
+        // A pass over all GPUs, so once per frame and not once per key.
+        let age = || cx.frame.stats(Asset::Site, Metric::Age).map(|s| s.p50);
         let tallies = cx.snapshot.sources.iter().map(|s| s.tally());
         let (down, targets) =
             tallies.fold((0, 0), |(d, n), (up, down, waiting)| (d + down, n + up + down + waiting));
@@ -59,7 +64,8 @@ impl Header {
             moment: cx.choice.moment,
             time: cx.frame.time,
             behind_ms: cx.snapshot.frame.time.since(cx.frame.time),
-            age_s: cx.frame.stats(Asset::Site, Metric::Age).map(|s| s.p50),
+            age_s: if last.seq == Some(cx.frame.seq) { last.age_s } else { age() },
+            seq: Some(cx.frame.seq),
             good: counts.good,
             total: counts.total(),
             stale: counts.stale,
@@ -121,7 +127,7 @@ impl Header {
     /// Draws the line.
     pub fn render(&self, brush: &Brush<'_>, area: Rect, buf: &mut Buffer) {
         let ground = brush.style(Scope::Header);
-        brush.fill(buf, area, ground);
+        brush.on(area, buf).fill(ground);
         let width = usize::from(area.width);
         let mut parts = self.parts(brush, area.width >= 140);
         let taken = |parts: &[Part]| parts.iter().map(|p| text::width(&p.text) + 2).sum::<usize>();
@@ -138,7 +144,7 @@ impl Header {
                 Scope::Header | Scope::HeaderDim | Scope::Banner => brush.style(part.scope),
                 scope => on(ground, brush.style(scope), scope),
             };
-            x = brush.text(buf, area, (x, area.y), &part.text, style) + 2;
+            x = brush.on(area, buf).text((x, area.y), &part.text, style) + 2;
         }
     }
 
@@ -154,7 +160,7 @@ impl Header {
             path = format!("{}{separator}{}", brush.glyphs.ellipsis, self.path[from..].join(&separator));
         }
         let style = on(brush.style(Scope::Header), brush.style(Scope::TextStrong), Scope::TextStrong);
-        brush.text(buf, area, (area.x + 1, area.y), &path, style);
+        brush.on(area, buf).text((area.x + 1, area.y), &path, style);
     }
 }
 

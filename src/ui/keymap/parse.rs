@@ -102,8 +102,11 @@ pub fn display(keys: &[Key]) -> String {
     names.join(if plain { "" } else { " " })
 }
 
+/// What the keys after these have in common.
+pub(super) type Label = (Vec<Key>, String);
+
 /// Bindings and labels of a keys file in the form of the default one.
-pub(super) fn defaults(file: &str) -> Result<(Vec<Binding>, Vec<(Vec<Key>, String)>), KeymapError> {
+pub(super) fn defaults(file: &str) -> Result<(Vec<Binding>, Vec<Label>), KeymapError> {
     type Section = BTreeMap<String, toml::Value>;
     let sections: BTreeMap<String, Section> =
         toml::from_str(file).map_err(|e| KeymapError::Default(e.to_string()))?;

@@ -103,10 +103,10 @@ impl LineEdit {
         }
         let strong = brush.style(Scope::Header).patch(brush.style(Scope::TextStrong));
         let style = strong.bg(brush.style(Scope::Header).bg.unwrap_or_default());
-        let end = brush.text(buf, area, (area.x, area.y), &self.text[start..], style);
+        let end = brush.on(area, buf).text((area.x, area.y), &self.text[start..], style);
         let cursor = area.x.saturating_add(text::width(&self.text[start..self.at]) as u16);
         let under = self.text[self.at..].chars().next().unwrap_or(' ');
-        brush.glyph(buf, area, (cursor, area.y), under, brush.style(Scope::Cursor));
+        brush.on(area, buf).glyph((cursor, area.y), under, brush.style(Scope::Cursor));
         end.max(cursor.saturating_add(1))
     }
 }

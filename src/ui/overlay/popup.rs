@@ -44,17 +44,17 @@ fn table(cx: &Context<'_>, body: Rect, buf: &mut Buffer, title: &str, rows: &[(S
     }
     let area = Rect { x: body.x, y: body.bottom() - height, width, height };
     let ground = brush.style(Scope::Header);
-    brush.fill(buf, area, ground);
+    brush.on(area, buf).fill(ground);
     let mut y = area.y;
     if !title.is_empty() {
-        brush.text(buf, area, (area.x + 1, y), title, brush.style(Scope::HeaderDim));
+        brush.on(area, buf).text((area.x + 1, y), title, brush.style(Scope::HeaderDim));
         y += 1;
     }
     let bg = ground.bg.unwrap_or_default();
     for (key, what) in rows {
         let style = brush.style(Scope::HelpKey).bg(bg);
-        brush.text(buf, area, (area.x + 1, y), key, style);
-        brush.text(buf, area, (area.x + keys + 3, y), what, ground);
+        brush.on(area, buf).text((area.x + 1, y), key, style);
+        brush.on(area, buf).text((area.x + keys + 3, y), what, ground);
         y += 1;
     }
 }

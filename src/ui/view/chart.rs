@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use crate::fleet::Point;
-use crate::model::Metric;
+use crate::model::{Metric, Timestamp};
 use crate::ui::context::Context;
 use crate::ui::theme::Scope;
 use crate::ui::widget::trend::Trend;
@@ -12,6 +12,13 @@ use crate::ui::widget::trend::Trend;
 /// Spans of charts: ms, points, name.
 pub const SPANS: [(i64, usize, &str); 3] =
     [(900_000, 180, "15 min"), (3_600_000, 360, "1 h"), (86_400_000, 288, "24 h")];
+
+/// The number of the point in which `time` lies. Reading a series back from the tiers takes
+/// milliseconds, so it is done when a new point begins and not with every frame.
+#[must_use]
+pub const fn point_of(span: (i64, usize, &str), time: Timestamp) -> i64 {
+    time.millis().div_euclid(span.0 / span.1 as i64)
+}
 
 /// A chart.
 #[derive(Clone, Copy, Debug)]
@@ -33,11 +40,11 @@ impl Chart<'_> {
         if area.height < 2 {
             return;
         }
-        brush.text(buf, area, (area.x, area.y), title, brush.style(Scope::TextStrong));
+        brush.on(area, buf).text((area.x, area.y), title, brush.style(Scope::TextStrong));
         let plot = Rect { y: area.y + 1, height: area.height - 1, ..area };
         if self.points.iter().all(Option::is_none) {
             let said = "nothing recorded yet in this span";
-            brush.text(buf, plot, (plot.x + 2, plot.y), said, brush.style(Scope::TextDim));
+            brush.on(plot, buf).text((plot.x + 2, plot.y), said, brush.style(Scope::TextDim));
             return;
         }
         let points: Vec<_> = self.points.iter().map(|p| p.map(|p| (p.min, p.mean, p.max))).collect();
@@ -70,6 +77,13 @@ impl Chart<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_series_is_read_again_when_a_new_point_begins() {
+        let at = |s| point_of(SPANS[0], Timestamp::from_secs(s));
+        assert_eq!(at(100), at(104));
+        assert_ne!(at(104), at(105));
+    }
 
     #[test]
     fn values_beyond_the_scale_widen_it() {

@@ -6,12 +6,12 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use crate::fleet::Point;
-use crate::model::{Asset, GpuId, Metric, Timestamp};
+use crate::model::{Asset, GpuId, Metric};
 use crate::ui::action::Action;
 use crate::ui::context::Context;
 use crate::ui::selection::Bounds;
 use crate::ui::theme::Scope;
-use crate::ui::view::chart::{Chart, SPANS};
+use crate::ui::view::chart::{self, Chart, SPANS};
 use crate::ui::view::{Outcome, View, moved, subject_gpu, value};
 
 /// The charts, the most important first.
@@ -29,7 +29,7 @@ pub struct GpuView {
     charts: Vec<Rect>,
     facts: Rect,
     /// What the series belong to.
-    key: Option<(GpuId, Timestamp, usize, u32)>,
+    key: Option<(GpuId, i64, usize, u32)>,
     series: Vec<Vec<Option<Point>>>,
 }
 
@@ -70,7 +70,8 @@ impl View for GpuView {
     fn update(&mut self, cx: &Context<'_>, area: Rect) {
         self.lay_out(area);
         let Some(gpu) = cx.selection.gpu(cx.topology()) else { return };
-        let key = Some((gpu, cx.frame.time, self.span, cx.topology().generation()));
+        let point = chart::point_of(SPANS[self.span], cx.frame.time);
+        let key = Some((gpu, point, self.span, cx.topology().generation()));
         let enough = self.series.len() >= self.charts.len();
         if self.key != key || !enough {
             self.key = key;
@@ -100,7 +101,7 @@ impl View for GpuView {
         let brush = cx.brush;
         let Some(gpu) = cx.selection.gpu(cx.topology()) else {
             let said = "no GPU here";
-            brush.text(buf, area, (area.x + 1, area.y), said, brush.style(Scope::TextDim));
+            brush.on(area, buf).text((area.x + 1, area.y), said, brush.style(Scope::TextDim));
             return;
         };
         facts::render(cx, gpu, self.facts, buf);

@@ -77,7 +77,7 @@ impl Help {
     pub fn render(&self, cx: &Context<'_>, body: Rect, buf: &mut Buffer) {
         let brush = &cx.brush;
         let area = frame(body);
-        brush.fill(buf, area, brush.style(Scope::Text));
+        brush.on(area, buf).fill(brush.style(Scope::Text));
         let title = format!("HELP  {} view", self.view.name());
         let note = if self.lines.iter().any(|l| matches!(l, Line::Entry { changed: true, .. })) {
             "* changed in the config"
@@ -86,7 +86,7 @@ impl Help {
         };
         Frame { title: &title, note, focused: true }.render(*brush, area, buf);
         let inner = inner(area);
-        let x = brush.text(buf, inner, (inner.x, inner.y), "search: ", brush.style(Scope::TextDim));
+        let x = brush.on(inner, buf).text((inner.x, inner.y), "search: ", brush.style(Scope::TextDim));
         let field = Rect {
             x,
             y: inner.y,
@@ -108,7 +108,7 @@ impl Help {
             (_, 0) => "Esc closes; type to search".to_owned(),
             (_, n) => format!("{n} more lines: PgDn; Esc closes; type to search"),
         };
-        brush.text(buf, inner, (inner.x, last), &foot, brush.style(Scope::TextDim));
+        brush.on(inner, buf).text((inner.x, last), &foot, brush.style(Scope::TextDim));
     }
 }
 
@@ -129,14 +129,14 @@ fn line_at(cx: &Context<'_>, cell: Rect, y: u16, line: &Line, buf: &mut Buffer) 
     match line {
         Line::Gap => {}
         Line::Heading(name) => {
-            brush.text(buf, cell, (cell.x, y), name, brush.style(Scope::Title));
+            brush.on(cell, buf).text((cell.x, y), name, brush.style(Scope::Title));
         }
         Line::Entry { keys, doc, changed } => {
             let mark = if *changed { "*" } else { "" };
             let end =
-                brush.text(buf, cell, (cell.x, y), &format!("{keys}{mark}"), brush.style(Scope::HelpKey));
+                brush.on(cell, buf).text((cell.x, y), &format!("{keys}{mark}"), brush.style(Scope::HelpKey));
             let x = (cell.x + KEYS as u16).max(end + 1);
-            brush.text(buf, cell, (x, y), doc, brush.style(Scope::Text));
+            brush.on(cell, buf).text((x, y), doc, brush.style(Scope::Text));
         }
     }
 }

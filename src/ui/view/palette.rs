@@ -163,21 +163,21 @@ impl Palette {
     pub fn render(&self, cx: &Context<'_>, body: Rect, buf: &mut Buffer) {
         let brush = &cx.brush;
         let area = frame(body);
-        brush.fill(buf, area, brush.style(Scope::Header));
-        let end = brush.text(buf, area, (area.x + 1, area.y), "FIND ", brush.style(Scope::HeaderDim));
+        brush.on(area, buf).fill(brush.style(Scope::Header));
+        let end = brush.on(area, buf).text((area.x + 1, area.y), "FIND ", brush.style(Scope::HeaderDim));
         let field =
             Rect { x: end, y: area.y, width: area.right().saturating_sub(end), height: area.height.min(1) };
         self.line.render(brush, Rect { width: field.width.saturating_sub(14), ..field }, buf);
         let count = format!("{} found", text::integer(self.found as u64));
         let x = area.right().saturating_sub(text::width(&count) as u16 + 1);
-        brush.text(buf, area, (x, area.y), &count, brush.style(Scope::HeaderDim));
+        brush.on(area, buf).text((x, area.y), &count, brush.style(Scope::HeaderDim));
         let list = Rect { y: area.y + 1, height: area.height.saturating_sub(2), ..area };
         for (i, hit) in self.hits.iter().enumerate().skip(self.first).take(self.rows) {
             let y = list.y + (i - self.first) as u16;
             let row = Rect { y, height: 1, ..list }.intersection(list);
             let selected = i == self.selected;
             let style = brush.style(if selected { Scope::Selection } else { Scope::Header });
-            brush.fill(buf, row, style);
+            brush.on(row, buf).fill(style);
             let mark = if selected { ">" } else { " " };
             let name = usize::from(row.width) / 2;
             let line = format!(
@@ -186,12 +186,10 @@ impl Palette {
                 text::left(&hit.name, name.saturating_sub(11), brush.glyphs.ellipsis),
                 hit.what
             );
-            brush.text(buf, row, (row.x, y), &line, style);
+            brush.on(row, buf).text((row.x, y), &line, style);
         }
         let hint = "Enter go  Tab complete  Up Down choose  Esc close";
-        brush.text(
-            buf,
-            area,
+        brush.on(area, buf).text(
             (area.x + 1, area.bottom().saturating_sub(1)),
             hint,
             brush.style(Scope::HeaderDim),

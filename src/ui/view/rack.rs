@@ -11,29 +11,32 @@
 mod elevation;
 mod panel;
 
+use std::collections::BTreeMap;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use crate::fleet::Point;
-use crate::model::{Asset, Metric, RackId, Timestamp};
+use crate::model::metric::Kind;
+use crate::model::{Asset, GpuId, Metric, RackId};
 use crate::ui::action::Action;
 use crate::ui::context::Context;
 use crate::ui::selection::Bounds;
 use crate::ui::text;
 use crate::ui::theme::Scope;
+use crate::ui::view::chart::{self, SPANS};
 use crate::ui::view::{Outcome, View, moved, subject_gpu, value};
 use crate::ui::widget::frame::Frame;
 use crate::ui::widget::table::scroll;
 
 use elevation::Shelf;
 
-/// What the charts show, and over which time: ms, points.
+/// What the charts show, over the shortest span.
 const CHARTS: [Metric; 2] = [Metric::Temp, Metric::Power];
-const WINDOW: (i64, usize) = (900_000, 180);
 /// Narrowest screen with a panel beside the elevation.
 const SPLIT_FROM: u16 = 64;
 /// Narrowest panel beside the elevation.
-const PANEL: u16 = 30;
+const PANEL: u16 = 26;
 
 /// State of the view.
 #[derive(Debug, Default)]
@@ -42,7 +45,7 @@ pub struct RackView {
     first: usize,
     areas: Areas,
     /// What the series belong to.
-    key: Option<(RackId, Timestamp, u32)>,
+    key: Option<(RackId, i64, u32)>,
     series: Vec<Vec<Option<Point>>>,
 }
 
@@ -67,6 +70,7 @@ impl Areas {
         };
         let top = Rect { height: area.height - below, ..area };
         let row = Rect { y: top.bottom(), height: below, ..area };
+        let need = need + 2 * u16::from(framed);
         let width = need.max(area.width.div_ceil(2));
         if area.width >= SPLIT_FROM && area.width.saturating_sub(width) >= PANEL {
             let elevation = Rect { width, ..top };
@@ -101,11 +105,12 @@ impl View for RackView {
         self.shelves = elevation::shelves(cx.topology(), rack, lines);
         let at = self.shelves.iter().position(|s| *s == Shelf::Tray(tray)).unwrap_or(0);
         self.first = scroll(at, self.shelves.len(), lines, self.first);
-        let key = Some((rack, cx.frame.time, cx.topology().generation()));
+        let key = Some((rack, chart::point_of(SPANS[0], cx.frame.time), cx.topology().generation()));
         if self.key != key {
             self.key = key;
             let history = &cx.snapshot.history;
-            let series = |m: &Metric| history.series(cx.frame, Asset::Rack(rack), *m, WINDOW);
+            let series =
+                |m: &Metric| history.series(cx.frame, Asset::Rack(rack), *m, (SPANS[0].0, SPANS[0].1));
             self.series = CHARTS.iter().map(series).collect();
         }
     }
@@ -151,7 +156,7 @@ impl View for RackView {
     fn render(&self, cx: &Context<'_>, area: Rect, buf: &mut Buffer) {
         let brush = cx.brush;
         let Some(rack) = cx.selection.rack(cx.topology()) else {
-            brush.text(buf, area, (area.x + 1, area.y), "no rack yet", brush.style(Scope::TextDim));
+            brush.on(area, buf).text((area.x + 1, area.y), "no rack yet", brush.style(Scope::TextDim));
             return;
         };
         let t = cx.topology();
@@ -217,6 +222,17 @@ const fn unit(metric: Metric) -> &'static str {
     }
 }
 
+/// The job or tenant that most GPUs of a rack have.
+fn commonest(cx: &Context<'_>, rack: RackId) -> String {
+    let column = cx.frame.column(cx.choice.metric);
+    let mut slots: BTreeMap<u16, (usize, GpuId)> = BTreeMap::new();
+    for gpu in cx.topology().rack(rack).gpus.iter().map(GpuId) {
+        slots.entry(column.raw(gpu.index())).or_insert((0, gpu)).0 += 1;
+    }
+    let most = slots.into_values().max_by_key(|(count, _)| *count);
+    most.map_or_else(String::new, |(_, gpu)| value::short(cx, gpu, cx.choice.metric).text)
+}
+
 /// The racks of the row, side by side: name, mean of the metric, and the same as a bar.
 fn neighbours(cx: &Context<'_>, rack: RackId, area: Rect, buf: &mut Buffer) {
     if area.is_empty() {
@@ -227,13 +243,15 @@ fn neighbours(cx: &Context<'_>, rack: RackId, area: Rect, buf: &mut Buffer) {
     let racks = t.row(row_id).racks;
     let title = format!("{} {}", t.name(Asset::Row(row_id)), metric.spec().label);
     let (x0, y) = if area.height >= 4 {
-        let note = if metric == Metric::Health { "GPUs not good" } else { "mean of each rack" };
+        let note = match metric.spec().kind {
+            Kind::Quantity => "mean of each rack",
+            Kind::Category => "most of each rack",
+            Kind::Code | Kind::Flags => "GPUs not good",
+        };
         Frame { title: &title, note, focused: false }.render(brush, area, buf);
         (area.x + 2, area.y + 1)
     } else {
-        let end = brush.text(
-            buf,
-            area,
+        let end = brush.on(area, buf).text(
             (area.x, area.y),
             &format!("{} ", t.short_name(Asset::Row(row_id))),
             brush.style(Scope::TextDim),
@@ -252,9 +270,10 @@ fn neighbours(cx: &Context<'_>, rack: RackId, area: Rect, buf: &mut Buffer) {
             Rect { x: x0 + (i - first) * width, y, width: width.saturating_sub(1), height: area.height };
         let counts = cx.frame.counts(Asset::Rack(id));
         let stats = cx.frame.stats(Asset::Rack(id), metric);
-        let said = match (metric, stats) {
-            (Metric::Health, _) => (counts.total() - counts.good).to_string(),
-            (_, Some(s)) => text::value(metric, s.mean.into()),
+        let said = match (metric.spec().kind, stats) {
+            (Kind::Quantity, Some(s)) => text::value(metric, s.mean.into()),
+            (Kind::Category, _) if counts.good > 0 => commonest(cx, id),
+            (Kind::Code | Kind::Flags, _) => (counts.total() - counts.good).to_string(),
             _ if counts.stale > 0 => brush.glyphs.stale.to_string(),
             _ if counts.good == 0 => brush.glyphs.lost.to_string(),
             _ => brush.glyphs.dash.to_string(),
@@ -262,8 +281,8 @@ fn neighbours(cx: &Context<'_>, rack: RackId, area: Rect, buf: &mut Buffer) {
         let scope = if id == rack { Scope::Selection } else { Scope::Text };
         let line = format!("{} {said}", t.short_name(Asset::Rack(id)));
         let line = text::left(&line, usize::from(cell.width), brush.glyphs.ellipsis);
-        brush.text(buf, cell, (cell.x, y), &line, brush.style(scope));
-        if let (Some(s), true) = (stats, area.height >= 4) {
+        brush.on(cell, buf).text((cell.x, y), &line, brush.style(scope));
+        if let (Some(s), Kind::Quantity, true) = (stats, metric.spec().kind, area.height >= 4) {
             elevation::bar(cx, Rect { y: y + 1, height: 1, ..cell }, Some(value::share(metric, s.mean)), buf);
         }
     }

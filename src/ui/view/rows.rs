@@ -54,7 +54,9 @@ impl Row {
     fn scale(&self) -> (f32, f32) {
         let value = self.value.unwrap_or(0.0);
         let low = self.normal.0.unwrap_or(0.0).min(value);
-        let high = self.normal.1.unwrap_or(value.max(1.0) * 1.2).max(value);
+        // Without an upper limit there is room for several times the lower one.
+        let open = self.normal.0.map_or(value.max(1.0) * 1.2, |low| low * 8.0);
+        let high = self.normal.1.unwrap_or(open).max(value);
         let pad = ((high - low) * 0.25).max(f32::MIN_POSITIVE);
         (if self.normal.0.is_none() { low } else { low - pad }, high + pad)
     }
@@ -85,17 +87,13 @@ fn line(cx: &Context<'_>, row: &Row, area: Rect, buf: &mut Buffer) {
     let scope = if outside { Scope::AlarmP3 } else { Scope::Text };
     let (label, value) = (13u16, 12u16);
     let label_scope = if outside { Scope::AlarmP3 } else { Scope::TextDim };
-    b.text(
-        buf,
-        Rect { width: label.min(area.width), ..area },
+    b.on(Rect { width: label.min(area.width), ..area }, buf).text(
         (area.x + 1, area.y),
         &row.label,
         b.style(label_scope),
     );
     let shown = text::right(&row.text(b.glyphs.absent), usize::from(value), b.glyphs.ellipsis);
-    b.text(
-        buf,
-        area,
+    b.on(area, buf).text(
         (area.x + label, area.y),
         &shown,
         b.style(if row.value.is_none() { Scope::QualityAbsent } else { scope }),

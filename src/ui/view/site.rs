@@ -11,7 +11,7 @@ use crate::ui::action::Action;
 use crate::ui::context::Context;
 use crate::ui::selection::Selection;
 use crate::ui::theme::Scope;
-use crate::ui::view::hall::parts::{counts_line, nothing, worst_line};
+use crate::ui::view::hall::parts::{counts_line, nothing, worst_line, worst_title};
 use crate::ui::view::{Outcome, View};
 use crate::ui::widget::frame::Frame;
 use crate::ui::widget::legend::Legend;
@@ -43,7 +43,7 @@ impl Areas {
     /// Halls get what the others leave: the facility a strip or two lines, the lists the rest.
     fn new(area: Rect) -> Self {
         let (facility, lists) = match (area.width, area.height) {
-            (100.., 50..) => (11, 10),
+            (100.., 50..) => (9, 10),
             (100.., 34..) => (7, 7),
             (_, 18..) => (2, 5),
             (_, 12..) => (1, 0),
@@ -132,17 +132,17 @@ impl View for SiteView {
 
 impl SiteView {
     fn list(&self, cx: &Context<'_>, area: Rect, buf: &mut Buffer) {
-        let title = format!("WORST {}", cx.choice.metric.spec().label);
+        let title = worst_title(cx);
         let note = counts_line(cx, Asset::Site);
         let inner = if area.height >= 7 {
             Frame { title: &title, note: &note, focused: false }.render(cx.brush, area, buf)
         } else {
             let line = cx.brush.style(Scope::Line);
             for x in area.left()..area.right() {
-                cx.brush.glyph(buf, area, (x, area.y), cx.brush.glyphs.frame[0], line);
+                cx.brush.on(area, buf).glyph((x, area.y), cx.brush.glyphs.frame[0], line);
             }
             let text = format!(" {title}  {note} ");
-            cx.brush.text(buf, area, (area.x + 2, area.y), &text, cx.brush.style(Scope::Title));
+            cx.brush.on(area, buf).text((area.x + 2, area.y), &text, cx.brush.style(Scope::Title));
             Rect::new(area.x, area.y + 1, area.width, area.height - 1)
         };
         let columns = (inner.width / 62).max(1);
@@ -151,7 +151,7 @@ impl SiteView {
             let (column, row) = (i as u16 / inner.height, i as u16 % inner.height);
             let place = Rect::new(inner.x + column * width, inner.y + row, width - 1, 1);
             let hall = cx.topology().short_name(Asset::Hall(cx.topology().hall_of(*gpu)));
-            cx.brush.text(buf, place, (place.x + 1, place.y), &hall, cx.brush.style(Scope::TextDim));
+            cx.brush.on(place, buf).text((place.x + 1, place.y), &hall, cx.brush.style(Scope::TextDim));
             let indent = 4.min(place.width);
             worst_line(
                 cx,

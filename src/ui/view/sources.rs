@@ -2,6 +2,7 @@
 //! their targets, the failing and the slowest first.
 
 use std::cmp::Reverse;
+use std::sync::Arc;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -20,6 +21,8 @@ use crate::ui::view::{Outcome, View};
 pub struct SourcesView {
     /// All targets as (source, target), worst first.
     order: Vec<(usize, usize)>,
+    /// The sources that the order belongs to.
+    of: Option<Arc<[SourceView]>>,
     selected: usize,
     first: usize,
     rows: usize,
@@ -29,7 +32,11 @@ pub struct SourcesView {
 
 impl View for SourcesView {
     fn update(&mut self, cx: &Context<'_>, area: Rect) {
-        self.order = order(&cx.snapshot.sources);
+        // Sorting thousands of targets once per snapshot is enough.
+        if !self.of.as_ref().is_some_and(|of| Arc::ptr_eq(of, &cx.snapshot.sources)) {
+            self.order = order(&cx.snapshot.sources);
+            self.of = Some(Arc::clone(&cx.snapshot.sources));
+        }
         let lines: usize = cx.snapshot.sources.iter().map(|s| 1 + usize::from(s.status.note.is_some())).sum();
         self.head = lines.min(usize::from(area.height / 2));
         self.rows = usize::from(area.height).saturating_sub(self.head + 2).max(1);
@@ -61,9 +68,7 @@ impl View for SourcesView {
     fn render(&self, cx: &Context<'_>, area: Rect, buf: &mut Buffer) {
         let brush = &cx.brush;
         if cx.snapshot.sources.is_empty() {
-            brush.text(
-                buf,
-                area,
+            brush.on(area, buf).text(
                 (area.x + 1, area.y),
                 "no source has reported yet",
                 brush.style(Scope::TextDim),
@@ -78,7 +83,7 @@ impl View for SourcesView {
         let heading = Rect { y: head.bottom() + 1, height: 1, ..area }.intersection(area);
         let columns = columns(area.width);
         let titles = row(&columns, |c| c.title.to_owned(), brush.glyphs.ellipsis);
-        brush.text(buf, heading, (area.x + 1, heading.y), &titles, brush.style(Scope::Title));
+        brush.on(heading, buf).text((area.x + 1, heading.y), &titles, brush.style(Scope::Title));
         let now = cx.snapshot.frame.time;
         for (i, (s, t)) in self.order.iter().enumerate().skip(self.first).take(self.rows) {
             let y = head.bottom() + 2 + (i - self.first) as u16;
@@ -90,9 +95,9 @@ impl View for SourcesView {
                 (_, TargetState::Waiting) => Scope::TextDim,
                 _ => Scope::Text,
             };
-            brush.fill(buf, line, brush.style(style));
+            brush.on(line, buf).fill(brush.style(style));
             let cells = row(&columns, |c| (c.value)(target, now), brush.glyphs.ellipsis);
-            brush.text(buf, line, (area.x + 1, y), &cells, brush.style(style));
+            brush.on(line, buf).text((area.x + 1, y), &cells, brush.style(style));
         }
     }
 
@@ -146,12 +151,12 @@ fn source_lines(cx: &Context<'_>, area: Rect, y: u16, source: &SourceView, buf: 
         line.push_str(&format!("  bad lines {}", text::integer(bad)));
     }
     let name = text::left(&status.name, 18, brush.glyphs.ellipsis);
-    let x = brush.text(buf, area, (area.x + 1, y), &name, brush.style(Scope::TextStrong));
+    let x = brush.on(area, buf).text((area.x + 1, y), &name, brush.style(Scope::TextStrong));
     let scope = if down > 0 { Scope::TextStrong } else { Scope::Text };
-    brush.text(buf, area, (x + 1, y), &line, brush.style(scope));
+    brush.on(area, buf).text((x + 1, y), &line, brush.style(scope));
     match &status.note {
         Some(note) => {
-            brush.text(buf, area, (area.x + 3, y + 1), note, brush.style(Scope::TextDim));
+            brush.on(area, buf).text((area.x + 3, y + 1), note, brush.style(Scope::TextDim));
             y + 2
         }
         None => y + 1,

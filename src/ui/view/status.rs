@@ -65,11 +65,15 @@ impl View for StatusView {
             let y = area.y + (i % rows) as u16;
             match line {
                 Line::Heading(name) => {
-                    brush.text(buf, cell, (x + 1, y), name, brush.style(Scope::Title));
+                    brush.on(cell, buf).text((x + 1, y), name, brush.style(Scope::Title));
                 }
                 Line::Fact(name, value) => {
-                    let end = brush.text(buf, cell, (x + 3, y), name, brush.style(Scope::TextDim));
-                    brush.text(buf, cell, ((x + 3 + NAMES).max(end + 1), y), value, brush.style(Scope::Text));
+                    let end = brush.on(cell, buf).text((x + 3, y), name, brush.style(Scope::TextDim));
+                    brush.on(cell, buf).text(
+                        ((x + 3 + NAMES).max(end + 1), y),
+                        value,
+                        brush.style(Scope::Text),
+                    );
                 }
             }
         }

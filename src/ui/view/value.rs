@@ -130,7 +130,8 @@ pub fn band(model: &GpuModel, metric: Metric, now: Option<f32>) -> Option<Band> 
         Metric::MemTemp => ((20.0, 110.0), (None, Some(95.0)), 2),
         Metric::Margin => ((-10.0, 60.0), (Some(0.0), None), 2),
         Metric::SmClock => ((0.0, model.max_clock_mhz.max(1000.0)), (None, None), 3),
-        Metric::MemUsed => ((0.0, (model.memory_mib as f32).max(1.0)), (None, None), 3),
+        // Without a known size there is no band: a full one would look like a full memory.
+        Metric::MemUsed => ((0.0, known(model.memory_mib as f32)?), (None, None), 3),
         Metric::Age => ((0.0, 30.0), (None, Some(10.0)), 3),
         _ => (metric.spec().range, (None, None), 3),
     };

@@ -57,18 +57,18 @@ pub fn render(cx: &Context<'_>, gpu: GpuId, area: Rect, buf: &mut Buffer) {
         let x = area.x + (i / rows) as u16 * width;
         let y = area.y + (i % rows) as u16;
         let cell = Rect { x, y, width: width.saturating_sub(1), height: 1 }.intersection(area);
-        brush.text(buf, cell, (x + 1, y), &line.label, brush.style(Scope::TextDim));
+        brush.on(cell, buf).text((x + 1, y), &line.label, brush.style(Scope::TextDim));
         let at = x + 1 + LABEL;
         match line.band {
             Some(band) if cell.right() > at + VALUE + 6 => {
                 let said = text::right(&line.text, usize::from(VALUE) - 1, brush.glyphs.ellipsis);
                 let blanks = said.len() - said.trim_start().len();
-                brush.text(buf, cell, (at + blanks as u16, y), said.trim_start(), line.style);
+                brush.on(cell, buf).text((at + blanks as u16, y), said.trim_start(), line.style);
                 let room = cell.right() - at - VALUE;
                 band.render(brush, Rect { x: at + VALUE, y, width: room.min(28), height: 1 }, buf);
             }
             _ => {
-                brush.text(buf, cell, (at, y), &line.text, line.style);
+                brush.on(cell, buf).text((at, y), &line.text, line.style);
             }
         }
     }
@@ -93,12 +93,15 @@ fn plain(cx: &Context<'_>, label: &str, text: String) -> Line {
 }
 
 fn quantities(cx: &Context<'_>, gpu: GpuId) -> Vec<Line> {
-    let model = cx.topology().gpu_model(gpu);
+    let mut model = cx.topology().gpu_model(gpu).clone();
+    // What the GPU says of itself goes before the plan.
+    let reported = cx.snapshot.inventory.gpu(gpu).map_or(0, |f| f.memory_mib);
+    model.memory_mib = if reported > 0 { reported } else { model.memory_mib };
     let line = |metric: Metric| {
         let shown = value::long(cx, gpu, metric);
         // Only a fresh value may stand in its band as if it were true now.
         let now = shown.share.and_then(|_| cx.frame.value(gpu, metric));
-        let band = value::band(model, metric, now);
+        let band = value::band(&model, metric, now);
         let outside = band.filter(Band::is_outside).map(|b| cx.brush.style(Scope::alarm(b.priority)));
         Line {
             label: metric.spec().label.to_owned(),

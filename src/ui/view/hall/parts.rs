@@ -76,7 +76,7 @@ impl Figures {
         let metric = cx.choice.metric;
         if !has_distribution(metric) {
             let text = format!("{} has no scale: see the legend", metric.spec().label);
-            cx.brush.text(buf, area, (area.x, area.y), &text, cx.brush.style(Scope::TextDim));
+            cx.brush.on(area, buf).text((area.x, area.y), &text, cx.brush.style(Scope::TextDim));
             return;
         }
         let percentiles = self.stats.zip(self.p1).map(|(s, p1)| [p1, s.p50, s.p99]);
@@ -99,7 +99,7 @@ impl Figures {
 
     /// The worst GPUs of the metric.
     pub fn worst(&self, cx: &Context<'_>, area: Rect, buf: &mut Buffer) {
-        let title = format!("WORST {}", cx.choice.metric.spec().label);
+        let title = worst_title(cx);
         let note = cx.keymap.key_of(crate::ui::action::Action::Worst, crate::ui::action::ViewKind::Hall);
         let note = note.map_or_else(String::new, |k| format!("{k} goes there"));
         let inner = Frame { title: &title, note: &note, focused: false }.render(cx.brush, area, buf);
@@ -116,27 +116,25 @@ impl Figures {
     pub fn side(&self, cx: &Context<'_>, hall: HallId, area: Rect, buf: &mut Buffer) {
         let line = cx.brush.style(Scope::Line);
         for y in area.top()..area.bottom() {
-            cx.brush.glyph(buf, area, (area.x, y), cx.brush.glyphs.frame[1], line);
+            cx.brush.on(area, buf).glyph((area.x, y), cx.brush.glyphs.frame[1], line);
         }
         let area = Rect::new(area.x + 1, area.y, area.width - 1, area.height);
         let mut y = area.y;
         if let Some(gpu) = cx.selection.gpu(cx.topology()) {
             let title = tooltip::place_name(cx, gpu);
-            cx.brush.text(buf, area, (area.x, y), &title, cx.brush.style(Scope::TextStrong));
+            cx.brush.on(area, buf).text((area.x, y), &title, cx.brush.style(Scope::TextStrong));
             y += 1;
             let facts = tooltip::facts(cx, gpu);
             for pair in facts.chunks(2) {
                 for (i, (label, value, scope)) in pair.iter().enumerate() {
                     let x = area.x + 16 * i as u16;
                     let cell = Rect::new(x, y, (area.right() - x).min(15), 1);
-                    let after = cx.brush.text(
-                        buf,
-                        cell,
+                    let after = cx.brush.on(cell, buf).text(
                         (x, y),
                         &format!("{label} "),
                         cx.brush.style(Scope::TextDim),
                     );
-                    cx.brush.text(buf, cell, (after, y), value, cx.brush.style(*scope));
+                    cx.brush.on(cell, buf).text((after, y), value, cx.brush.style(*scope));
                 }
                 y += 1;
             }
@@ -157,7 +155,7 @@ impl Figures {
             y += height;
         }
         if area.bottom() > y + 1 {
-            y = rule(cx, area, y, "worst", buf);
+            y = rule(cx, area, y, &worst_title(cx).to_lowercase(), buf);
             self.worst_lines(cx, Rect::new(area.x, y, area.width, area.bottom().saturating_sub(y)), buf);
         }
     }
@@ -166,10 +164,17 @@ impl Figures {
 /// A titled rule; answers with the line below it.
 fn rule(cx: &Context<'_>, area: Rect, y: u16, title: &str, buf: &mut Buffer) -> u16 {
     for x in area.left()..area.right() {
-        cx.brush.glyph(buf, area, (x, y), cx.brush.glyphs.frame[0], cx.brush.style(Scope::Line));
+        cx.brush.on(area, buf).glyph((x, y), cx.brush.glyphs.frame[0], cx.brush.style(Scope::Line));
     }
-    cx.brush.text(buf, area, (area.x + 1, y), &format!(" {title} "), cx.brush.style(Scope::TextDim));
+    cx.brush.on(area, buf).text((area.x + 1, y), &format!(" {title} "), cx.brush.style(Scope::TextDim));
     y + 1
+}
+
+/// Title of a worst list; of metrics without a bad end it is simply the high one.
+pub fn worst_title(cx: &Context<'_>) -> String {
+    let spec = cx.choice.metric.spec();
+    let word = if spec.worst == crate::model::metric::Worst::Neither { "HIGHEST" } else { "WORST" };
+    format!("{word} {}", spec.label)
 }
 
 /// One GPU of a worst list: badge, place, value.
@@ -191,13 +196,13 @@ pub fn worst_line(cx: &Context<'_>, gpu: GpuId, value: f32, area: Rect, buf: &mu
         _ => text::value(metric, f64::from(value)),
     };
     let place = tooltip::place_name(cx, gpu);
-    cx.brush.text(buf, area, (area.x + 4, area.y), &place, cx.brush.style(Scope::Text));
+    cx.brush.on(area, buf).text((area.x + 4, area.y), &place, cx.brush.style(Scope::Text));
     let job = cx.frame.job(gpu).map_or("", |j| j.job.as_str());
     if area.width >= 50 {
-        cx.brush.text(buf, area, (area.x + 24, area.y), job, cx.brush.style(Scope::TextDim));
+        cx.brush.on(area, buf).text((area.x + 24, area.y), job, cx.brush.style(Scope::TextDim));
     }
     let x = area.right().saturating_sub(text::width(&shown) as u16 + 1).max(area.x);
-    cx.brush.text(buf, area, (x, area.y), &shown, cx.brush.style(scope));
+    cx.brush.on(area, buf).text((x, area.y), &shown, cx.brush.style(scope));
 }
 
 /// `12 384 good  288 stale  3 lost`.
@@ -223,7 +228,11 @@ fn hall_rows(cx: &Context<'_>, hall: HallId) -> Vec<Row> {
     let power = cx.frame.facility.hall(hall, HallPoint::Power);
     let sum = cx.frame.stats(asset, Metric::Power).map(|s| s.sum as f32);
     let racks = cx.topology().hall(hall).racks.iter().map(crate::model::RackId);
-    let limit: f32 = racks.map(|r| cx.topology().rack_model(r).tdp_kw / 1000.0).sum();
+    let tdp = |r| {
+        cx.topology().rack(r).gpus.len() as f32
+            * cx.topology().gpu_models()[cx.topology().rack_model(r).gpu].tdp_w
+    };
+    let limit: f32 = racks.map(tdp).sum::<f32>() / 1e6;
     let gpu_mw = sum.map(|w| w / 1e6);
     let normal = (limit > 0.0).then_some(limit);
     rows.push(
@@ -231,7 +240,8 @@ fn hall_rows(cx: &Context<'_>, hall: HallId) -> Vec<Row> {
             .spark(series(Signal::PowerSum).into_iter().map(|w| w.map(|w| w / 1e6)).collect()),
     );
     if let Some(mw) = power {
-        rows.push(Row::new("Hall power", Some(mw), ("MW", 2), (None, normal)));
+        let top = HallPoint::Power.spec().normal.1;
+        rows.push(Row::new("Hall power", Some(mw), ("MW", 2), (None, Some(top))));
     }
     let mean = |m: Metric| cx.frame.stats(asset, m);
     rows.push(
@@ -300,24 +310,22 @@ pub fn tabs(cx: &Context<'_>, map: &Map, zoom: Zoom, area: Rect, buf: &mut Buffe
             break;
         }
         let scope = if metric == cx.choice.metric { Scope::Selection } else { Scope::TextDim };
-        x = b.text(buf, area, (x, area.y), &tab, b.style(scope)) + 1;
+        x = b.on(area, buf).text((x, area.y), &tab, b.style(scope)) + 1;
     }
     let chosen = cx.choice.metric;
     if !Metric::ON_KEYS.contains(&chosen) {
-        b.text(
-            buf,
-            Rect { width: room, ..area },
+        b.on(Rect { width: room, ..area }, buf).text(
             (x, area.y),
             &format!(" {} ", chosen.spec().label),
             b.style(Scope::Selection),
         );
     }
     let at = area.right().saturating_sub(text::width(&note) as u16 + 1).max(area.x);
-    b.text(buf, area, (at, area.y), &note, b.style(Scope::TextDim));
+    b.on(area, buf).text((at, area.y), &note, b.style(Scope::TextDim));
 }
 
 /// What a site without any host says.
 pub fn nothing(cx: &Context<'_>, area: Rect, buf: &mut Buffer) {
     let text = "No host has answered yet: see the sources view for the reasons.";
-    cx.brush.text(buf, area, (area.x + 2, area.y + 1), text, cx.brush.style(Scope::TextDim));
+    cx.brush.on(area, buf).text((area.x + 2, area.y + 1), text, cx.brush.style(Scope::TextDim));
 }

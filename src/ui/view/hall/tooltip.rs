@@ -26,7 +26,7 @@ pub fn render(cx: &Context<'_>, at: (u16, u16), area: Rect, buf: &mut Buffer) {
     let x = if right { at.0 + 4 } else { at.0.saturating_sub(SIZE.0 + 3).max(area.x) };
     let y = at.1.saturating_sub(1).clamp(area.y, area.bottom() - SIZE.1);
     let place = Rect::new(x, y, SIZE.0, SIZE.1);
-    cx.brush.fill(buf, place, cx.brush.style(Scope::Text));
+    cx.brush.on(place, buf).fill(cx.brush.style(Scope::Text));
     let title = place_name(cx, gpu);
     let inner = Frame { title: &title, note: "", focused: false }.render(cx.brush, place, buf);
     let facts = facts(cx, gpu);
@@ -42,8 +42,8 @@ pub fn render(cx: &Context<'_>, at: (u16, u16), area: Rect, buf: &mut Buffer) {
 /// Label and value in one line.
 pub fn line(cx: &Context<'_>, (label, value, scope): &Fact, area: Rect, buf: &mut Buffer) {
     let dim: Style = cx.brush.style(Scope::TextDim);
-    cx.brush.text(buf, area, (area.x, area.y), label, dim);
-    cx.brush.text(buf, area, (area.x + 7, area.y), value, cx.brush.style(*scope));
+    cx.brush.on(area, buf).text((area.x, area.y), label, dim);
+    cx.brush.on(area, buf).text((area.x + 7, area.y), value, cx.brush.style(*scope));
 }
 
 /// `R17 K5 tray T09 GPU 2`.

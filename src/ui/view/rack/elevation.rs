@@ -43,21 +43,13 @@ pub fn shelves(t: &Topology, rack: RackId, lines: usize) -> Vec<Shelf> {
     let all = trays.len() + usize::from(power) + usize::from(switches);
     let shared = trays.len() + usize::from(power > 0) + usize::from(power > 1) + usize::from(switches > 0);
     let (top, middle, bottom) = if all <= lines {
-        let switches = one_each(1, switches, |a, b| Shelf::Switch(a, b)).into_iter().rev().collect();
-        (
-            one_each(1, upper, |a, b| Shelf::Power(a, b)),
-            switches,
-            one_each(upper + 1, power, |a, b| Shelf::Power(a, b)),
-        )
+        let switches = one_each(1, switches, Shelf::Switch).into_iter().rev().collect();
+        (one_each(1, upper, Shelf::Power), switches, one_each(upper + 1, power, Shelf::Power))
     } else if shared <= lines {
         let some = |from: u16, to: u16, make: fn(u16, u16) -> Shelf| {
             if from <= to { vec![make(from, to)] } else { vec![] }
         };
-        (
-            some(1, upper, |a, b| Shelf::Power(a, b)),
-            some(1, switches, |a, b| Shelf::Switch(a, b)),
-            some(upper + 1, power, |a, b| Shelf::Power(a, b)),
-        )
+        (some(1, upper, Shelf::Power), some(1, switches, Shelf::Switch), some(upper + 1, power, Shelf::Power))
     } else {
         (vec![], vec![], vec![])
     };
@@ -77,9 +69,7 @@ pub fn render(cx: &Context<'_>, area: Rect, shelves: &[Shelf], first: usize, buf
     let brush = &cx.brush;
     let dim = brush.style(Scope::TextDim);
     for i in 0..columns.shown {
-        brush.text(
-            buf,
-            area,
+        brush.on(area, buf).text(
             (columns.x(area, i) + 1, area.y),
             &format!("GPU {}", columns.first + i + 1),
             dim,
@@ -87,11 +77,11 @@ pub fn render(cx: &Context<'_>, area: Rect, shelves: &[Shelf], first: usize, buf
     }
     if columns.watts {
         let title = text::right("tray", usize::from(WATTS), brush.glyphs.ellipsis);
-        brush.text(buf, area, (columns.x(area, columns.shown), area.y), &title, dim);
+        brush.on(area, buf).text((columns.x(area, columns.shown), area.y), &title, dim);
     }
     let more = shelves.len().saturating_sub(first + usize::from(area.height.saturating_sub(1)));
     if first > 0 || more > 0 {
-        brush.text(buf, area, (area.x, area.y), &format!("{first}+{more}"), dim);
+        brush.on(area, buf).text((area.x, area.y), &format!("{first}+{more}"), dim);
     }
     for (i, shelf) in shelves.iter().skip(first).enumerate() {
         let y = area.y + 1 + i as u16;
@@ -99,15 +89,15 @@ pub fn render(cx: &Context<'_>, area: Rect, shelves: &[Shelf], first: usize, buf
             break;
         }
         match *shelf {
-            Shelf::Tray(tray) => tray_line(cx, area, y, &columns, tray, buf),
+            Shelf::Tray(tray) => tray_line(cx, Rect { y, height: 1, ..area }, &columns, tray, buf),
             Shelf::Power(from, to) => {
                 let line = format!("{}  power {}", span("P", from, to), shelves_ok(cx, from, to));
-                brush.text(buf, area, (area.x + 1, y), &line, dim);
+                brush.on(area, buf).text((area.x + 1, y), &line, dim);
             }
             Shelf::Switch(from, to) => {
                 let line =
                     format!("{}  switch {}", span("S", from, to), if from == to { "tray" } else { "trays" });
-                brush.text(buf, area, (area.x + 1, y), &line, dim);
+                brush.on(area, buf).text((area.x + 1, y), &line, dim);
             }
         }
     }
@@ -156,7 +146,6 @@ struct Columns {
     width: u16,
     bar: u16,
     watts: bool,
-    selected: u16,
 }
 
 impl Columns {
@@ -173,7 +162,7 @@ impl Columns {
         let first = (selected + 1).saturating_sub(shown).min(widest - shown);
         let bar =
             if cx.choice.metric.spec().kind == Kind::Quantity { width.saturating_sub(text + 1) } else { 0 };
-        Self { first, shown, width, bar: if bar < 3 { 0 } else { bar }, watts, selected }
+        Self { first, shown, width, bar: if bar < 3 { 0 } else { bar }, watts }
     }
 
     const fn x(&self, area: Rect, i: u16) -> u16 {
@@ -181,21 +170,22 @@ impl Columns {
     }
 }
 
-fn tray_line(cx: &Context<'_>, area: Rect, y: u16, columns: &Columns, tray: TrayId, buf: &mut Buffer) {
+/// Draws a tray into the first line of `area`.
+fn tray_line(cx: &Context<'_>, area: Rect, columns: &Columns, tray: TrayId, buf: &mut Buffer) {
+    let y = area.y;
     let (t, brush) = (cx.topology(), &cx.brush);
     let here = cx.selection.tray() == Some(tray);
     let gpus = t.tray(tray).gpus;
     let scope = if here { Scope::Selection } else { Scope::TextDim };
     let name = format!("{}{}", if here { '>' } else { ' ' }, t.short_name(Asset::Tray(tray)));
     let name = text::left(&name, usize::from(NAMES) - 1, brush.glyphs.ellipsis);
-    brush.text(buf, area, (area.x, y), &name, brush.style(scope));
+    brush.on(area, buf).text((area.x, y), &name, brush.style(scope));
     for i in 0..columns.shown {
         let gpu = GpuId(gpus.start + u32::from(columns.first + i));
         let x = columns.x(area, i);
         let cell = Rect { x, y, width: columns.width.saturating_sub(1), height: 1 }.intersection(area);
         if gpus.contains(gpu.0) {
-            let cursor = here && columns.selected == columns.first + i;
-            gpu_cell(cx, cell, columns.bar, gpu, cursor, buf);
+            gpu_cell(cx, cell, columns.bar, gpu, buf);
         }
     }
     if columns.watts {
@@ -207,7 +197,7 @@ fn tray_line(cx: &Context<'_>, area: Rect, y: u16, columns: &Columns, tray: Tray
             (None, _) => (brush.glyphs.dash.to_string(), Scope::QualityAbsent),
         };
         let said = text::right(&said, usize::from(WATTS), brush.glyphs.ellipsis);
-        brush.text(buf, area, (columns.x(area, columns.shown), y), &said, brush.style(scope));
+        brush.on(area, buf).text((columns.x(area, columns.shown), y), &said, brush.style(scope));
     }
 }
 
@@ -220,7 +210,8 @@ fn tray_quality(cx: &Context<'_>, tray: TrayId) -> Quality {
     }
 }
 
-fn gpu_cell(cx: &Context<'_>, cell: Rect, bar_width: u16, gpu: GpuId, cursor: bool, buf: &mut Buffer) {
+fn gpu_cell(cx: &Context<'_>, cell: Rect, bar_width: u16, gpu: GpuId, buf: &mut Buffer) {
+    let cursor = cx.selection.gpu(cx.topology()) == Some(gpu);
     let brush = &cx.brush;
     let shown = value::short(cx, gpu, cx.choice.metric);
     let width = usize::from(cell.width.saturating_sub(bar_width));
@@ -232,19 +223,15 @@ fn gpu_cell(cx: &Context<'_>, cell: Rect, bar_width: u16, gpu: GpuId, cursor: bo
         text::right(&shown.text, width.saturating_sub(usize::from(mark.is_some())), brush.glyphs.ellipsis);
     let mut x = cell.x;
     if let Some(priority) = mark {
-        brush.glyph(
-            buf,
-            cell,
-            (x, cell.y),
-            brush.glyphs.alarm(priority),
-            brush.style(Scope::alarm(priority)),
-        );
+        // A digit as shape would read as part of the number behind it.
+        let shape = Some(brush.glyphs.alarm(priority)).filter(|c| !c.is_ascii_digit()).unwrap_or('!');
+        brush.on(cell, buf).glyph((x, cell.y), shape, brush.style(Scope::alarm(priority)));
         x += 1;
     }
     // The mark of the quality stands on its own ground; blanks before it do not.
     let blanks = said.len() - said.trim_start().len();
     x = x.saturating_add(blanks as u16);
-    brush.text(buf, cell, (x, cell.y), said.trim_start(), style);
+    brush.on(cell, buf).text((x, cell.y), said.trim_start(), style);
     if bar_width > 1 {
         let area = Rect { x: cell.x + width as u16 + 1, width: bar_width - 1, ..cell };
         bar(cx, area.intersection(cell), shown.share, buf);
@@ -260,7 +247,7 @@ pub fn bar(cx: &Context<'_>, area: Rect, share: Option<f32>, buf: &mut Buffer) {
     let style = brush.palette.level_style(value::level(share).max(5));
     for i in 0..area.width {
         let (glyph, style) = if i < full { (solid, style) } else { (empty, brush.style(Scope::Line)) };
-        brush.glyph(buf, area, (area.x + i, area.y), glyph, style);
+        brush.on(area, buf).glyph((area.x + i, area.y), glyph, style);
     }
 }
 

@@ -29,7 +29,7 @@ pub fn render(cx: &Context<'_>, rack: RackId, area: Rect, series: &[Vec<Option<P
         if y >= area.bottom() {
             return;
         }
-        cx.brush.text(buf, area, (area.x, y), &line, cx.brush.style(Scope::Text));
+        cx.brush.on(area, buf).text((area.x, y), &line, cx.brush.style(Scope::Text));
         y += 1;
     }
     let model = cx.topology().rack_model(rack);
@@ -96,11 +96,11 @@ fn point_line(cx: &Context<'_>, rack: RackId, area: Rect, point: RackPoint, buf:
     let spec = point.spec();
     let model = cx.topology().rack_model(rack);
     let label = text::left(spec.label, usize::from(LABEL) - 1, brush.glyphs.ellipsis);
-    brush.text(buf, area, (area.x, area.y), &label, brush.style(Scope::TextDim));
+    brush.on(area, buf).text((area.x, area.y), &label, brush.style(Scope::TextDim));
     let at = (area.x + LABEL, area.y);
     let Some(now) = cx.frame.facility.rack(rack, point) else {
         let said = format!("{} not reported", brush.glyphs.dash);
-        brush.text(buf, area, at, &said, brush.style(Scope::QualityAbsent));
+        brush.on(area, buf).text(at, &said, brush.style(Scope::QualityAbsent));
         return;
     };
     let normal = match point {
@@ -129,12 +129,12 @@ fn point_line(cx: &Context<'_>, rack: RackId, area: Rect, point: RackPoint, buf:
     };
     let scope = if band.is_outside() { Scope::alarm(band.priority) } else { Scope::Text };
     let said = text::right(&said, usize::from(VALUE) - 1, brush.glyphs.ellipsis);
-    brush.text(buf, area, at, &said, brush.style(scope));
+    brush.on(area, buf).text(at, &said, brush.style(scope));
     let x = area.x + LABEL + VALUE;
     let room = area.right().saturating_sub(x);
     if normal.1 > normal.0 && room >= 6 {
         band.render(brush, Rect { x, y: area.y, width: room.min(32), height: 1 }, buf);
     } else if band.is_outside() && room > 0 {
-        brush.glyph(buf, area, (x, area.y), brush.glyphs.alarm(band.priority), brush.style(scope));
+        brush.on(area, buf).glyph((x, area.y), brush.glyphs.alarm(band.priority), brush.style(scope));
     }
 }

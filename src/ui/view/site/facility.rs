@@ -58,7 +58,11 @@ impl Facility {
     pub fn render(&self, cx: &Context<'_>, area: Rect, buf: &mut Buffer) {
         if area.height < 5 {
             for (i, line) in self.short.iter().take(usize::from(area.height)).enumerate() {
-                cx.brush.text(buf, area, (area.x + 1, area.y + i as u16), line, cx.brush.style(Scope::Text));
+                cx.brush.on(area, buf).text(
+                    (area.x + 1, area.y + i as u16),
+                    line,
+                    cx.brush.style(Scope::Text),
+                );
             }
             return;
         }
@@ -78,7 +82,7 @@ impl Facility {
             );
             if rows.is_empty() {
                 let text = "no source reports this";
-                cx.brush.text(buf, inner, (inner.x + 1, inner.y), text, cx.brush.style(Scope::TextDim));
+                cx.brush.on(inner, buf).text((inner.x + 1, inner.y), text, cx.brush.style(Scope::TextDim));
             }
             rows::render(cx, rows, inner, buf);
         }

@@ -9,7 +9,6 @@ use crate::ui::context::Context;
 use crate::ui::text;
 use crate::ui::theme::Scope;
 use crate::ui::view::map::Map;
-use crate::ui::widget::badge::Counts;
 use crate::ui::widget::frame::Frame;
 use crate::ui::widget::heatmap::Zoom;
 use crate::ui::widget::spark::Spark;
@@ -145,7 +144,7 @@ impl Tile {
     fn render(&self, cx: &Context<'_>, buf: &mut Buffer) {
         let selected = cx.selection.hall(cx.topology()) == Some(self.hall);
         let title = self.title(cx);
-        let counts = Counts(cx.frame.exception_counts(Asset::Hall(self.hall)));
+        let counts = cx.frame.exception_counts(Asset::Hall(self.hall));
         if self.framed() {
             Frame { title: &title, note: "", focused: selected }.render(cx.brush, self.area, buf);
             let after = self.area.x + 5 + text::width(&title) as u16;
@@ -153,16 +152,21 @@ impl Tile {
             self.trend(cx, buf);
         } else {
             let scope = if selected { Scope::Selection } else { Scope::TextStrong };
-            let x = cx.brush.text(buf, self.area, (self.area.x, self.area.y), &title, cx.brush.style(scope));
+            let x =
+                cx.brush.on(self.area, buf).text((self.area.x, self.area.y), &title, cx.brush.style(scope));
             self.badges(cx, counts, x + 1, buf);
         }
         self.map.render(cx, self.map_area, &[], buf);
     }
 
-    fn badges(&self, cx: &Context<'_>, counts: Counts, x: u16, buf: &mut Buffer) {
-        if x + counts.width() < self.area.right() {
-            let text = cx.brush.style(Scope::Text);
-            counts.render(&mut cx.brush.on(self.area, buf), (x, self.area.y), text);
+    /// Counts of crossed limits, only those that are not zero: a quiet hall has a quiet title.
+    fn badges(&self, cx: &Context<'_>, counts: [u32; 4], mut x: u16, buf: &mut Buffer) {
+        for (priority, n) in (1u8..).zip(counts).filter(|(_, n)| *n > 0) {
+            let text = format!("{}{}", cx.brush.glyphs.alarm(priority), text::integer(n.into()));
+            if x + text::width(&text) as u16 + 1 < self.area.right() {
+                let style = cx.brush.style(Scope::alarm(priority));
+                x = cx.brush.on(self.area, buf).text((x, self.area.y), &text, style) + 1;
+            }
         }
     }
 
@@ -201,7 +205,7 @@ impl Tile {
         }
         let b = cx.brush;
         let y = self.map_area.bottom();
-        let x = b.text(buf, self.area, (self.map_area.x, y), "MW 1h ", b.style(Scope::TextDim));
+        let x = b.on(self.area, buf).text((self.map_area.x, y), "MW 1h ", b.style(Scope::TextDim));
         let known = self.power.iter().flatten();
         let high = known.fold(1.0f32, |a, v| a.max(*v)) * 1.05;
         let width = self.map_area.right().saturating_sub(x);

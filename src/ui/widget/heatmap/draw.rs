@@ -112,6 +112,9 @@ impl Heatmap<'_> {
     /// Draws into `area`.
     pub fn render(&self, brush: Brush<'_>, area: Rect, buf: &mut Buffer) {
         let area = area.intersection(buf.area);
+        if area.is_empty() {
+            return;
+        }
         let inks = Inks::new(brush, self.levels);
         for line in 0..area.height.min(self.layout.size().1.saturating_sub(self.scroll.1)) {
             self.line(&inks, (brush, area), line, buf);
