@@ -1,7 +1,14 @@
 //! hallwatch: the terminal operations console of a very large AI data centre.
 //!
 //! The layers, lowest first; a lower one never imports a higher one (see ARCHITECTURE.md):
-//! [`model`] → [`fleet`] → [`source`] → [`engine`] → [`cli`].
+//!
+//! * [`model`]: what there is: ids, topology, metrics, units, quality, time, entries
+//! * [`fleet`]: the state of all of it: columns, frames, history, roll-ups
+//! * [`source`]: where values come from: simulator, exporters, this machine
+//! * [`engine`]: the only writer of the state, and its loop
+//! * [`ui`]: what is drawn and which keys do what, for any terminal of any size
+//! * [`session`]: one terminal: bytes to keys, cells to bytes, when to draw
+//! * [`cli`]: arguments, settings, headless commands
 
 pub mod cli;
 pub mod engine;
