@@ -7,6 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crossterm::cursor::{Hide, Show};
+use crossterm::queue;
+use crossterm::style::{Attribute, Print, SetAttribute};
+use crossterm::terminal::{
+    DisableLineWrap, EnableLineWrap, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
+};
 use ratatui::layout::Size;
 use rustix::io::Errno;
 use rustix::process::{Signal, getpgrp, getpid, getsid, kill_current_process_group, kill_process};
@@ -18,13 +24,28 @@ use rustix::termios::{
 
 use crate::model::text;
 
-/// Alternate screen, no cursor, no wrapping at the right edge, bracketed paste, focus reports.
-const ENTER: &[u8] = b"\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[?2004h\x1b[?1004h";
-/// The reverse, in the reverse order, after ending a frame that was cut short.
-const LEAVE: &[u8] =
-    b"\x1b[?2026l\x1b[?1006l\x1b[?1002l\x1b[?1004l\x1b[?2004l\x1b[0m\x1b[?7h\x1b[?25h\x1b[?1049l";
+/// Bracketed paste and focus reports, on and off.
+const REPORTS: [&str; 2] = ["\x1b[?2004h\x1b[?1004h", "\x1b[?1004l\x1b[?2004l"];
 const SAVE_TITLE: &[u8] = b"\x1b[22;2t";
 const RESTORE_TITLE: &[u8] = b"\x1b[23;2t";
+
+/// Alternate screen, no cursor, no wrapping at the right edge, bracketed paste, focus reports.
+fn entering() -> Vec<u8> {
+    let mut out = Vec::new();
+    // Memory takes every byte.
+    let _ = queue!(out, EnterAlternateScreen, Hide, DisableLineWrap, Print(REPORTS[0]));
+    out
+}
+
+/// The reverse, in the reverse order, after ending a frame that was cut short.
+fn leaving() -> Vec<u8> {
+    let mut out = Vec::new();
+    let _ = queue!(out, EndSynchronizedUpdate);
+    out.extend_from_slice(mouse(false));
+    let plain = SetAttribute(Attribute::Reset);
+    let _ = queue!(out, Print(REPORTS[1]), plain, EnableLineWrap, Show, LeaveAlternateScreen);
+    out
+}
 
 /// What can go wrong with the local terminal.
 #[derive(Debug, thiserror::Error)]
@@ -121,7 +142,7 @@ impl Terminal {
             taken.turns.fetch_add(1, Ordering::SeqCst);
             out.extend_from_slice(if taken.title { SAVE_TITLE } else { b"" });
         }
-        out.extend_from_slice(ENTER);
+        out.extend_from_slice(&entering());
         taken
             .write_now(&out)
             .map_err(|cause| TerminalError::System { operation: "write to the screen", cause })
@@ -179,8 +200,9 @@ impl Taken {
             return false;
         };
         self.turns.fetch_add(1, Ordering::SeqCst);
-        let title = if self.title { RESTORE_TITLE } else { b"" };
-        let _ = self.write_now(&[LEAVE, title].concat());
+        let mut out = leaving();
+        out.extend_from_slice(if self.title { RESTORE_TITLE } else { b"" });
+        let _ = self.write_now(&out);
         let _ = tcflush(&self.tty, QueueSelector::IFlush);
         let _ = tcsetattr(&self.tty, OptionalActions::Now, &found);
         true
@@ -260,13 +282,14 @@ mod tests {
 
     #[test]
     fn leaving_undoes_every_private_mode_of_entering() {
-        let text = |bytes: &'static [u8]| std::str::from_utf8(bytes).unwrap();
-        let modes = format!("{}{}", text(ENTER), text(mouse(true)));
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        let modes = text([entering().as_slice(), mouse(true)].concat());
         for mode in modes.split("\x1b[?").filter(|mode| !mode.is_empty()) {
             let (number, last) = mode.split_at(mode.len() - 1);
             let undone = format!("\x1b[?{number}{}", if last == "h" { 'l' } else { 'h' });
-            assert!(text(LEAVE).contains(&undone), "{number}");
+            assert!(text(leaving()).contains(&undone), "{number}");
         }
+        assert!(text(leaving()).contains("\x1b[0m"), "no attribute stays");
     }
 
     #[test]
