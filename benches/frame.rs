@@ -27,7 +27,7 @@ const WARM_UP: u64 = 120;
 /// Consecutive ticks whose frames are counted.
 const TICKS: u64 = 60;
 /// Of 1,000 GPUs of the map so many change, which changes 30 % of the cells of the screen.
-const CHANGED: u32 = 265;
+const CHANGED: u32 = 500;
 
 /// The default site, tick by tick.
 struct Site {

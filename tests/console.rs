@@ -6,25 +6,27 @@ mod program;
 #[path = "console/tmux.rs"]
 mod tmux;
 
+use std::cell::Cell;
+
 use regex::Regex;
 use rustix::process::{Pid, Signal, kill_process};
 use tmux::Tmux;
 
-/// The part of the header that says when: mode and time of day.
-fn moment(screen: &str) -> (String, u32) {
-    let header = screen.lines().next().unwrap_or_default();
+/// Seconds of a day.
+const DAY: u32 = 86_400;
+
+/// The part of the header that says when: mode, and seconds since midnight.
+fn moment(screen: &str) -> Option<(String, u32)> {
     let regex = Regex::new(r"(LIVE|PAUSED|PAST) +(\d\d):(\d\d):(\d\d)").expect("valid");
-    let found = regex.captures(header).unwrap_or_else(|| panic!("no time in {header}"));
+    let found = regex.captures(screen.lines().next()?)?;
     let number = |i: usize| found[i].parse::<u32>().expect("digits");
-    (found[1].to_owned(), number(2) * 3600 + number(3) * 60 + number(4))
+    Some((found[1].to_owned(), number(2) * 3600 + number(3) * 60 + number(4)))
 }
 
 /// The name that `y` copies: what is selected.
 fn selected(t: &Tmux) -> String {
-    let screen = t.press_for("y", r"copied to tmux|copy: TD-|copied to the terminal");
-    drop(screen);
-    let buffer = t.wait_until("the copied name", |_| !t.run(&["list-buffers"]).is_empty());
-    drop(buffer);
+    t.press(&["y"]);
+    t.wait_until("the copied name", |_| !t.run(&["list-buffers"]).is_empty());
     let name = t.run(&["show-buffer"]);
     t.run(&["delete-buffer"]);
     name
@@ -124,22 +126,41 @@ fn look_around(t: &Tmux) {
     t.press_for("Escape", r"\A Testdal › H1\b");
 }
 
+/// Waits for a moment in the header. A look may fall between two halves of a frame, so what is
+/// waited for is the mode and the time together.
+fn wait_for_moment(t: &Tmux, what: &str, shown: impl Fn(&str, u32) -> bool) -> u32 {
+    let is_shown = |screen: &str| {
+        let moment = moment(screen);
+        moment.is_some_and(|(mode, time)| shown(&mode, time))
+    };
+    let screen = t.wait_until(what, is_shown);
+    moment(&screen).map_or(0, |(_, time)| time)
+}
+
 fn travel_in_time(t: &Tmux) {
-    let paused = t.press_for("p", r"\A.* PAUSED \d\d:\d\d:\d\d");
-    let (_, held) = moment(&paused);
-    let back = t.press_for(",", r"\A.* PAST \d\d:\d\d:\d\d");
-    assert_eq!(moment(&back), ("PAST".into(), held - 1), "one frame is one second");
+    t.press_for("p", r"\A.* PAUSED \d\d:\d\d:\d\d");
+    let last = Cell::new(0);
+    let held = wait_for_moment(t, "a time that stands still", |mode, time| {
+        mode == "PAUSED" && last.replace(time) == time
+    });
+    // Seconds before the held frame; midnight may lie in between.
+    let back = |time: u32| (held + DAY - time) % DAY;
+    t.press(&[","]);
+    wait_for_moment(t, "one frame back, which is one second", |mode, time| mode == "PAST" && back(time) == 1);
     t.press(&[",", ","]);
-    t.wait_until("three frames back", |s| moment(s).1 == held - 3);
+    wait_for_moment(t, "three frames back", |_, time| back(time) == 3);
     t.press(&["."]);
-    t.wait_until("one forward", |s| moment(s).1 == held - 2);
+    wait_for_moment(t, "one forward", |_, time| back(time) == 2);
     t.press(&["H"]);
-    let far = t.wait_until("a minute back, or the oldest frame", |s| moment(s).1 < held - 2);
-    assert_eq!(moment(&far).0, "PAST");
+    let far = wait_for_moment(t, "a minute back, or the oldest frame", |mode, time| {
+        mode == "PAST" && (3..=62).contains(&back(time))
+    });
     t.press(&["L"]);
-    t.wait_until("forward again", |s| moment(s).1 > moment(&far).1);
-    let live = t.press_for("BSpace", r"\A.* LIVE +\d\d:\d\d:\d\d");
-    assert!(moment(&live).1 > held, "the present went on meanwhile");
+    wait_for_moment(t, "forward again", |_, time| time != far && (time + DAY - far) % DAY <= 60);
+    t.press(&["BSpace"]);
+    wait_for_moment(t, "the present, which went on meanwhile", |mode, time| {
+        mode == "LIVE" && (DAY / 2..DAY).contains(&back(time))
+    });
 }
 
 fn leave(t: &Tmux) {

@@ -76,55 +76,61 @@ fn a_panic_anywhere_leaves_the_terminal_as_it_was_and_writes_a_report() {
         let mut pty = start(&[], folder.path());
         pty.wait_for("size 80x24");
         pty.type_in(key);
+        pty.wait_for("a crash report was written to");
         assert_eq!(pty.exit_code(), 101);
         assert_eq!(pty.modes(), pty.before);
         pty.assert_left();
-        assert!(pty.text().contains("a crash report was written to"), "{}", pty.text());
         let report = std::fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap();
         let report = std::fs::read_to_string(report.path()).unwrap();
         assert!(report.contains(message) && report.contains(env!("CARGO_PKG_VERSION")));
     }
 }
 
-/// Types a command at the shell and waits for the prompt after it.
-fn at_the_prompt(pty: &mut Pty, command: &str, count: &mut usize) {
-    pty.type_in(&format!("{command}; echo done-$(({count} + 1))\r"));
-    *count += 1;
-    pty.wait_for(&format!("done-{count}"));
+/// How often the shell has asked for a command.
+fn prompts(pty: &Pty) -> usize {
+    String::from_utf8_lossy(&pty.raw).matches("ready> ").count()
+}
+
+/// Does `act`, then waits for the next prompt of the shell, with nothing of the session on the screen.
+fn until_the_prompt(pty: &mut Pty, what: &str, act: impl FnOnce(&mut Pty)) {
+    let before = prompts(pty);
+    act(pty);
+    pty.wait(what, |pty| prompts(pty) > before && !pty.parser.screen().alternate_screen());
+}
+
+fn command(pty: &mut Pty, command: &str) {
+    until_the_prompt(pty, command, |pty| pty.type_in(&format!("{command}\r")));
 }
 
 #[test]
 fn suspending_by_key_and_by_signal_gives_the_terminal_back_to_the_shell() {
     let folder = folder();
     let mut pty = Pty::spawn(&["sh", "-i"], SIZE, folder.path());
-    let (program, mut count) = (probe(), 0);
-    pty.wait_for("ready> ");
-    at_the_prompt(&mut pty, "stty -a > before", &mut count);
-    pty.type_in(&format!("{}\r", program.display()));
+    pty.wait("the shell", |pty| prompts(pty) == 1);
+    command(&mut pty, "stty -a > before");
+    pty.type_in(&format!("{}\r", probe().display()));
     pty.wait_for("size 80x24");
-    let stopped =
-        |pty: &Pty| !pty.parser.screen().alternate_screen() && pty.text().trim_end().ends_with("ready>");
 
-    pty.type_in("\x1a");
-    pty.wait("the shell after Ctrl-Z", stopped);
-    at_the_prompt(&mut pty, "stty -a > key", &mut count);
+    until_the_prompt(&mut pty, "the shell after Ctrl-Z", |pty| pty.type_in("\x1a"));
+    command(&mut pty, "stty -a > key");
     pty.type_in("fg\r");
     pty.wait("the session again", |pty| pty.parser.screen().alternate_screen());
     pty.wait_for("size 80x24");
     pty.type_in("x");
     pty.wait_for("C-z x.");
 
-    kill_process(pid(&pty), Signal::TSTP).unwrap();
-    pty.wait("the shell after SIGTSTP", stopped);
-    at_the_prompt(&mut pty, "stty -a > signal", &mut count);
+    until_the_prompt(&mut pty, "the shell after SIGTSTP", |pty| {
+        kill_process(pid(pty), Signal::TSTP).unwrap()
+    });
+    command(&mut pty, "stty -a > signal");
     pty.type_in("fg\r");
     pty.wait("the session again", |pty| pty.parser.screen().alternate_screen());
+    pty.wait_for("size 80x24");
     pty.type_in("y");
     pty.wait_for("x y.");
 
-    pty.type_in("q");
-    pty.wait("the shell after the end", stopped);
-    at_the_prompt(&mut pty, "stty -a > after", &mut count);
+    until_the_prompt(&mut pty, "the shell after the end", |pty| pty.type_in("q"));
+    command(&mut pty, "stty -a > after");
     pty.assert_left();
     let stty = |name| std::fs::read_to_string(folder.path().join(name)).unwrap();
     for name in ["key", "signal", "after"] {

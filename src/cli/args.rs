@@ -153,7 +153,7 @@ pub struct Options {
         help_heading = "Display"
     )]
     pub theme: Option<String>,
-    /// Memory for the history at full rate [default: 512MiB]
+    /// Memory for the past: every frame, and the coarser tiers behind it [default: 512MiB]
     #[arg(long, value_name = "SIZE", env = "HALLWATCH_HISTORY", hide_env_values = true)]
     #[arg(value_parser = units::history, help_heading = "Display")]
     pub history: Option<u64>,

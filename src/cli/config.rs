@@ -96,7 +96,7 @@ pub struct Settings {
     pub themes: Vec<ThemeFile>,
     /// Other keys for actions: name of the action and keys.
     pub keys: BTreeMap<String, Vec<String>>,
-    /// Memory for the history at full rate, bytes.
+    /// Memory for the past, bytes.
     pub history_bytes: u64,
     /// Time between two polls of a live source.
     pub interval: Duration,

@@ -10,6 +10,7 @@ pub mod help;
 pub mod map;
 pub mod palette;
 pub mod rack;
+pub mod ranking;
 pub mod rows;
 pub mod site;
 pub mod sources;

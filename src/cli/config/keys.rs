@@ -195,7 +195,7 @@ pub const KEYS: &[Key] = &[
         Kind::Size,
         "\"512MiB\"",
         "--history",
-        "Memory for the history at full rate, 1MiB to 1024GiB.",
+        "Memory for the past: every frame, and the coarser tiers behind it; 1MiB to 1024GiB.",
     ),
     key(
         "topology",

@@ -54,25 +54,30 @@ impl Topology {
         if name.eq_ignore_ascii_case("site") || name.eq_ignore_ascii_case(self.site()) {
             return Ok(Asset::Site);
         }
+        let prefix = &self.plan().prefix;
+        let parts: Vec<&str> = name.split('-').collect();
+        let mut at = usize::from(!prefix.is_empty() && parts[0].eq_ignore_ascii_case(prefix));
         let mut asset = Asset::Site;
-        let mut parts = name.split('-').peekable();
-        parts.next_if(|p| !self.plan().prefix.is_empty() && p.eq_ignore_ascii_case(&self.plan().prefix));
-        for part in parts {
-            let children = self.children(asset);
-            let found = children.iter().find(|c| same(&self.short_name(**c), part));
-            asset = *found.ok_or_else(|| {
-                let names: Vec<_> = children.iter().map(|c| self.short_name(*c)).collect();
-                let hint = text::nearest(part, names.iter().map(String::as_str))
-                    .or(names.first().map(String::as_str));
-                format!(
-                    "no `{}` in {}{}",
-                    text::clean(part),
-                    self.name(asset),
-                    hint.map_or_else(String::new, |h| format!(": did you mean `{h}`?"))
-                )
-            })?;
+        while at < parts.len() {
+            let children: Vec<_> =
+                self.children(asset).into_iter().map(|c| (c, self.short_name(c))).collect();
+            // Names may hold dashes themselves: the longest one that fits is meant.
+            let fits = |n: &usize| children.iter().find(|(_, name)| same(name, &parts[at..at + n].join("-")));
+            let Some((n, (child, _))) = (1..=parts.len() - at).rev().find_map(|n| Some((n, fits(&n)?)))
+            else {
+                return Err(self.unknown(parts[at], asset, &children));
+            };
+            asset = *child;
+            at += n;
         }
         Ok(asset)
+    }
+
+    fn unknown(&self, part: &str, within: Asset, children: &[(Asset, String)]) -> String {
+        let names = || children.iter().map(|(_, name)| name.as_str());
+        let hint = text::nearest(part, names()).or_else(|| names().next());
+        let hint = hint.map_or_else(String::new, |h| format!(": did you mean `{h}`?"));
+        format!("no `{}` in {}{hint}", text::clean(part), self.name(within))
     }
 
     /// The assets one level down (CDUs are not among them).
@@ -92,6 +97,9 @@ impl Topology {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::topology::Plan;
+    use crate::model::topology::place::Place;
+    use crate::model::topology::plan::NewHost;
 
     #[test]
     fn a_gpu_is_found_by_any_spelling_of_its_name() {
@@ -99,6 +107,23 @@ mod tests {
         let asset = t.find("KVD-H3-R17-K5-T09-G2").expect("the documented name exists");
         assert_eq!(t.full_name(asset), "KVD-H3-R17-K5-T09-G2");
         assert_eq!(t.find("h03-r17-k05-t9-g02"), Ok(asset));
+    }
+
+    #[test]
+    fn names_with_dashes_are_found() {
+        let place = |hall: &str, tray: &str| Place {
+            hall: hall.into(),
+            row: "R1".into(),
+            rack: "rack-7".into(),
+            tray: tray.into(),
+        };
+        let host = |p: Place| NewHost { host: p.tray.clone(), place: Some(p), gpus: 2 };
+        let hosts =
+            [host(place("East-1", "node-1")), host(place("East-1", "node-10")), host(place("East", "n"))];
+        let t = Plan::open("x").with_hosts(&hosts).build().expect("small");
+        for g in (0..t.gpu_count()).map(GpuId::new) {
+            assert_eq!(t.find(&t.full_name(Asset::Gpu(g))), Ok(Asset::Gpu(g)));
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@
 //! ```
 
 pub(super) mod parts;
-mod tooltip;
+pub(super) mod tooltip;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;

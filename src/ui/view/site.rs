@@ -6,12 +6,13 @@ mod tiles;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use crate::model::{Asset, GpuId, HallId};
+use crate::model::{Asset, HallId};
 use crate::ui::action::Action;
 use crate::ui::context::Context;
 use crate::ui::selection::Selection;
 use crate::ui::theme::Scope;
-use crate::ui::view::hall::parts::{counts_line, nothing, worst_line, worst_title};
+use crate::ui::view::hall::parts::{counts_line, nothing};
+use crate::ui::view::ranking::Ranking;
 use crate::ui::view::{Outcome, View};
 use crate::ui::widget::frame::Frame;
 use crate::ui::widget::legend::Legend;
@@ -19,15 +20,12 @@ use crate::ui::widget::legend::Legend;
 use facility::Facility;
 use tiles::Tiles;
 
-/// Worst GPUs that are kept for the list.
-const WORST: usize = 24;
-
 /// State of the site view.
 #[derive(Debug, Default)]
 pub struct SiteView {
     tiles: Tiles,
     facility: Facility,
-    worst: Vec<(GpuId, f32)>,
+    worst: Ranking,
     areas: Areas,
 }
 
@@ -66,7 +64,7 @@ impl View for SiteView {
         self.areas = Areas::new(area);
         self.tiles.update(cx, self.areas.tiles);
         self.facility.update(cx);
-        self.worst = cx.frame.worst_list(Asset::Site, cx.choice.metric, WORST);
+        self.worst.update(cx, Asset::Site);
     }
 
     fn act(&mut self, cx: &Context<'_>, action: Action) -> Outcome {
@@ -132,7 +130,7 @@ impl View for SiteView {
 
 impl SiteView {
     fn list(&self, cx: &Context<'_>, area: Rect, buf: &mut Buffer) {
-        let title = worst_title(cx);
+        let title = self.worst.title();
         let note = counts_line(cx, Asset::Site);
         let inner = if area.height >= 7 {
             Frame { title: &title, note: &note, focused: false }.render(cx.brush, area, buf)
@@ -147,19 +145,15 @@ impl SiteView {
         };
         let columns = (inner.width / 62).max(1);
         let width = inner.width / columns;
-        for (i, (gpu, value)) in self.worst.iter().take(usize::from(columns * inner.height)).enumerate() {
+        for i in 0..self.worst.count().min(usize::from(columns * inner.height)) {
+            let Some(gpu) = self.worst.gpu(i) else { break };
             let (column, row) = (i as u16 / inner.height, i as u16 % inner.height);
             let place = Rect::new(inner.x + column * width, inner.y + row, width - 1, 1);
-            let hall = cx.topology().short_name(Asset::Hall(cx.topology().hall_of(*gpu)));
+            let hall = cx.topology().short_name(Asset::Hall(cx.topology().hall_of(gpu)));
             cx.brush.on(place, buf).text((place.x + 1, place.y), &hall, cx.brush.style(Scope::TextDim));
             let indent = 4.min(place.width);
-            worst_line(
-                cx,
-                *gpu,
-                *value,
-                Rect { x: place.x + indent, width: place.width - indent, ..place },
-                buf,
-            );
+            let rest = Rect { x: place.x + indent, width: place.width - indent, ..place };
+            self.worst.line(cx, i, rest, buf);
         }
     }
 }

@@ -5,12 +5,13 @@ use ratatui::layout::Rect;
 
 use crate::fleet::series::Signal;
 use crate::fleet::{Point, Stats};
-use crate::model::{Asset, GpuId, HallId, HallPoint, Metric};
+use crate::model::{Asset, HallId, HallPoint, Metric};
 use crate::ui::context::Context;
 use crate::ui::text;
 use crate::ui::theme::Scope;
 use crate::ui::view::hall::{has_distribution, tooltip};
 use crate::ui::view::map::{self, Map};
+use crate::ui::view::ranking::{self, Ranking};
 use crate::ui::view::rows::{self, Row};
 use crate::ui::widget::frame::Frame;
 use crate::ui::widget::heatmap::Zoom;
@@ -19,8 +20,8 @@ use crate::ui::widget::legend::Legend;
 
 /// Window of the sparklines: 15 minutes in 60 points.
 const WINDOW: (i64, usize) = (900_000, 60);
-/// Lines of the worst list that are kept.
-const WORST: usize = 24;
+/// Names that a legend has room for.
+const LEGEND_NAMES: usize = 8;
 
 /// What the boxes show, made once per update.
 #[derive(Debug, Default)]
@@ -29,9 +30,9 @@ pub struct Figures {
     range: (f32, f32),
     stats: Option<Stats>,
     p1: Option<f32>,
-    worst: Vec<(GpuId, f32)>,
+    worst: Ranking,
     rows: Vec<Row>,
-    names: Vec<(u16, String)>,
+    shares: Vec<(u16, String, u32)>,
     counts: String,
 }
 
@@ -50,15 +51,16 @@ impl Figures {
             self.stats = histogram.stats();
             self.p1 = histogram.quantile(0.01);
         }
-        self.worst = cx.frame.worst_list(asset, metric, WORST);
+        self.worst.update(cx, asset);
         self.rows = hall_rows(cx, hall);
-        self.names = category_names(cx, hall, metric);
+        self.shares = ranking::shares(cx, asset, metric);
         self.counts = counts_line(cx, asset);
     }
 
     /// The legend line.
     pub fn legend(&self, cx: &Context<'_>, map: &Map, area: Rect, buf: &mut Buffer) {
-        let names: Vec<(u16, &str)> = self.names.iter().map(|(slot, n)| (*slot, n.as_str())).collect();
+        let named = self.shares.iter().filter(|(slot, ..)| *slot != 0).take(LEGEND_NAMES);
+        let names: Vec<(u16, &str)> = named.map(|(slot, words, _)| (*slot, words.as_str())).collect();
         let per_pixel = map.layout().map_or(1, crate::ui::widget::heatmap::Layout::gpus_per_pixel);
         let legend = Legend { metric: cx.choice.metric, range: Some(self.range), per_pixel, names: &names };
         legend.render(cx.brush, Rect { x: area.x + 1, width: area.width.saturating_sub(1), ..area }, buf);
@@ -75,9 +77,7 @@ impl Figures {
     fn bars(&self, cx: &Context<'_>, area: Rect, buf: &mut Buffer) {
         let metric = cx.choice.metric;
         if !has_distribution(metric) {
-            let text = format!("{} has no scale: see the legend", metric.spec().label);
-            cx.brush.on(area, buf).text((area.x, area.y), &text, cx.brush.style(Scope::TextDim));
-            return;
+            return ranking::share_lines(cx, &self.shares, area, buf);
         }
         let percentiles = self.stats.zip(self.p1).map(|(s, p1)| [p1, s.p50, s.p99]);
         // Memory is read in GB, as on data sheets.
@@ -99,7 +99,7 @@ impl Figures {
 
     /// The worst GPUs of the metric.
     pub fn worst(&self, cx: &Context<'_>, area: Rect, buf: &mut Buffer) {
-        let title = worst_title(cx);
+        let title = self.worst.title();
         let note = cx.keymap.key_of(crate::ui::action::Action::Worst, crate::ui::action::ViewKind::Hall);
         let note = note.map_or_else(String::new, |k| format!("{k} goes there"));
         let inner = Frame { title: &title, note: &note, focused: false }.render(cx.brush, area, buf);
@@ -107,8 +107,8 @@ impl Figures {
     }
 
     fn worst_lines(&self, cx: &Context<'_>, area: Rect, buf: &mut Buffer) {
-        for (i, (gpu, value)) in self.worst.iter().take(usize::from(area.height)).enumerate() {
-            worst_line(cx, *gpu, *value, Rect::new(area.x, area.y + i as u16, area.width, 1), buf);
+        for i in 0..area.height {
+            self.worst.line(cx, usize::from(i), Rect::new(area.x, area.y + i, area.width, 1), buf);
         }
     }
 
@@ -155,7 +155,7 @@ impl Figures {
             y += height;
         }
         if area.bottom() > y + 1 {
-            y = rule(cx, area, y, &worst_title(cx).to_lowercase(), buf);
+            y = rule(cx, area, y, &self.worst.title().to_lowercase(), buf);
             self.worst_lines(cx, Rect::new(area.x, y, area.width, area.bottom().saturating_sub(y)), buf);
         }
     }
@@ -168,41 +168,6 @@ fn rule(cx: &Context<'_>, area: Rect, y: u16, title: &str, buf: &mut Buffer) -> 
     }
     cx.brush.on(area, buf).text((area.x + 1, y), &format!(" {title} "), cx.brush.style(Scope::TextDim));
     y + 1
-}
-
-/// Title of a worst list; of metrics without a bad end it is simply the high one.
-pub fn worst_title(cx: &Context<'_>) -> String {
-    let spec = cx.choice.metric.spec();
-    let word = if spec.worst == crate::model::metric::Worst::Neither { "HIGHEST" } else { "WORST" };
-    format!("{word} {}", spec.label)
-}
-
-/// One GPU of a worst list: badge, place, value.
-pub fn worst_line(cx: &Context<'_>, gpu: GpuId, value: f32, area: Rect, buf: &mut Buffer) {
-    let metric = cx.choice.metric;
-    let priority = cx.frame.exceptions().get(gpu.index()).copied().unwrap_or(0);
-    let scope = match priority {
-        2 => Scope::AlarmP2,
-        3 => Scope::AlarmP3,
-        _ => Scope::Text,
-    };
-    let badge = crate::ui::widget::badge::Badge { priority, filled: false };
-    if priority > 0 {
-        badge.render(&mut cx.brush.on(area, buf), (area.x + 1, area.y));
-    }
-    let shown = match metric {
-        Metric::Health => cx.frame.health(gpu).map_or_else(String::new, |h| h.name().to_owned()),
-        Metric::Job | Metric::Tenant | Metric::Xid | Metric::ClockEvents => format!("{value:.0}"),
-        _ => text::value(metric, f64::from(value)),
-    };
-    let place = tooltip::place_name(cx, gpu);
-    cx.brush.on(area, buf).text((area.x + 4, area.y), &place, cx.brush.style(Scope::Text));
-    let job = cx.frame.job(gpu).map_or("", |j| j.job.as_str());
-    if area.width >= 50 {
-        cx.brush.on(area, buf).text((area.x + 24, area.y), job, cx.brush.style(Scope::TextDim));
-    }
-    let x = area.right().saturating_sub(text::width(&shown) as u16 + 1).max(area.x);
-    cx.brush.on(area, buf).text((x, area.y), &shown, cx.brush.style(scope));
 }
 
 /// `12 384 good  288 stale  3 lost`.
@@ -272,26 +237,6 @@ fn hall_rows(cx: &Context<'_>, hall: HallId) -> Vec<Row> {
         }
     }
     rows
-}
-
-/// Names of the job or tenant slots that hold most GPUs of the hall.
-fn category_names(cx: &Context<'_>, hall: HallId, metric: Metric) -> Vec<(u16, String)> {
-    if !matches!(metric, Metric::Job | Metric::Tenant) {
-        return Vec::new();
-    }
-    let column = cx.frame.column(metric);
-    let mut counts = std::collections::BTreeMap::<u16, u32>::new();
-    for g in cx.topology().hall(hall).gpus.iter() {
-        *counts.entry(column.raw(g as usize)).or_default() += 1;
-    }
-    let mut slots: Vec<(u16, u32)> =
-        counts.into_iter().filter(|(s, _)| *s != metric.none_raw() && *s != 0).collect();
-    slots.sort_by_key(|(slot, n)| (std::cmp::Reverse(*n), *slot));
-    let name = |slot: u16| match metric {
-        Metric::Job => cx.frame.jobs.get(usize::from(slot)).map(|j| j.job.clone()),
-        _ => cx.frame.tenants.get(usize::from(slot)).cloned(),
-    };
-    slots.into_iter().take(8).filter_map(|(slot, _)| Some((slot, name(slot)?))).collect()
 }
 
 /// The line above the map: metrics, zoom, what a pixel is.
