@@ -97,6 +97,8 @@ const ROWS: &[(&str, &str)] = &[
     ("M", "site H1 age"),
     ("9 m", "site H1"),
     ("3 w", "hall H1-R02-K2-T10-G4 temp"),
+    ("3 w Tab S-Tab", "hall H1-R02-K2-T10-G4 temp"),
+    ("3 w S-Tab Tab", "hall H1-R02-K2-T10-G4 temp"),
     ("g s", "sources"),
     ("F2", "sources"),
     ("g i", "status"),

@@ -188,9 +188,9 @@ actions! {
         HalfDown = ("half-page-down", "half page down", "move half a page down", ALL),
         PageUp = ("page-up", "page up", "move a page up", ALL),
         PageDown = ("page-down", "page down", "move a page down", ALL),
-        NextPanel = ("next-panel", "next panel", "go to the next panel of the view", ALL),
-        PreviousPanel = ("previous-panel", "previous panel", "go to the previous panel of the view", ALL),
         Worst = ("worst", "worst", "go to the GPU with the worst value of the metric", MAPS),
+        NextWorst = ("next-worst", "next worst", "go to the next GPU of the list of the worst", MAPS),
+        PreviousWorst = ("previous-worst", "previous worst", "go to the GPU before in the list of the worst", MAPS),
     }
     Show {
         MetricUtil = ("metric-util", "util", "show utilization", ALL),

@@ -11,6 +11,7 @@ use crate::ui::text;
 use crate::ui::theme::Theme;
 use crate::ui::view::help::Help;
 use crate::ui::view::palette::{Index, Palette};
+use crate::ui::view::ranking;
 use crate::ui::view::view_of;
 
 impl App {
@@ -42,7 +43,9 @@ impl App {
             Action::LastView => self.last_view(),
             Action::HistoryBack => self.travel_views(true),
             Action::HistoryForward => self.travel_views(false),
-            Action::Worst => self.worst(),
+            Action::Worst => self.worst(0),
+            Action::NextWorst => self.worst(1),
+            Action::PreviousWorst => self.worst(-1),
             Action::NextMetric => self.cycle_metric(1),
             Action::PreviousMetric => self.cycle_metric(Metric::ON_KEYS.len() - 1),
             Action::ColorMode => {
@@ -150,17 +153,22 @@ impl App {
     }
 
     /// The worst GPU of the site on the site view, of the hall elsewhere. Goes from the site into
-    /// the hall, so that the GPU is seen.
-    fn worst(&mut self) {
+    /// the hall, so that the GPU is seen. With a `step` the one so many places further in the list,
+    /// round and round.
+    fn worst(&mut self, step: i64) {
         let topology = Arc::clone(&self.frame.topology);
-        let metric = self.choice.metric;
+        let metric = ranking::ordered(self.choice.metric);
         let at_site = self.nav.view() == ViewKind::Site;
         let scope = if at_site {
             Asset::Site
         } else {
             self.selection.hall(&topology).map_or(Asset::Site, Asset::Hall)
         };
-        let Some(gpu) = self.frame.worst(scope, metric) else {
+        let list = self.frame.worst_list(scope, metric, ranking::LINES);
+        let selected = self.selection.gpu(&topology);
+        let here = list.iter().position(|(gpu, _)| Some(*gpu) == selected).filter(|_| step != 0);
+        let place = here.map_or(0, |i| (i as i64 + step).rem_euclid(list.len() as i64) as usize);
+        let Some((gpu, _)) = list.get(place).copied() else {
             return self.say(format!(
                 "no GPU of {} has a good value of {}",
                 topology.name(scope),
@@ -173,7 +181,8 @@ impl App {
         }
         let value = self.frame.value(gpu, metric).map_or("-".into(), |v| text::value(metric, v.into()));
         self.say(format!(
-            "worst {} of {}: {} {value}",
+            "{} of the worst {} in {}: {} {value}",
+            place + 1,
             metric.spec().label,
             topology.name(scope),
             topology.name(Asset::Gpu(gpu))

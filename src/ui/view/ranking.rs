@@ -15,7 +15,16 @@ use crate::ui::view::hall::tooltip;
 use crate::ui::widget::badge::Badge;
 
 /// Lines that are kept.
-const LINES: usize = 24;
+pub const LINES: usize = 24;
+
+/// The metric to rank by: health, where the values of the chosen one have no order.
+#[must_use]
+pub const fn ordered(chosen: Metric) -> Metric {
+    match chosen.spec().kind {
+        Kind::Category => Metric::Health,
+        _ => chosen,
+    }
+}
 
 /// The worst GPUs of an asset.
 #[derive(Debug, Default)]
@@ -27,8 +36,7 @@ pub struct Ranking {
 impl Ranking {
     /// Ranks by the chosen metric; where its values have no order, by health.
     pub fn update(&mut self, cx: &Context<'_>, asset: Asset) {
-        let chosen = cx.choice.metric;
-        let metric = if chosen.spec().kind == Kind::Category { Metric::Health } else { chosen };
+        let metric = ordered(cx.choice.metric);
         self.list = cx.frame.worst_list(asset, metric, LINES);
         self.metric = Some(metric);
     }
