@@ -174,7 +174,7 @@ pub struct Options {
     #[arg(long, env = "HALLWATCH_NO_MOUSE", hide_env_values = true, value_parser = FalseyValueParser::new())]
     #[arg(help_heading = "Display")]
     pub no_mouse: bool,
-    /// Do not ask the terminal what it can do
+    /// Ask nothing of the terminal: frames are then paced by time, not by its answers
     #[arg(long, env = "HALLWATCH_NO_PROBE", hide_env_values = true, value_parser = FalseyValueParser::new())]
     #[arg(help_heading = "Display")]
     pub no_probe: bool,

@@ -108,7 +108,7 @@ pub struct Settings {
     pub ascii: bool,
     /// Take mouse events.
     pub mouse: bool,
-    /// Ask the terminal what it can do.
+    /// Ask the terminal for answers.
     pub probe: bool,
     /// The files that were read: a change of one is a reason to load again.
     pub files: Vec<PathBuf>,

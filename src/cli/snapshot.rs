@@ -33,19 +33,29 @@ const DEFAULT_TICKS: u32 = 120;
 /// # Errors
 /// The view does not exist, or live sources had nothing to say in time.
 pub fn run(settings: Settings, args: &SnapshotArgs, out: &mut dyn Write) -> Result<(), CliError> {
-    let (snapshot, source) = match settings.sources.as_slice() {
-        [SourceSpec::Sim { seed, .. }] => {
-            (simulated(&settings, *seed, args.ticks.unwrap_or(DEFAULT_TICKS)), format!("sim seed {seed}"))
-        }
+    let snapshot = match settings.sources.as_slice() {
+        [SourceSpec::Sim { seed, .. }] => simulated(&settings, *seed, args.ticks.unwrap_or(DEFAULT_TICKS)),
         _ if args.ticks.is_some() => {
             return Err(CliError::Usage("--ticks needs the simulator as the only source".into()));
         }
-        _ => live(&settings, args.wait)?,
+        _ => {
+            let snapshot = live(&settings, args.wait)?;
+            // The list of sources is worth most when nobody answers.
+            if args.view != SnapshotView::Sources && !answered(&snapshot) {
+                return Err(CliError::Failed(silence(&snapshot, args.wait)));
+            }
+            snapshot
+        }
     };
     let asset = args.view.asset(&snapshot.frame.topology)?;
     let text = match args.format {
-        Format::Json => figures::write(&figures::object(&snapshot, &source, asset))
-            .map_err(|e| CliError::Failed(format!("cannot write JSON: {e}")))?,
+        Format::Json => {
+            let object = match args.view {
+                SnapshotView::Sources => figures::sources(&snapshot),
+                _ => figures::object(&snapshot, asset),
+            };
+            figures::write(&object).map_err(|e| CliError::Failed(format!("cannot write JSON: {e}")))?
+        }
         format => {
             let buf = draw(&settings, args, snapshot, asset)?;
             match format {
@@ -65,6 +75,7 @@ fn simulated(settings: &Settings, seed: u64, ticks: u32) -> Snapshot {
     let budget = usize::try_from(settings.history_bytes).unwrap_or(usize::MAX);
     let mut core = Core::new(Arc::clone(&settings.topology), settings.placer.as_ref().clone(), budget);
     let mut sim = Sim::new(Arc::clone(&settings.topology), seed);
+    core.apply(&Entry::Source(sim.status(SIM_EPOCH, 0)));
     for tick in 0..i64::from(ticks) {
         let time = SIM_EPOCH.plus_millis(1000 * tick);
         core.apply(&Entry::Batch(sim.step(time, 0)));
@@ -75,7 +86,7 @@ fn simulated(settings: &Settings, seed: u64, ticks: u32) -> Snapshot {
 }
 
 /// What live sources have to say once each target was tried, or when the wait is over.
-fn live(settings: &Settings, wait: Duration) -> Result<(Snapshot, String), CliError> {
+fn live(settings: &Settings, wait: Duration) -> Result<Snapshot, CliError> {
     let prepared = start::prepare(settings)?;
     let sources = settings.sources.len();
     runtime::start()?.block_on(async {
@@ -91,12 +102,13 @@ fn live(settings: &Settings, wait: Duration) -> Result<(Snapshot, String), CliEr
         };
         let _ = tokio::time::timeout(wait, all).await;
         let snapshot = handle.snapshots.borrow().as_ref().clone();
-        if snapshot.frame.counts(Asset::Site).good == 0 {
-            return Err(CliError::Failed(silence(&snapshot, wait)));
-        }
-        let names: Vec<_> = snapshot.sources.iter().map(|s| s.status.name.clone()).collect();
-        Ok((snapshot, names.join(" + ")))
+        Ok(snapshot)
     })
+}
+
+/// True when at least one target was understood.
+fn answered(snapshot: &Snapshot) -> bool {
+    snapshot.sources.iter().any(|s| s.tally().0 > 0)
 }
 
 fn tried(snapshot: &Snapshot, sources: usize) -> bool {

@@ -49,6 +49,7 @@ fn caps(settings: &Settings) -> Caps {
         ColorChoice::Always if caps.depth == ColorDepth::Mono => caps.depth = ColorDepth::Indexed256,
         ColorChoice::Always | ColorChoice::Auto => {}
     }
+    caps.fence &= settings.probe;
     caps
 }
 

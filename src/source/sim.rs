@@ -127,6 +127,18 @@ impl Sim {
         self.tick
     }
 
+    /// What the simulator says of itself as source `source`.
+    #[must_use]
+    pub fn status(&self, time: Timestamp, source: SourceId) -> SourceStatus {
+        SourceStatus {
+            source,
+            name: format!("sim seed {}", self.seed),
+            time,
+            interval_ms: TICK_MS,
+            ..SourceStatus::default()
+        }
+    }
+
     /// Makes the next tick, as of `time`: all columns but the age, and all facility points.
     /// Columns that did not change are the same memory as in the tick before.
     pub fn step(&mut self, time: Timestamp, source: SourceId) -> Batch {
@@ -340,14 +352,7 @@ pub async fn run(mut sim: Sim, speed: f64, outlet: Outlet) -> Result<(), Stopped
     let mut timer = tokio::time::interval(period);
     timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut time = Timestamp::from_secs(outlet.now().secs());
-    let status = SourceStatus {
-        source: outlet.source,
-        name: format!("sim seed {}", sim.seed()),
-        time,
-        interval_ms: TICK_MS,
-        ..SourceStatus::default()
-    };
-    outlet.send(Entry::Source(status)).await?;
+    outlet.send(Entry::Source(sim.status(time, outlet.source))).await?;
     loop {
         timer.tick().await;
         outlet.send(Entry::Batch(sim.step(time, outlet.source))).await?;

@@ -188,7 +188,7 @@ pub const KEYS: &[Key] = &[
         Kind::Flag,
         "true",
         "--no-probe",
-        "Ask the terminal what it can do when the console starts.",
+        "Ask the terminal for an answer after each frame, so that a slow link stays current; without, frames are paced by time alone.",
     ),
     key(
         "history",

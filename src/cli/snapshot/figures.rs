@@ -3,7 +3,8 @@
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::fleet::{Counts, Frame, Snapshot, Stats};
+use crate::fleet::{Counts, Frame, Snapshot, SourceView, Stats};
+use crate::model::entry::{TargetState, TargetStatus};
 use crate::model::facility::PointSpec;
 use crate::model::metric::Kind;
 use crate::model::{
@@ -12,11 +13,9 @@ use crate::model::{
 
 /// The object of a snapshot: the site with its halls, or one asset.
 #[must_use]
-pub fn object(snapshot: &Snapshot, source: &str, asset: Asset) -> Value {
+pub fn object(snapshot: &Snapshot, asset: Asset) -> Value {
     let frame = &snapshot.frame;
-    let mut root = Map::new();
-    root.insert("time".into(), json!(frame.time.to_string()));
-    root.insert("source".into(), json!(source));
+    let mut root = head(snapshot);
     match asset {
         Asset::Site => {
             root.insert("site".into(), site(frame));
@@ -47,6 +46,50 @@ pub fn object(snapshot: &Snapshot, source: &str, asset: Asset) -> Value {
         }
     }
     Value::Object(root)
+}
+
+fn head(snapshot: &Snapshot) -> Map<String, Value> {
+    let names: Vec<_> = snapshot.sources.iter().map(|s| s.status.name.as_str()).collect();
+    let mut root = Map::new();
+    root.insert("time".into(), json!(snapshot.frame.time.to_string()));
+    root.insert("source".into(), json!(names.join(" + ")));
+    root
+}
+
+/// The object of `--view sources`: every source with its targets.
+#[must_use]
+pub fn sources(snapshot: &Snapshot) -> Value {
+    let mut root = head(snapshot);
+    let source = |s: &SourceView| {
+        json!({
+            "name": s.status.name,
+            "interval_ms": s.status.interval_ms,
+            "note": s.status.note,
+            "targets": s.targets.iter().map(target).collect::<Vec<_>>(),
+        })
+    };
+    root.insert("sources".into(), snapshot.sources.iter().map(source).collect());
+    Value::Object(root)
+}
+
+fn target(t: &TargetStatus) -> Value {
+    let (state, reason) = match &t.state {
+        TargetState::Waiting => ("waiting", None),
+        TargetState::Up => ("up", None),
+        TargetState::Down(why) => ("down", Some(why)),
+    };
+    json!({
+        "name": t.name,
+        "state": state,
+        "reason": reason,
+        "last_ok": t.last_ok.map(|time| time.to_string()),
+        "duration_ms": t.duration_ms,
+        "bytes": t.bytes,
+        "samples": t.samples,
+        "bad_lines": t.bad_lines,
+        "gpus": t.gpus,
+        "failures": t.failures,
+    })
 }
 
 fn site(frame: &Frame) -> Value {
@@ -164,7 +207,7 @@ mod tests {
 
     #[test]
     fn a_site_without_data_has_nulls_and_no_zeros() {
-        let v = object(&empty(), "test", Asset::Site);
+        let v = object(&empty(), Asset::Site);
         assert_eq!(v["site"]["gpus"]["total"], 100_224);
         assert_eq!(v["site"]["gpus"]["lost"], 100_224);
         assert!(v["site"]["metrics"]["power"]["sum"].is_null());
@@ -173,8 +216,22 @@ mod tests {
     }
 
     #[test]
+    fn sources_tell_their_targets_and_why_they_fail() {
+        let down = TargetStatus {
+            name: "n1:9400".into(),
+            state: TargetState::Down("HTTP 503".into()),
+            ..TargetStatus::default()
+        };
+        let view = SourceView { targets: Arc::new([down]), ..SourceView::default() };
+        let v = sources(&Snapshot { sources: Arc::new([view]), ..empty() });
+        let target = &v["sources"][0]["targets"][0];
+        assert_eq!((&target["state"], &target["reason"]), (&json!("down"), &json!("HTTP 503")));
+        assert!(target["last_ok"].is_null());
+    }
+
+    #[test]
     fn one_gpu_is_named_and_says_what_is_absent() {
-        let v = object(&empty(), "test", Asset::Gpu(GpuId(0)));
+        let v = object(&empty(), Asset::Gpu(GpuId(0)));
         assert_eq!(v["gpu"]["name"], "KVD-H1-R01-K1-T01-G1");
         assert_eq!(v["gpu"]["quality"], "lost");
         assert!(v["gpu"]["metrics"]["temp"]["value"].is_null() && v["gpu"]["age_s"].is_null());
@@ -182,7 +239,7 @@ mod tests {
 
     #[test]
     fn a_rack_lists_its_trays() {
-        let v = object(&empty(), "test", Asset::Rack(RackId(0)));
+        let v = object(&empty(), Asset::Rack(RackId(0)));
         assert_eq!(v["rack"]["trays"].as_array().map(Vec::len), Some(18));
         assert_eq!(v["rack"]["trays"][17]["gpus"][3]["name"], "KVD-H1-R01-K1-T18-G4");
     }

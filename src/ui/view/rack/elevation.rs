@@ -217,7 +217,9 @@ fn gpu_cell(cx: &Context<'_>, cell: Rect, bar_width: u16, gpu: GpuId, buf: &mut 
     let width = usize::from(cell.width.saturating_sub(bar_width));
     let fault =
         cx.frame.health(gpu).filter(|h| *h > crate::model::Health::Maintenance && shown.share.is_some());
-    let mark = fault.and_then(|h| crate::ui::theme::Tone::health(h).priority());
+    // The same priority as on the maps; health alone where no limit is crossed.
+    let crossed = cx.frame.exceptions().get(gpu.index()).copied().filter(|p| *p > 0);
+    let mark = fault.and_then(|h| crossed.or_else(|| crate::ui::theme::Tone::health(h).priority()));
     let style = if cursor { brush.style(Scope::Cursor) } else { shown.style };
     let said =
         text::right(&shown.text, width.saturating_sub(usize::from(mark.is_some())), brush.glyphs.ellipsis);
