@@ -125,3 +125,27 @@ fn every_view_at_three_sizes_in_two_themes() {
         }
     });
 }
+
+#[test]
+fn a_site_without_gpus_shows_its_nodes() {
+    use hallwatch::engine::Core;
+    use hallwatch::model::batch::{Batch, HostFacts, HostReading, NodeReading};
+    use hallwatch::model::topology::{Plan, place::Placer};
+    use hallwatch::model::{Entry, Timestamp};
+
+    let site = Plan::open("live").build().expect("an empty site");
+    let mut core = Core::new(Arc::new(site), Placer::default(), 1 << 20);
+    let time = Timestamp::from_secs(1000);
+    let facts = Arc::new(HostFacts { host: "node-1".into(), labels: Vec::new() });
+    let node = NodeReading { cpu: 12.0, memory: 40.0, ..NodeReading::default() };
+    let hosts = vec![HostReading { facts, gpus: Vec::new(), node }];
+    core.apply(&Entry::Batch(Batch { hosts, ..Batch::new(0, time) }));
+    core.apply(&Entry::Tick(time));
+    let snapshot = Arc::new(core.snapshot(hallwatch::fleet::snapshot::EngineStatus::default()));
+    for keys in ["", "Enter"] {
+        for size in SIZES {
+            let text = written(&picture(&app("default", &snapshot, size, keys), size));
+            assert!(text.contains("node-1") && text.contains("12 %") && text.contains("40 %"), "{keys}: {text}");
+        }
+    }
+}

@@ -8,6 +8,7 @@ pub mod gpu;
 pub mod hall;
 pub mod help;
 pub mod map;
+pub mod nodes;
 pub mod palette;
 pub mod rack;
 pub mod ranking;

@@ -20,6 +20,7 @@ use crate::ui::action::Action;
 use crate::ui::context::Context;
 use crate::ui::selection::{Bounds, Selection};
 use crate::ui::view::map::Map;
+use crate::ui::view::nodes;
 use crate::ui::view::{Outcome, View, moved, subject_gpu};
 use crate::ui::widget::heatmap::{Direction, Zoom};
 
@@ -139,6 +140,9 @@ impl View for HallView {
         let Some(hall) = cx.selection.hall(cx.topology()) else {
             return parts::nothing(cx, area, buf);
         };
+        if cx.topology().hall(hall).gpus.is_empty() {
+            return nodes::table(cx, Asset::Hall(hall), area, buf);
+        }
         parts::tabs(cx, &self.map, self.zoom, a.tabs, buf);
         let lit: Vec<Asset> = cx.selection.rack(cx.topology()).map(Asset::Rack).into_iter().collect();
         self.map.render(cx, a.map, &lit, buf);

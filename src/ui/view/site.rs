@@ -12,6 +12,7 @@ use crate::ui::context::Context;
 use crate::ui::selection::Selection;
 use crate::ui::theme::Scope;
 use crate::ui::view::hall::parts::{counts_line, nothing};
+use crate::ui::view::nodes;
 use crate::ui::view::ranking::Ranking;
 use crate::ui::view::{Outcome, View};
 use crate::ui::widget::frame::Frame;
@@ -102,6 +103,9 @@ impl View for SiteView {
     fn render(&self, cx: &Context<'_>, area: Rect, buf: &mut Buffer) {
         if cx.topology().halls().is_empty() {
             return nothing(cx, area, buf);
+        }
+        if cx.topology().gpu_count() == 0 {
+            return nodes::table(cx, Asset::Site, area, buf);
         }
         let a = &self.areas;
         self.tiles.render(cx, buf);

@@ -4,12 +4,11 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use crate::model::batch::NodeReading;
-use crate::model::{Asset, ClockEvents, GpuId, Metric, Quality, Timestamp, xid};
+use crate::model::{Asset, ClockEvents, GpuId, Metric, Quality, xid};
 use crate::ui::context::Context;
 use crate::ui::text;
 use crate::ui::theme::Scope;
-use crate::ui::view::value;
+use crate::ui::view::{nodes, value};
 use crate::ui::widget::band::Band;
 
 /// Columns of names.
@@ -205,25 +204,8 @@ fn identity(cx: &Context<'_>, gpu: GpuId) -> Vec<Line> {
 }
 
 fn node(cx: &Context<'_>, gpu: GpuId) -> Vec<Line> {
-    let Some(node) = cx.snapshot.inventory.node(cx.topology().tray_of(gpu)) else { return Vec::new() };
-    let NodeReading { cpu, memory, load1, boot_time, ib_ports } = *node;
-    let mut out = Vec::new();
-    let mut known = |label: &str, value: f64, unit: &str, decimals: usize| {
-        if value.is_finite() {
-            out.push(plain(cx, label, format!("{}{unit}", text::decimal(value, decimals))));
-        }
-    };
-    known("node CPU", cpu.into(), " %", 0);
-    known("node RAM", memory.into(), " %", 0);
-    known("node load", load1.into(), "", 1);
-    if boot_time.is_finite() && boot_time > 0.0 {
-        let up = cx.frame.time.since(Timestamp((boot_time * 1000.0) as i64));
-        out.push(plain(cx, "node up", text::age(up)));
-    }
-    if ib_ports.1 > 0 {
-        out.push(plain(cx, "IB ports", format!("{} of {} active", ib_ports.0, ib_ports.1)));
-    }
-    out
+    let facts = nodes::facts(cx, cx.topology().tray_of(gpu));
+    facts.into_iter().map(|(label, value)| plain(cx, &format!("node {label}"), value)).collect()
 }
 
 /// The other GPUs of the tray, for comparison.

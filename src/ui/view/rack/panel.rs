@@ -11,6 +11,7 @@ use crate::ui::context::Context;
 use crate::ui::text;
 use crate::ui::theme::Scope;
 use crate::ui::view::chart;
+use crate::ui::view::nodes;
 use crate::ui::view::rack::CHARTS;
 use crate::ui::widget::band::Band;
 
@@ -71,6 +72,8 @@ fn summary(cx: &Context<'_>, rack: RackId) -> Vec<String> {
     if let Some(p) = power {
         line.push_str(&format!("  GPUs {}", text::power(p.sum)));
     }
+    let node = cx.selection.tray().map(|t| (cx.topology().tray(t), nodes::line(cx, t)));
+    let node = node.filter(|(_, values)| !values.is_empty());
     let mut jobs: Vec<&str> = Vec::new();
     for gpu in cx.topology().rack(rack).gpus.iter() {
         let job = cx.frame.job(crate::model::GpuId(gpu)).map(|j| j.job.as_str());
@@ -79,7 +82,9 @@ fn summary(cx: &Context<'_>, rack: RackId) -> Vec<String> {
         }
     }
     let jobs = if jobs.is_empty() { "no job".to_owned() } else { format!("jobs {}", jobs.join(", ")) };
-    vec![line, jobs]
+    let mut lines = vec![line, jobs];
+    lines.extend(node.map(|(tray, values)| format!("{}  {values}", tray.name)));
+    lines
 }
 
 /// A rack without liquid or shelves cannot report about them.
