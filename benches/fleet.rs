@@ -105,7 +105,7 @@ fn benches(c: &mut Criterion) {
         let oldest = history.span().map(|(from, _)| from).unwrap_or_default();
         b.iter(|| black_box(history.frame_at(oldest, &topology)));
     });
-    c.bench_function("chart of one GPU, tiers and ring", |b| {
+    c.bench_function("five charts of one GPU over an hour, tiers and ring", |b| {
         b.iter(|| {
             black_box(history.series(&frame, Asset::Gpu(GpuId(54_321)), Metric::Temp, (3_600_000, 120)))
         });

@@ -145,7 +145,10 @@ fn a_site_without_gpus_shows_its_nodes() {
     for keys in ["", "Enter"] {
         for size in SIZES {
             let text = written(&picture(&app("default", &snapshot, size, keys), size));
-            assert!(text.contains("node-1") && text.contains("12 %") && text.contains("40 %"), "{keys}: {text}");
+            assert!(
+                text.contains("node-1") && text.contains("12 %") && text.contains("40 %"),
+                "{keys}: {text}"
+            );
         }
     }
 }

@@ -71,10 +71,7 @@ impl History {
         self.ring.get((at + steps).clamp(0, last) as usize).map(|s| s.time)
     }
 
-    /// Series of a metric of any asset over `window` = (ms, points), ending at `to`.
-    ///
-    /// Up to an hour comes from the 10 s tier, more from the 1 min tier; what is newer than the
-    /// tier comes from the frames at hand. Metrics that tiers do not keep have only the latter.
+    /// Series of a metric of any asset over `window` = (ms, points); see [`Self::series_of`].
     #[must_use]
     pub fn series(
         &self,
@@ -83,21 +80,39 @@ impl History {
         metric: Metric,
         window: (i64, usize),
     ) -> Vec<Option<Point>> {
+        self.series_of(frame, asset, &[metric], window).pop().unwrap_or_default()
+    }
+
+    /// Series of several metrics of any asset over `window` = (ms, points), ending with `frame`.
+    ///
+    /// Up to an hour comes from the 10 s tier, more from the 1 min tier; what is newer than the
+    /// tier comes from the frames at hand. Metrics that tiers do not keep have only the latter.
+    #[must_use]
+    pub fn series_of(
+        &self,
+        frame: &Frame,
+        asset: Asset,
+        metrics: &[Metric],
+        window: (i64, usize),
+    ) -> Vec<Vec<Option<Point>>> {
         let to = frame.time.plus_millis(1000);
         if matches!(asset, Asset::Site | Asset::Hall(_)) {
-            return self.series.series(asset, Signal::Mean(metric), to, window);
+            let one = |m: &Metric| self.series.series(asset, Signal::Mean(*m), to, window);
+            return metrics.iter().map(one).collect();
         }
         let level = usize::from(window.0 > HOUR.0 * HOUR.1 as i64);
         let period = [HOUR.0, DAY.0][level];
+        let range = (to.plus_millis(-window.0 - period), to);
         let span = frame.topology.gpus_of(asset);
-        let mut points: Vec<(Timestamp, Point)> =
-            tier::series(&self.tiers[level], &frame.topology, span, metric);
-        points.retain(|(start, _)| *start < to);
-        let tier_end = points.last().map(|(start, _)| start.plus_millis(period));
-        let mut out = resample(points.into_iter(), period, to, window);
-        let tail = resample(self.tail(frame, asset, metric, tier_end), 1000, to, window);
-        out.iter_mut().zip(tail).for_each(|(a, b)| *a = a.or(b));
-        out
+        let found = tier::series(&self.tiers[level], &frame.topology, span, metrics, range);
+        let one = |(metric, points): (&Metric, Vec<(Timestamp, Point)>)| {
+            let tier_end = points.last().map(|(start, _)| start.plus_millis(period));
+            let mut out = resample(points.into_iter(), period, to, window);
+            let tail = resample(self.tail(frame, asset, *metric, tier_end), 1000, to, window);
+            out.iter_mut().zip(tail).for_each(|(a, b)| *a = a.or(b));
+            out
+        };
+        metrics.iter().zip(found).map(one).collect()
     }
 
     fn tail<'a>(

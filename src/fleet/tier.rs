@@ -317,22 +317,30 @@ fn follow(new: impl Iterator<Item = u8>, old: Option<&[u8]>, step: u8) -> Vec<u8
     }
 }
 
-/// Series of `metric` over the GPUs of `span` (ids of `topology`): per bucket the smallest
-/// minimum, the mean of means, the largest maximum. Buckets without a value are left out.
+/// Series of `metrics` over the GPUs of `span` (ids of `topology`) between two moments: per bucket
+/// the smallest minimum, the mean of means, the largest maximum. Buckets without a value are left
+/// out; metrics that tiers do not keep have none. All metrics together cost as much as one.
 #[must_use]
 pub fn series(
     buckets: &[Arc<Bucket>],
     topology: &Topology,
     span: Span,
-    metric: Metric,
-) -> Vec<(Timestamp, Point)> {
-    let Some(m) = Metric::TIERED.iter().position(|t| *t == metric) else { return Vec::new() };
-    let Ok(mut zstd) = Decompressor::new() else { return Vec::new() };
-    let first_key = buckets.iter().position(|b| b.key).unwrap_or(buckets.len());
-    let mut out = Vec::with_capacity(buckets.len());
+    metrics: &[Metric],
+    (from, to): (Timestamp, Timestamp),
+) -> Vec<Vec<(Timestamp, Point)>> {
+    let mut out = vec![Vec::new(); metrics.len()];
+    let Ok(mut zstd) = Decompressor::new() else { return out };
+    let kept = metrics.iter().map(|m| Metric::TIERED.iter().position(|t| t == m));
+    let kept: Vec<Option<usize>> = kept.collect();
+    // The nearest key before the window: what follows it can be read from there.
+    let inside = buckets.partition_point(|b| b.start < from);
+    let first = (0..=inside.min(buckets.len().saturating_sub(1)))
+        .rev()
+        .find(|i| buckets.get(*i).is_some_and(|b| b.key));
+    let Some(first) = first else { return out };
     let mut reader = Reader { blocks: Vec::new(), raw: vec![0; PLANES * BLOCK] };
     let mut here = (0, span);
-    for bucket in &buckets[first_key..] {
+    for bucket in buckets[first..].iter().take_while(|b| b.start < to) {
         if bucket.key || reader.blocks.is_empty() {
             // A new key may be of another topology: the GPUs are looked up by name there.
             here.1 = if bucket.topology.generation() == topology.generation() {
@@ -344,8 +352,10 @@ pub fn series(
             reader.reset(here.1, bucket.topology.gpu_count());
         }
         reader.advance(&mut zstd, bucket, here.0);
-        if let Some(point) = reader.point(here.1, here.0, m) {
-            out.push((bucket.start, unit(metric, point)));
+        for ((metric, m), points) in metrics.iter().zip(&kept).zip(&mut out) {
+            if let Some(point) = m.and_then(|m| reader.point(here.1, here.0, m)) {
+                points.push((bucket.start, unit(*metric, point)));
+            }
         }
     }
     out

@@ -23,6 +23,17 @@ fn frame(stage: &mut Stage, second: i64, value: impl Fn(usize) -> u16) -> Frame 
     stage.commit(time)
 }
 
+/// The whole series of one metric.
+fn series(
+    buckets: &[Arc<Bucket>],
+    topology: &Topology,
+    span: Span,
+    metric: Metric,
+) -> Vec<(Timestamp, Point)> {
+    let always = (Timestamp(i64::MIN), Timestamp(i64::MAX));
+    super::series(buckets, topology, span, &[metric], always).remove(0)
+}
+
 fn span(start: u32, end: u32) -> Span {
     Span { start, end }
 }
@@ -99,6 +110,26 @@ fn the_coarser_tier_is_fed_by_the_finer_one() {
     assert_eq!(points[0].1.min, 0.0);
     assert_eq!(points[0].1.max, 59.0);
     assert!((points[0].1.mean - 29.5).abs() <= 1.0 + 0.5, "{:?}", points[0]);
+}
+
+#[test]
+fn a_window_is_the_same_as_that_part_of_the_whole() {
+    let mut stage = Stage::new(topology(4, 4), Placer::default());
+    let mut tier = Tier::new(10_000, 360, 1 << 30);
+    for s in (0..2000).step_by(10) {
+        tier.push(&frame(&mut stage, s, |g| (g as i64 * 13 + s * 7) as u16 % 90));
+        tier.store_one(None);
+    }
+    let view = tier.view();
+    let whole = series(&view, stage.topology(), span(5, 6), Metric::Temp);
+    for (from, to) in [(0, 300), (305, 900), (1500, 9000), (-50, 20), (5000, 9000)] {
+        let window = (Timestamp::from_secs(from), Timestamp::from_secs(to));
+        let part = super::series(&view, stage.topology(), span(5, 6), &[Metric::Util, Metric::Temp], window);
+        let inside = |p: &&(Timestamp, Point)| p.0 >= window.0 && p.0 < window.1;
+        let expected: Vec<_> = whole.iter().filter(inside).copied().collect();
+        let got: Vec<_> = part[1].iter().filter(inside).copied().collect();
+        assert_eq!(got, expected, "{from}..{to}");
+    }
 }
 
 #[test]

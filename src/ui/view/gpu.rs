@@ -78,8 +78,7 @@ impl View for GpuView {
             let (ms, points, _) = SPANS[self.span];
             let history = &cx.snapshot.history;
             let shown = &CHARTS[..self.charts.len().min(CHARTS.len())];
-            let series = |m: &Metric| history.series(cx.frame, Asset::Gpu(gpu), *m, (ms, points));
-            self.series = shown.iter().map(series).collect();
+            self.series = history.series_of(cx.frame, Asset::Gpu(gpu), shown, (ms, points));
         }
     }
 

@@ -109,9 +109,7 @@ impl View for RackView {
         if self.key != key {
             self.key = key;
             let history = &cx.snapshot.history;
-            let series =
-                |m: &Metric| history.series(cx.frame, Asset::Rack(rack), *m, (SPANS[0].0, SPANS[0].1));
-            self.series = CHARTS.iter().map(series).collect();
+            self.series = history.series_of(cx.frame, Asset::Rack(rack), &CHARTS, (SPANS[0].0, SPANS[0].1));
         }
     }
 
