@@ -20,12 +20,21 @@ use hosts::Hosts;
 /// Job table and tenant table, shared by frames.
 type Names = (Arc<[JobName]>, Arc<[String]>);
 
+/// For each GPU and each tray of the present topology, its index in the first one.
+#[derive(Debug)]
+struct Moved {
+    gpus: Vec<u32>,
+    trays: Vec<u32>,
+}
+
 /// The newest known values of everything, mutable, private to the core.
 #[derive(Debug)]
 pub struct Stage {
     topology: Arc<Topology>,
     /// The topology that dense sources were started with.
     first: Arc<Topology>,
+    /// Where the GPUs and trays of `first` are now; made once per growth, when a dense source needs it.
+    from_first: Option<Moved>,
     columns: [Column; COUNT],
     quality: Arc<[u8]>,
     clocks: Vec<TrayClock>,
@@ -67,6 +76,7 @@ impl Stage {
             seq: 0,
             previous: None,
             first: Arc::clone(&topology),
+            from_first: None,
             topology,
         }
     }
@@ -99,6 +109,12 @@ impl Stage {
             self.jobs = jobs.to_vec();
             self.names = None;
         }
+        if self.topology.generation() > 0 && self.from_first.is_none() {
+            self.from_first = Some(Moved {
+                gpus: self.topology.remap_from(&self.first),
+                trays: self.topology.trays_from(&self.first),
+            });
+        }
         for (metric, column) in &dense.columns {
             if column.len() != self.first.gpu_count() {
                 continue;
@@ -107,7 +123,7 @@ impl Stage {
             self.columns[metric.index()] = self.widened(*metric, column);
         }
         // Once the site has grown, the trays of the dense source are found by name.
-        let trays = (self.topology.generation() > 0).then(|| self.topology.trays_from(&self.first));
+        let trays = self.from_first.as_ref().map(|moved| &moved.trays);
         let mut silent = vec![false; self.first.trays().len()];
         for t in &dense.silent {
             if let Some(s) = silent.get_mut(*t as usize) {
@@ -115,7 +131,7 @@ impl Stage {
             }
         }
         for (t, clock) in self.clocks.iter_mut().enumerate() {
-            let old = trays.as_ref().map_or(t, |map| map[t] as usize);
+            let old = trays.map_or(t, |map| map[t] as usize);
             if silent.get(old) == Some(&false) {
                 clock.saw(time.millis(), interval_ms);
             }
@@ -125,15 +141,12 @@ impl Stage {
 
     /// A dense column in the present topology, over what other sources wrote there.
     fn widened(&self, metric: Metric, column: &Column) -> Column {
-        if self.topology.generation() == 0 {
-            return column.clone();
-        }
-        let map = self.topology.remap_from(&self.first);
+        let Some(moved) = &self.from_first else { return column.clone() };
         let old = &self.columns[metric.index()];
         let raw = |(i, from): (usize, &u32)| {
             if *from == u32::MAX { old.raw(i) } else { column.raw(*from as usize) }
         };
-        Column::from_raw(metric, map.iter().enumerate().map(raw))
+        Column::from_raw(metric, moved.gpus.iter().enumerate().map(raw))
     }
 
     /// Makes the frame of `now`: ages and qualities are brought up to date first.

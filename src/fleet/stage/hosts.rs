@@ -211,6 +211,7 @@ impl Stage {
         }
         self.hosts.by_tray_host = tray_hosts(&topology);
         self.topology = topology;
+        self.from_first = None;
         self.dirty = true;
     }
 }

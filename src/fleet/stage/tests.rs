@@ -165,4 +165,19 @@ fn a_dense_source_survives_the_growth_of_the_site() {
     assert_eq!(f.topology.unplaced_gpus(), 1);
     assert_eq!(f.value(GpuId(99), Metric::Util), Some(50.0));
     assert_eq!(f.value(GpuId(100_224), Metric::Util), Some(7.0));
+    // A second growth moves everything again: the map of the first one must not be kept.
+    apply(
+        &mut stage,
+        1,
+        vec![host("node-h1-r1-k1-t1", (0..5).map(|i| gpu(i, &[(Metric::Util, 3.0)])).collect())],
+    );
+    stage.apply(&dense(2, 0, vec![1]), 1000);
+    let f = stage.commit(Timestamp::from_secs(2));
+    assert_eq!(
+        f.value(GpuId(4), Metric::Util),
+        Some(3.0),
+        "the new GPU of the first tray keeps its own value"
+    );
+    assert_eq!(f.value(GpuId(5), Metric::Util), Some(50.0));
+    assert_eq!((f.age(GpuId(5)), f.age(GpuId(9))), (Some(1), Some(0)), "tray 2 was silent, tray 3 was not");
 }
