@@ -18,7 +18,7 @@ pub mod xid;
 pub use batch::{Batch, DenseBatch, GpuReading, HostFacts, HostReading};
 pub use column::Column;
 pub use entry::Entry;
-pub use facility::{CduPoint, FacilityReading, HallPoint, RackPoint, SitePoint};
+pub use facility::{CduPoint, FacilityReading, HallPoint, RackPoint, RowPoint, SitePoint};
 pub use health::{ClockEvents, Health};
 pub use id::{Asset, CduId, GpuId, HallId, RackId, RowId, TrayId};
 pub use metric::{Metric, MetricSpec};

@@ -1,9 +1,9 @@
-//! Columns of racks, CDUs, halls and the site: one `f32` per point, NaN = not reported.
+//! Columns of racks, CDUs, rows, halls and the site: one `f32` per point, NaN = not reported.
 
 use std::sync::Arc;
 
-use crate::model::facility::{CduPoint, HallPoint, RackPoint, SitePoint};
-use crate::model::id::{CduId, HallId, RackId};
+use crate::model::facility::{CduPoint, HallPoint, RackPoint, RowPoint, SitePoint};
+use crate::model::id::{CduId, HallId, RackId, RowId};
 use crate::model::{FacilityReading, Topology};
 
 /// All facility values of one moment. Cheap to clone; copied on write.
@@ -11,12 +11,14 @@ use crate::model::{FacilityReading, Topology};
 pub struct Facility {
     racks: Arc<[f32]>,
     cdus: Arc<[f32]>,
+    rows: Arc<[f32]>,
     halls: Arc<[f32]>,
     site: Arc<[f32]>,
 }
 
 const RACK: usize = RackPoint::ALL.len();
 const CDU: usize = CduPoint::ALL.len();
+const ROW: usize = RowPoint::ALL.len();
 const HALL: usize = HallPoint::ALL.len();
 const SITE: usize = SitePoint::ALL.len();
 
@@ -28,6 +30,7 @@ impl Facility {
         Self {
             racks: column(topology.racks().len() * RACK),
             cdus: column(topology.cdu_count() * CDU),
+            rows: column(topology.rows().len() * ROW),
             halls: column(topology.halls().len() * HALL),
             site: column(SITE),
         }
@@ -39,8 +42,10 @@ impl Facility {
             match *reading {
                 FacilityReading::Rack(id, p, v) => set(&mut self.racks, id.index() * RACK + p.index(), v),
                 FacilityReading::Cdu(id, p, v) => set(&mut self.cdus, id.index() * CDU + p.index(), v),
+                FacilityReading::Row(id, p, v) => set(&mut self.rows, id.index() * ROW + p.index(), v),
                 FacilityReading::Hall(id, p, v) => set(&mut self.halls, id.index() * HALL + p.index(), v),
                 FacilityReading::Site(p, v) => set(&mut self.site, p.index(), v),
+                FacilityReading::SiteEnds(p) => Arc::make_mut(&mut self.site)[p.index()] = f32::NAN,
             }
         }
     }
@@ -57,6 +62,12 @@ impl Facility {
         get(&self.cdus, id.index() * CDU + point.index())
     }
 
+    /// A value of a row.
+    #[must_use]
+    pub fn row(&self, id: RowId, point: RowPoint) -> Option<f32> {
+        get(&self.rows, id.index() * ROW + point.index())
+    }
+
     /// A value of a hall.
     #[must_use]
     pub fn hall(&self, id: HallId, point: HallPoint) -> Option<f32> {
@@ -71,15 +82,15 @@ impl Facility {
 
     /// The columns in a fixed order, for packing.
     #[must_use]
-    pub(crate) fn columns(&self) -> [&[f32]; 4] {
-        [&self.racks, &self.cdus, &self.halls, &self.site]
+    pub(crate) fn columns(&self) -> [&[f32]; 5] {
+        [&self.racks, &self.cdus, &self.rows, &self.halls, &self.site]
     }
 
     /// The inverse of [`Self::columns`].
     #[must_use]
-    pub(crate) fn from_columns(columns: [Vec<f32>; 4]) -> Self {
-        let [racks, cdus, halls, site] = columns.map(Arc::from);
-        Self { racks, cdus, halls, site }
+    pub(crate) fn from_columns(columns: [Vec<f32>; 5]) -> Self {
+        let [racks, cdus, rows, halls, site] = columns.map(Arc::from);
+        Self { racks, cdus, rows, halls, site }
     }
 
     /// Bytes of payload.

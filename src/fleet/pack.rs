@@ -18,8 +18,8 @@ use crate::model::{Column, Metric, Timestamp, Topology};
 const LEVEL: i32 = 1;
 /// A plane is stored whole after this many differences to the same base.
 const BASE_EVERY: u8 = 10;
-/// Columns, quality, and the four facility columns.
-const PLANES: usize = COUNT + 1 + 4;
+/// Columns, quality, and the five facility columns.
+const PLANES: usize = COUNT + 1 + 5;
 
 /// One compressed column.
 #[derive(Debug)]
@@ -81,7 +81,7 @@ impl PackedFrame {
     #[must_use]
     pub fn unpack(&self) -> Frame {
         let plane = |i: usize| self.planes[i].decode();
-        let facility = [0, 1, 2, 3].map(|i| floats(&plane(COUNT + 1 + i)));
+        let facility = [0, 1, 2, 3, 4].map(|i| floats(&plane(COUNT + 1 + i)));
         Frame::from_parts(
             Parts {
                 time: self.time,

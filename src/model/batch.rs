@@ -54,6 +54,41 @@ pub struct JobName {
     pub job: String,
     /// Name of its tenant.
     pub tenant: String,
+    /// What it is doing, where the source knows.
+    pub state: JobState,
+}
+
+/// What a job is doing.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum JobState {
+    /// The source does not say.
+    #[default]
+    Unknown,
+    /// It computes.
+    Running,
+    /// It writes a checkpoint.
+    Checkpoint,
+    /// It is down and comes back from its last checkpoint.
+    Restarting,
+    /// It holds its GPUs and gets no further: it waits for ranks that do not answer.
+    Stalled,
+    /// It takes no new work and gives its GPUs back.
+    Draining,
+}
+
+impl JobState {
+    /// Word shown to the operator; empty where the source does not say.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Unknown => "",
+            Self::Running => "running",
+            Self::Checkpoint => "checkpoint",
+            Self::Restarting => "restarting",
+            Self::Stalled => "stalled",
+            Self::Draining => "draining",
+        }
+    }
 }
 
 /// Who a host is, as its source knows it. Shared: it does not change from scrape to scrape.

@@ -32,6 +32,11 @@ pub enum Metric {
     Xid,
     /// Health class, see [`crate::model::Health`].
     Health,
+    /// NVLink fabric health (DCGM 175): 0 not supported, 1 healthy, 2 unhealthy, 3 limited capacity.
+    Fabric,
+    /// Recovery action that the driver asks for (DCGM 1523): 0 none, 1 GPU reset, 2 node reboot,
+    /// 3 drain P2P, 4 drain and reset.
+    Recovery,
     /// Slot in the job table, 0 = idle.
     Job,
     /// Slot in the tenant table, 0 = none.
@@ -90,7 +95,7 @@ pub struct MetricSpec {
 }
 
 /// How many metrics there are.
-pub const COUNT: usize = 14;
+pub const COUNT: usize = 16;
 
 const BASE: MetricSpec = MetricSpec {
     name: "",
@@ -209,6 +214,24 @@ const SPECS: [MetricSpec; COUNT] = [
         ..BASE
     },
     MetricSpec {
+        name: "fabric",
+        label: "fabric",
+        kind: Kind::Code,
+        range: (0.0, 3.0),
+        worst: Worst::High,
+        doc: "NVLink fabric: healthy, unhealthy, limited",
+        ..BASE
+    },
+    MetricSpec {
+        name: "recovery",
+        label: "recovery",
+        kind: Kind::Code,
+        range: (0.0, 4.0),
+        worst: Worst::High,
+        doc: "recovery action that the driver asks for",
+        ..BASE
+    },
+    MetricSpec {
         name: "job",
         label: "job",
         kind: Kind::Category,
@@ -251,6 +274,8 @@ impl Metric {
         Self::ClockEvents,
         Self::Xid,
         Self::Health,
+        Self::Fabric,
+        Self::Recovery,
         Self::Job,
         Self::Tenant,
         Self::Age,

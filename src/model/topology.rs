@@ -66,6 +66,42 @@ pub struct RackModel {
     pub cooling: Cooling,
 }
 
+/// How the site hangs on the grid. Zero means "none" or "not known" unless said otherwise.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Grid {
+    /// Price area of the power market: `NO4`.
+    pub area: String,
+    /// Nominal voltage of the two feeds, kV.
+    pub feed_kv: f32,
+    /// Fastest change of load that the grid allows, MW/s.
+    pub ramp_mw_s: f32,
+    /// Largest amplitude of power swings between 0.1 and 20 Hz that the grid allows, MW.
+    pub oscillation_mw: f32,
+    /// Battery: power, MW.
+    pub bess_mw: f32,
+    /// Battery: energy, MWh.
+    pub bess_mwh: f32,
+    /// Share of hydropower in the supply, %.
+    pub hydro_percent: f32,
+    /// Most heat that neighbours take, MW.
+    pub heat_export_mw: f32,
+}
+
+impl Default for Grid {
+    fn default() -> Self {
+        Self {
+            area: String::new(),
+            feed_kv: 132.0,
+            ramp_mw_s: 0.0,
+            oscillation_mw: 5.0,
+            bess_mw: 0.0,
+            bess_mwh: 0.0,
+            hydro_percent: 100.0,
+            heat_export_mw: 0.0,
+        }
+    }
+}
+
 /// One hall.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Hall {

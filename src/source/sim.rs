@@ -6,6 +6,7 @@
 //! a hash map.
 
 pub mod columns;
+pub mod effect;
 pub mod facility;
 pub mod fault;
 pub mod noise;

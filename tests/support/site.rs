@@ -169,8 +169,10 @@ fn batch(t: &Topology, tick: i64) -> Batch {
         })
         .collect();
     let jobs = [("", ""), ("llm-r7", "T1"), ("emb-3", "T2"), ("serve-eu", "T1")];
-    let jobs: Vec<JobName> =
-        jobs.iter().map(|(j, n)| JobName { job: (*j).into(), tenant: (*n).into() }).collect();
+    let jobs: Vec<JobName> = jobs
+        .iter()
+        .map(|(j, n)| JobName { job: (*j).into(), tenant: (*n).into(), ..JobName::default() })
+        .collect();
     let silent = if tick > TICKS - 6 { vec![30] } else { vec![] };
     let mut facility = vec![FacilityReading::Site(SitePoint::ItPower, 2.1)];
     for r in 0..32 {

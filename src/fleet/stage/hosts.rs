@@ -137,7 +137,7 @@ impl Stage {
         let name = if job.is_empty() {
             JobName::default()
         } else {
-            JobName { job: job.to_owned(), tenant: tenant.to_owned() }
+            JobName { job: job.to_owned(), tenant: tenant.to_owned(), ..JobName::default() }
         };
         let before = self.jobs.len() + self.tenants.len();
         let job_slot = slot(&mut self.jobs, name);

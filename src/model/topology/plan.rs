@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use crate::model::topology::place::{self, Place};
-use crate::model::topology::{Cooling, GpuModel, RackModel, Topology};
+use crate::model::topology::{Cooling, GpuModel, Grid, RackModel, Topology};
 
 /// Most GPUs that one host may bring.
 pub const MAX_GPUS_PER_HOST: u16 = 64;
@@ -26,6 +26,8 @@ pub struct Plan {
     pub prefix: String,
     /// Power agreed with the grid, MW; 0 when unknown.
     pub contract_mw: f32,
+    /// How it hangs on the grid.
+    pub grid: Grid,
     /// True when placed hosts may create halls, rows and racks (no topology file was given).
     pub open: bool,
     /// GPU generations; the first one is assumed where nothing is said.
@@ -99,6 +101,7 @@ impl Plan {
             site: site.to_owned(),
             prefix: String::new(),
             contract_mw: 0.0,
+            grid: Grid::default(),
             open: true,
             gpu_models: vec![GpuModel::unknown()],
             rack_models: vec![RackModel::unknown()],

@@ -7,6 +7,10 @@
 //! contract_mw = 230         # power agreed with the grid, MW
 //! host = "kvd-{hall}-{row}-{rack}-{tray}"   # how hosts are called (lower case)
 //!
+//! [grid]                    # may be left out
+//! area = "NO4"              # price area of the power market
+//! ramp_mw_s = 2.5           # fastest change of load that the grid allows
+//!
 //! [[gpu]]                   # one per generation
 //! name = "GB300"
 //! memory_mib = 284208
@@ -31,7 +35,7 @@ use toml::Spanned;
 use crate::model::document::{Document, FileError};
 use crate::model::text;
 use crate::model::topology::plan::{MAX_GPUS, MAX_GPUS_PER_HOST, PlanHall, PlanRack, PlanRow, PlanTray};
-use crate::model::topology::{Cooling, GpuModel, Plan, RackModel};
+use crate::model::topology::{Cooling, GpuModel, Grid, Plan, RackModel};
 
 /// The built-in site.
 pub const DEFAULT_SITE: &str = include_str!("sites/default.toml");
@@ -43,6 +47,7 @@ pub type TopologyError = FileError;
 #[serde(deny_unknown_fields)]
 struct File {
     site: SiteSpec,
+    grid: Option<Spanned<GridSpec>>,
     gpu: Vec<GpuSpec>,
     rack: Vec<RackSpec>,
     hall: Vec<HallSpec>,
@@ -57,6 +62,35 @@ struct SiteSpec {
     #[serde(default)]
     contract_mw: f32,
     host: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct GridSpec {
+    area: String,
+    feed_kv: f32,
+    ramp_mw_s: f32,
+    oscillation_mw: f32,
+    bess_mw: f32,
+    bess_mwh: f32,
+    hydro_percent: f32,
+    heat_export_mw: f32,
+}
+
+impl Default for GridSpec {
+    fn default() -> Self {
+        let g = Grid::default();
+        Self {
+            area: g.area,
+            feed_kv: g.feed_kv,
+            ramp_mw_s: g.ramp_mw_s,
+            oscillation_mw: g.oscillation_mw,
+            bess_mw: g.bess_mw,
+            bess_mwh: g.bess_mwh,
+            hydro_percent: g.hydro_percent,
+            heat_export_mw: g.heat_export_mw,
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -174,6 +208,7 @@ pub fn parse(source: &str, file: &str) -> Result<Plan, TopologyError> {
         site: text::clean(&spec.site.name),
         prefix: text::clean(&spec.site.prefix),
         contract_mw: spec.site.contract_mw.max(0.0),
+        grid: spec.grid.as_ref().map_or_else(|| Ok(Grid::default()), |g| grid(&src, g))?,
         open: false,
         gpu_models: spec.gpu.iter().map(gpu_model).collect(),
         rack_models,
@@ -211,6 +246,32 @@ fn check_names(src: &Document<'_>, h: &HallSpec) -> Result<(), TopologyError> {
         return Err(src.error(h.names.span(), "`names` has an empty name"));
     }
     Ok(())
+}
+
+fn grid(src: &Document<'_>, spec: &Spanned<GridSpec>) -> Result<Grid, TopologyError> {
+    let g = spec.get_ref();
+    let limits = [
+        ("feed_kv", g.feed_kv, 1000.0),
+        ("ramp_mw_s", g.ramp_mw_s, 10_000.0),
+        ("oscillation_mw", g.oscillation_mw, 10_000.0),
+        ("bess_mw", g.bess_mw, 10_000.0),
+        ("bess_mwh", g.bess_mwh, 100_000.0),
+        ("hydro_percent", g.hydro_percent, 100.0),
+        ("heat_export_mw", g.heat_export_mw, 10_000.0),
+    ];
+    if let Some((key, value, top)) = limits.into_iter().find(|(_, v, top)| !(0.0..=*top).contains(v)) {
+        return Err(src.error(spec.span(), format!("{key} is {value}: expected 0 to {top}")));
+    }
+    Ok(Grid {
+        area: text::clean(&g.area),
+        feed_kv: g.feed_kv,
+        ramp_mw_s: g.ramp_mw_s,
+        oscillation_mw: g.oscillation_mw,
+        bess_mw: g.bess_mw,
+        bess_mwh: g.bess_mwh,
+        hydro_percent: g.hydro_percent,
+        heat_export_mw: g.heat_export_mw,
+    })
 }
 
 fn gpu_model(g: &GpuSpec) -> GpuModel {
@@ -301,13 +362,13 @@ mod tests {
     #[test]
     fn unknown_names_are_answered_with_line_and_nearest() {
         let e = error_of("gpu = \"GB300\"", "gpu = \"GB30\"");
-        assert_eq!(e, "site.toml:22: no [[gpu]] is named `GB30`: did you mean `GB300`?");
+        assert_eq!(e, "site.toml:32: no [[gpu]] is named `GB30`: did you mean `GB300`?");
     }
 
     #[test]
     fn unknown_keys_are_answered_with_line_and_nearest() {
         let e = error_of("columns = 6", "colums = 6");
-        assert!(e.starts_with("site.toml:36: ") && e.contains("did you mean `columns`?"), "{e}");
+        assert!(e.starts_with("site.toml:46: ") && e.contains("did you mean `columns`?"), "{e}");
     }
 
     #[test]
@@ -315,7 +376,7 @@ mod tests {
         assert!(error_of("rows = 22", "rows = 60000").contains("exceeds 1048576 GPUs"));
         assert!(error_of("trays = 18", "trays = 0").contains("expected 1 to 64"));
         assert!(error_of("\"liquid\"", "\"steam\"").contains("expected `liquid` or `air`"));
-        assert!(error_of("\"H2\"", "\"H1\"").ends_with("site.toml:31: two halls are named `H1`"));
+        assert!(error_of("\"H2\"", "\"H1\"").ends_with("site.toml:41: two halls are named `H1`"));
         assert!(error_of("rows = 22", "rows = [\"A\", \"a\"]").contains("`rows` has `a` twice"));
         assert!(error_of("\"H2\"", "\"\"").contains("`names` has an empty name"));
         assert!(error_of("[site]", "[site").contains("site.toml:4: "));

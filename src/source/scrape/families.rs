@@ -47,6 +47,10 @@ pub enum Field {
     EventBit,
     /// Last XID.
     Xid,
+    /// Health of the NVLink fabric: 0 not supported, 1 healthy, 2 unhealthy, 3 limited capacity.
+    Fabric,
+    /// Recovery action that the driver asks for, 0 (none) to 4.
+    Recovery,
     /// Position of the GPU in its node.
     Index,
     /// Nothing but labels.
@@ -80,6 +84,8 @@ impl Field {
             Self::Power | Self::PowerAverage | Self::PowerInstant => (0.0, 50_000.0),
             Self::SmClock => (0.0, 20_000.0),
             Self::Index => (0.0, 63.0),
+            Self::Fabric => (0.0, 3.0),
+            Self::Recovery => (0.0, 4.0),
             _ => (0.0, 1e15),
         }
     }
@@ -154,7 +160,7 @@ const fn double(name: &'static str, field: Field, factor: f64) -> Family {
     Family { name, field, factor, blank: DOUBLE }
 }
 
-const DCGM: [Family; 40] = [
+const DCGM: [Family; 43] = [
     int("DCGM_FI_DEV_SM_CLOCK", Field::SmClock),                // 100
     double("DCGM_FI_DEV_SM_CLOCK_HERTZ", Field::SmClock, 1e-6), // 1603
     int("DCGM_FI_DEV_CLOCK_THROTTLE_REASONS", Field::Events),   // 112
@@ -170,6 +176,7 @@ const DCGM: [Family; 40] = [
     double("DCGM_FI_DEV_BOARD_POWER_WATTS", Field::Power, 1.0), // 155
     double("DCGM_FI_DEV_POWER_USAGE_INSTANT", Field::PowerInstant, 1.0), // 157
     double("DCGM_FI_DEV_BOARD_POWER_RAW_WATTS", Field::PowerInstant, 1.0), // 157
+    int("DCGM_FI_DEV_FABRIC_HEALTH_SUMMARY", Field::Fabric),    // 175
     int("DCGM_FI_DEV_GPU_UTIL", Field::Util),                   // 203
     int("DCGM_FI_DEV_GPU_UTIL_RATIO", Field::Util),             // 203: percent all the same
     int("DCGM_FI_DEV_XID_ERRORS", Field::Xid),                  // 230
@@ -184,6 +191,8 @@ const DCGM: [Family; 40] = [
     double("DCGM_FI_PROF_SM_UTIL_RATIO", Field::SmActive, 100.0), // 1002
     double("DCGM_FI_PROF_PIPE_TENSOR_ACTIVE", Field::TensorActive, 100.0), // 1004
     double("DCGM_FI_PROF_TENSOR_UTIL_RATIO", Field::TensorActive, 100.0), // 1004
+    int("DCGM_FI_DEV_GPU_RECOVERY_ACTION", Field::Recovery),    // 1523
+    int("DCGM_FI_DEV_GET_GPU_RECOVERY_ACTION", Field::Recovery), // 1523
     // The names of dcgm-exporter 1.x, which later versions still offer as the "old namespace".
     int("dcgm_sm_clock", Field::SmClock),
     int("dcgm_memory_temp", Field::MemTemp),

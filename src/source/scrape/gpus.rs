@@ -120,7 +120,7 @@ impl Gpu<'_> {
     /// The metrics, as a reading of position `index`.
     #[must_use]
     pub fn reading(&self, index: u16) -> GpuReading {
-        const SOURCES: [(Metric, &[Field]); 10] = [
+        const SOURCES: [(Metric, &[Field]); 12] = [
             (Metric::Util, &[Field::Util]),
             (Metric::Power, &[Field::Power, Field::PowerAverage, Field::PowerInstant]),
             (Metric::Temp, &[Field::Temp]),
@@ -132,6 +132,8 @@ impl Gpu<'_> {
             (Metric::Margin, &[Field::Margin]),
             (Metric::ClockEvents, &[Field::Events, Field::EventBit]),
             (Metric::Xid, &[Field::Xid]),
+            (Metric::Fabric, &[Field::Fabric]),
+            (Metric::Recovery, &[Field::Recovery]),
         ];
         let mut reading = GpuReading::new(index);
         for (metric, fields) in SOURCES {

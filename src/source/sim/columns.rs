@@ -30,6 +30,10 @@ pub struct Sheet {
     pub xid: Vec<u16>,
     /// [`Metric::Health`].
     pub health: Vec<u8>,
+    /// [`Metric::Fabric`].
+    pub fabric: Vec<u8>,
+    /// [`Metric::Recovery`].
+    pub recovery: Vec<u8>,
     /// [`Metric::Job`].
     pub job: Vec<u16>,
     /// [`Metric::Tenant`].
@@ -52,16 +56,19 @@ impl Sheet {
             margin: narrow.clone(),
             events: wide.clone(),
             xid: wide.clone(),
-            health: narrow,
+            health: narrow.clone(),
+            fabric: narrow.clone(),
+            recovery: narrow,
             job: wide.clone(),
             tenant: wide,
         }
     }
 
-    /// Makes every measured value of GPU `g` absent; job, tenant, XID and health stay.
+    /// Makes every measured value of GPU `g` absent; job, tenant, XID, health and recovery
+    /// action stay.
     pub fn blank(&mut self, g: usize) {
         let narrow = [&mut self.util, &mut self.temp, &mut self.mem_temp, &mut self.clock];
-        for column in narrow.into_iter().chain([&mut self.activity, &mut self.margin]) {
+        for column in narrow.into_iter().chain([&mut self.activity, &mut self.margin, &mut self.fabric]) {
             column[g] = u8::MAX;
         }
         for column in [&mut self.power, &mut self.mem_used, &mut self.events] {
@@ -69,7 +76,7 @@ impl Sheet {
         }
     }
 
-    fn narrow(&self) -> [(Metric, &[u8]); 7] {
+    fn narrow(&self) -> [(Metric, &[u8]); 9] {
         [
             (Metric::Util, &self.util),
             (Metric::Temp, &self.temp),
@@ -78,6 +85,8 @@ impl Sheet {
             (Metric::Activity, &self.activity),
             (Metric::Margin, &self.margin),
             (Metric::Health, &self.health),
+            (Metric::Fabric, &self.fabric),
+            (Metric::Recovery, &self.recovery),
         ]
     }
 
@@ -179,7 +188,10 @@ mod tests {
         sheet.blank(1);
         let columns = Published::default().publish(&sheet, &[]);
         for (metric, column) in columns {
-            let keeps = matches!(metric, Metric::Xid | Metric::Health | Metric::Job | Metric::Tenant);
+            let keeps = matches!(
+                metric,
+                Metric::Xid | Metric::Health | Metric::Recovery | Metric::Job | Metric::Tenant
+            );
             assert_eq!(metric.decode(column.raw(1)).is_some(), keeps, "{metric:?}");
             assert!(metric.decode(column.raw(0)).is_some());
         }

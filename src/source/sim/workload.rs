@@ -272,9 +272,13 @@ impl Workload {
     /// tenants appear here.
     #[must_use]
     pub fn jobs(&self) -> Arc<[JobName]> {
-        let idle = JobName { job: "idle".to_owned(), tenant: String::new() };
+        let idle = JobName { job: "idle".to_owned(), tenant: String::new(), ..JobName::default() };
         let named = self.areas.iter().filter(|a| a.slot != 0);
-        let named = named.map(|a| JobName { job: a.job_name(), tenant: format!("T{}", a.tenant) });
+        let named = named.map(|a| JobName {
+            job: a.job_name(),
+            tenant: format!("T{}", a.tenant),
+            ..JobName::default()
+        });
         std::iter::once(idle).chain(named).collect()
     }
 }
