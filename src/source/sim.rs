@@ -12,6 +12,7 @@ pub mod fault;
 pub mod noise;
 pub mod pace;
 pub mod place;
+pub mod scenario;
 pub mod thermal;
 pub mod workload;
 
