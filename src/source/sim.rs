@@ -22,6 +22,7 @@ pub mod pace;
 pub mod place;
 pub mod plant;
 pub mod power;
+pub mod scenario;
 pub mod thermal;
 pub mod water;
 pub mod workload;
