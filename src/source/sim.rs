@@ -159,7 +159,7 @@ impl Sim {
         self.advance_runs(tick);
         self.advance_single(tick);
         if changes.shown || slowed {
-            self.show_health(tick);
+            self.show_health();
         }
         self.tick += 1;
         let silent = self.faults.silent(tick);
@@ -295,7 +295,7 @@ impl Sim {
                 self.racks[rack].watts -= was;
                 self.sheet.blank(g);
             }
-            Trouble::Sick(..) => {
+            Trouble::Sick(_) => {
                 let drive = self.drive(run, &Load::idle(0.0));
                 fault.temp = Some(self.gpus.single(g, &drive, before, &mut self.sheet));
                 self.sheet.events[g] = drive.events;
@@ -312,13 +312,20 @@ impl Sim {
                 fault.temp = Some(self.gpus.single(g, &drive, before, &mut self.sheet));
                 self.racks[rack].watts += f32::from(self.sheet.power[g]) - was;
             }
+            Trouble::Hotter(_, kelvin) => {
+                let mut drive = self.drive(run, &load);
+                let rise = drive.resistance * self.chips[self.topology.racks()[rack].model].full_w;
+                (drive.power_w, drive.resistance) = (was, drive.resistance * (1.0 + kelvin / rise));
+                fault.temp = Some(self.gpus.single(g, &drive, before, &mut self.sheet));
+            }
             _ => fault.temp = None,
         }
     }
 
-    /// Writes XID and health of all GPUs anew.
-    fn show_health(&mut self, tick: u64) {
+    /// Writes XID, recovery action and health of all GPUs anew.
+    fn show_health(&mut self) {
         self.sheet.xid.fill(0);
+        self.sheet.recovery.fill(0);
         for area in &self.work.areas {
             let trays = &self.topology.trays()[area.trays.clone()];
             let (Some(first), Some(last)) = (trays.first(), trays.last()) else { continue };
@@ -331,12 +338,10 @@ impl Sim {
                 self.sheet.health[rack.gpus.range()].fill(Health::Degraded as u8);
             }
         }
-        for (g, code, health) in self.faults.now(tick).filter_map(|f| f.trouble.shows()) {
-            // The worst stays; among equals the later XID does, as the driver keeps the last.
-            if self.sheet.health[g] <= health as u8 || self.sheet.xid[g] == 0 {
-                self.sheet.xid[g] = code;
-            }
-            self.sheet.health[g] = self.sheet.health[g].max(health as u8);
+        for (g, mark) in self.faults.marks() {
+            self.sheet.xid[g] = mark.xid;
+            self.sheet.recovery[g] = mark.recovery;
+            self.sheet.health[g] = self.sheet.health[g].max(mark.health as u8);
         }
     }
 }
