@@ -27,7 +27,9 @@ pub use sample::{DayCounts, sample};
 pub use table::Kind;
 
 /// Seconds until a rack that loses its flow has lost it.
-const CHOKE_S: f32 = 60.0;
+pub const CHOKE_S: f32 = 60.0;
+/// Share of its flow that it loses.
+pub const CHOKED: f32 = 0.76;
 
 /// What is wrong.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,8 +68,6 @@ pub struct Fault {
     pub trouble: Trouble,
     /// Since which tick.
     pub from: u64,
-    /// Core temperature of the GPU it is about, °C; `None` before its first tick.
-    pub temp: Option<f32>,
 }
 
 /// What driver and inventory say of a GPU on which something is not as usual.
@@ -126,7 +126,13 @@ impl Faults {
         faults
     }
 
-    /// The same on a site where nothing is wrong yet.
+    /// No faults at all, ever.
+    #[must_use]
+    pub fn none(topology: &Topology) -> Self {
+        Self::calm(topology, 0, 0.0)
+    }
+
+    /// The faults of a site where nothing is wrong yet.
     #[must_use]
     pub fn calm(topology: &Topology, seed: u64, rate: f64) -> Self {
         Self {
@@ -163,11 +169,6 @@ impl Faults {
     /// What is wrong at `tick`.
     pub fn now(&self, tick: u64) -> impl Iterator<Item = &Fault> {
         self.active.iter().filter(move |f| f.from <= tick)
-    }
-
-    /// What is wrong at `tick`, to note the temperature of single GPUs.
-    pub fn now_mut(&mut self, tick: u64) -> impl Iterator<Item = &mut Fault> {
-        self.active.iter_mut().filter(move |f| f.from <= tick)
     }
 
     /// The GPUs that are not as usual in the eyes of driver and inventory, ascending.
