@@ -68,8 +68,6 @@ pub struct Fault {
     pub trouble: Trouble,
     /// Since which tick.
     pub from: u64,
-    /// Core temperature of the GPU it is about, °C; `None` before its first tick.
-    pub temp: Option<f32>,
 }
 
 /// What driver and inventory say of a GPU on which something is not as usual.
@@ -128,7 +126,13 @@ impl Faults {
         faults
     }
 
-    /// The same on a site where nothing is wrong yet.
+    /// No faults at all, ever.
+    #[must_use]
+    pub fn none(topology: &Topology) -> Self {
+        Self::calm(topology, 0, 0.0)
+    }
+
+    /// The faults of a site where nothing is wrong yet.
     #[must_use]
     pub fn calm(topology: &Topology, seed: u64, rate: f64) -> Self {
         Self {
@@ -165,11 +169,6 @@ impl Faults {
     /// What is wrong at `tick`.
     pub fn now(&self, tick: u64) -> impl Iterator<Item = &Fault> {
         self.active.iter().filter(move |f| f.from <= tick)
-    }
-
-    /// What is wrong at `tick`, to note the temperature of single GPUs.
-    pub fn now_mut(&mut self, tick: u64) -> impl Iterator<Item = &mut Fault> {
-        self.active.iter_mut().filter(move |f| f.from <= tick)
     }
 
     /// The GPUs that are not as usual in the eyes of driver and inventory, ascending.

@@ -48,7 +48,7 @@ impl Faults {
     }
 
     fn put_now(&mut self, trouble: Trouble) {
-        self.active.push(Fault { trouble, from: 0, temp: None });
+        self.active.push(Fault { trouble, from: 0 });
     }
 
     /// A course that began before the start and has come to step `at`, which is due in 15 to 40

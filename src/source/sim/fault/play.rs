@@ -145,7 +145,7 @@ impl Faults {
                     changes.shown = true;
                 }
             }
-            Item::Begin(trouble) => self.active.push(Fault { trouble, from: tick, temp: None }),
+            Item::Begin(trouble) => self.active.push(Fault { trouble, from: tick }),
             Item::End(trouble) => self.end(&trouble),
         }
     }
@@ -214,7 +214,7 @@ impl Faults {
             Act::Drain => self.drain(gpu, (tray, tick), (topology, changes)),
             Act::Silence => {
                 let trouble = Trouble::Silent(tray.index()..tray.index() + 1);
-                self.active.push(Fault { trouble, from: tick, temp: None });
+                self.active.push(Fault { trouble, from: tick });
             }
             Act::Up => self.up(tray, topology, changes),
             Act::SilenceRack | Act::SpeakRack | Act::ShelfFail | Act::ShelfBack => {
@@ -234,10 +234,10 @@ impl Faults {
         let silent = Trouble::Silent(topology.rack(id).trays.range());
         let shelves = topology.rack_model(id).power_shelves > 0;
         match act {
-            Act::SilenceRack => self.active.push(Fault { trouble: silent, from: tick, temp: None }),
+            Act::SilenceRack => self.active.push(Fault { trouble: silent, from: tick }),
             Act::SpeakRack => self.end(&silent),
             Act::ShelfFail if shelves => {
-                self.active.push(Fault { trouble: Trouble::Shelf(id.index()), from: tick, temp: None });
+                self.active.push(Fault { trouble: Trouble::Shelf(id.index()), from: tick });
             }
             Act::ShelfBack if shelves => self.end(&Trouble::Shelf(id.index())),
             Act::ShelfFail => {
@@ -283,7 +283,7 @@ impl Faults {
         let gpu = trouble.gpu();
         match self.active.iter_mut().find(|f| f.trouble.gpu() == gpu && f.trouble.of_course()) {
             Some(fault) => fault.trouble = trouble,
-            None => self.active.push(Fault { trouble, from: tick, temp: None }),
+            None => self.active.push(Fault { trouble, from: tick }),
         }
     }
 

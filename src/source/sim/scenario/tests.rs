@@ -362,7 +362,8 @@ fn the_built_in_scenarios_fit_the_built_in_site() {
         let s = Scenario::parse(text, name).expect(name);
         assert_eq!(s.name, *name);
         assert!(s.doc.contains("What to see:") && s.doc.contains("What to learn:"), "{name}");
-        assert!(!s.signatures.is_empty() && !(s.raises.is_empty() && s.quiet.is_empty()), "{name}");
+        assert!(!s.signatures.is_empty(), "{name}");
+        assert!(!s.raises.is_empty() || !s.quiet.is_empty(), "{name}");
         for seed in [1, 7, 42] {
             let t = s.resolve(&g.topology, &g.work, seed).expect(name);
             assert!(t.effects().len() > 0, "{name}");
