@@ -197,7 +197,6 @@ impl<'a> Ground<'a> {
 
     /// How much of `asset` trains, in thousandths of its GPUs; with `largest`, how much of it
     /// belongs to the largest training job.
-    #[must_use]
     pub fn training(&self, largest: bool) -> impl Fn(Asset) -> usize {
         let training = self.jobs.iter().filter(|j| j.training);
         let mut spans: Vec<Span> = training.map(|j| self.gpus_of_trays(&j.trays)).collect();
