@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use crate::fleet::series::Signal;
 use crate::model::facility::{CduPoint, HallPoint, RackPoint, RowPoint, SitePoint};
 use crate::model::id::{CduId, HallId, RackId, RowId};
 use crate::model::topology::Moves;
-use crate::model::{FacilityReading, Topology};
+use crate::model::{Asset, FacilityReading, Topology};
 
 /// All facility values of one moment. Cheap to clone; copied on write.
 #[derive(Clone, Debug)]
@@ -94,6 +95,19 @@ impl Facility {
     #[must_use]
     pub fn site(&self, point: SitePoint) -> Option<f32> {
         get(&self.site, point.index())
+    }
+
+    /// What a signal of an asset says now; `None` where it is not reported, or not one of the plant.
+    #[must_use]
+    pub fn signal(&self, asset: Asset, signal: Signal) -> Option<f32> {
+        match (asset, signal) {
+            (Asset::Site, Signal::Site(p)) => self.site(p),
+            (Asset::Hall(h), Signal::Hall(p)) => self.hall(h, p),
+            (Asset::Row(r), Signal::Row(p)) => self.row(r, p),
+            (Asset::Rack(r), Signal::Rack(p)) => self.rack(r, p),
+            (Asset::Cdu(c), Signal::Cdu(p)) => self.cdu(c, p),
+            _ => None,
+        }
     }
 
     /// The values in another topology: `moves` tells where its assets are in this one. What is new
