@@ -19,7 +19,9 @@ const RATED_GPUS: f64 = 100_224.0;
 /// One GPU in this many runs slow for good.
 const STRAGGLER_PER: usize = 2000;
 /// Seconds until a rack that loses its flow has lost it.
-const CHOKE_S: f32 = 60.0;
+pub const CHOKE_S: f32 = 60.0;
+/// Share of its flow that it loses.
+pub const CHOKED: f32 = 0.76;
 
 /// What is wrong.
 #[derive(Clone, Debug, PartialEq)]
@@ -115,6 +117,12 @@ impl Faults {
         };
         faults.begin(topology, work);
         faults
+    }
+
+    /// No faults at all.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self { active: Vec::new(), lemons: Vec::new(), incident: 0.0, app_xid: 0.0, rng: Rng::new(0, 2) }
     }
 
     fn begin(&mut self, topology: &Topology, work: &Workload) {
