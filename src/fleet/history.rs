@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use crate::fleet::frame::Frame;
+use crate::fleet::jobs::course::{Courses, Recorder};
 use crate::fleet::ring::{Ring, Slot};
 use crate::fleet::series::{Point, SeriesStore, Signal, resample};
 use crate::fleet::tier::{self, Bucket, Tier};
@@ -43,6 +44,8 @@ pub struct History {
     ring: Arc<[Slot]>,
     tiers: [Arc<[Arc<Bucket>]>; 2],
     series: Arc<SeriesStore>,
+    /// The last hour of jobs and tenants.
+    pub courses: Courses,
     /// What it holds and costs.
     pub status: HistoryStatus,
 }
@@ -160,6 +163,7 @@ pub struct Archive {
     hour: Tier,
     day: Tier,
     series: SeriesStore,
+    courses: Recorder,
 }
 
 impl Archive {
@@ -174,6 +178,7 @@ impl Archive {
             hour: Tier::new(HOUR.0, HOUR.1, share(13)),
             day: Tier::new(DAY.0, DAY.1, share(42)),
             series: SeriesStore::default(),
+            courses: Recorder::default(),
         }
     }
 
@@ -182,6 +187,7 @@ impl Archive {
         self.ring.push(Arc::clone(frame));
         self.hour.push(frame);
         self.series.push(frame);
+        self.courses.push(frame);
     }
 
     /// Work that need not be done before the frame is shown: packs one frame of the ring and
@@ -214,7 +220,8 @@ impl Archive {
             budget: self.budget,
             parts: [ring_part, part(&tiers[0], self.hour.bytes()), part(&tiers[1], self.day.bytes())],
         };
-        Arc::new(History { ring, tiers, series: Arc::new(self.series.clone()), status })
+        let courses = self.courses.view();
+        Arc::new(History { ring, tiers, series: Arc::new(self.series.clone()), courses, status })
     }
 }
 
