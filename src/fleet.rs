@@ -8,6 +8,7 @@ pub mod inventory;
 pub mod jobs;
 pub mod limits;
 pub mod pack;
+pub mod plant;
 pub mod ring;
 pub mod rollup;
 pub mod series;

@@ -10,6 +10,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::cli::CliError;
+use crate::cli::scenario::ScenarioName;
 use crate::cli::units::{self, PictureSize};
 use crate::model::{Asset, Metric, Topology};
 
@@ -20,6 +21,7 @@ Examples:
   hallwatch --scrape http://node7:9400/metrics  one real dcgm-exporter
   hallwatch --scrape targets.json               all exporters of a Prometheus file_sd list
   hallwatch --local                             this machine and its GPUs
+  hallwatch --scenario row-cooling-lost         an incident that starts after a minute
   hallwatch snapshot --view hall:H3 --metric temp --format svg > hall.svg
   hallwatch sim serve --trays 256 --targets-file targets.json
 ";
@@ -82,6 +84,8 @@ pub enum Command {
 pub enum SimCommand {
     /// Serve the simulated trays as dcgm-exporter endpoints on this machine
     Serve(ServeArgs),
+    /// List the built-in scenarios, or tell one at length
+    Scenarios(ScenariosArgs),
 }
 
 /// Commands around the settings.
@@ -103,6 +107,12 @@ pub struct Options {
     /// Simulated seconds per second [default: 1]
     #[arg(long, value_name = "X", value_parser = units::speed, help_heading = "Sources")]
     pub speed: Option<f64>,
+    /// Scripted incident: a built-in one (see `sim scenarios`) or a file
+    #[arg(long, value_name = "NAME|FILE", value_parser = ScenarioName::parse, help_heading = "Sources")]
+    pub scenario: Option<ScenarioName>,
+    /// Simulated time at which the scenario starts [default: 60s]
+    #[arg(long, value_name = "TIME", value_parser = units::scenario_start, help_heading = "Sources")]
+    pub at: Option<u64>,
     /// Scrape an exporter (URL or host:port) or all targets of a file_sd list (FILE); may be repeated
     #[arg(long, value_name = "URL|FILE", help_heading = "Sources")]
     pub scrape: Vec<String>,
@@ -309,6 +319,12 @@ pub struct ServeArgs {
     /// Seed of the simulator
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
+    /// Scripted incident: a built-in one (see `sim scenarios`) or a file
+    #[arg(long, value_name = "NAME|FILE", value_parser = ScenarioName::parse)]
+    pub scenario: Option<ScenarioName>,
+    /// Simulated time at which the scenario starts [default: 60s]
+    #[arg(long, value_name = "TIME", value_parser = units::scenario_start, requires = "scenario")]
+    pub at: Option<u64>,
     /// Simulated seconds per second
     #[arg(long, value_name = "X", default_value = "1", value_parser = units::speed)]
     pub speed: f64,
@@ -320,10 +336,21 @@ pub struct ServeArgs {
     pub targets_file: Option<PathBuf>,
 }
 
+/// Options of `sim scenarios`.
+#[derive(clap::Args, Clone, Debug)]
+pub struct ScenariosArgs {
+    /// The scenario to tell at length: a built-in one or a file
+    #[arg(value_name = "NAME|FILE", value_parser = ScenarioName::parse)]
+    pub scenario: Option<ScenarioName>,
+    /// Write JSON for programs
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// Options of `check`.
 #[derive(clap::Args, Clone, Debug, Default)]
 pub struct CheckArgs {
-    /// Files to check: config, topology or theme (.toml), inventory (.csv), targets (.json)
+    /// Files to check: config, topology, scenario or theme (.toml), inventory (.csv), targets (.json)
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// Sources and display.

@@ -14,14 +14,14 @@ use ratatui::layout::Rect;
 use crate::cli::CliError;
 use crate::cli::args::{Format, SnapshotArgs, SnapshotView};
 use crate::cli::config::{Settings, SourceSpec};
-use crate::cli::{runtime, start, watch};
+use crate::cli::{runtime, scenario, start, watch};
 use crate::engine::Core;
 use crate::fleet::Snapshot;
 use crate::fleet::snapshot::EngineStatus;
 use crate::model::entry::TargetState;
 use crate::model::time::SIM_EPOCH;
 use crate::model::{Asset, Entry};
-use crate::source::sim::Sim;
+use crate::source::sim::scenario::Plan;
 use crate::ui::action::ViewKind;
 use crate::ui::app::App;
 use crate::ui::depth::ColorDepth;
@@ -35,7 +35,10 @@ const DEFAULT_TICKS: u32 = 120;
 /// The view does not exist, or live sources had nothing to say in time.
 pub fn run(settings: Settings, args: &SnapshotArgs, out: &mut dyn Write) -> Result<(), CliError> {
     let snapshot = match settings.sources.as_slice() {
-        [SourceSpec::Sim { seed, .. }] => simulated(&settings, *seed, args.ticks.unwrap_or(DEFAULT_TICKS)),
+        [SourceSpec::Sim { seed, script, .. }] => {
+            let plan = scenario::plan(*seed, script.as_ref());
+            simulated(&settings, &plan, args.ticks.unwrap_or(DEFAULT_TICKS))?
+        }
         _ if args.ticks.is_some() => {
             return Err(CliError::Usage("--ticks needs the simulator as the only source".into()));
         }
@@ -73,10 +76,10 @@ pub fn run(settings: Settings, args: &SnapshotArgs, out: &mut dyn Write) -> Resu
 
 /// The simulated site after `ticks` seconds, in fast time from the fixed epoch: repeatable to the
 /// byte.
-fn simulated(settings: &Settings, seed: u64, ticks: u32) -> Snapshot {
+fn simulated(settings: &Settings, plan: &Plan, ticks: u32) -> Result<Snapshot, CliError> {
     let budget = usize::try_from(settings.history_bytes).unwrap_or(usize::MAX);
     let mut core = Core::new(Arc::clone(&settings.topology), settings.placer.as_ref().clone(), budget);
-    let mut sim = Sim::new(Arc::clone(&settings.topology), seed);
+    let mut sim = plan.start(Arc::clone(&settings.topology))?;
     core.apply(&Entry::Source(sim.status(SIM_EPOCH, 0)));
     for tick in 0..i64::from(ticks) {
         let time = SIM_EPOCH.plus_millis(1000 * tick);
@@ -84,7 +87,7 @@ fn simulated(settings: &Settings, seed: u64, ticks: u32) -> Snapshot {
         core.apply(&Entry::Tick(time));
         core.maintain();
     }
-    core.snapshot(EngineStatus::default())
+    Ok(core.snapshot(EngineStatus::default()))
 }
 
 /// What live sources have to say once each target was tried, or when the wait is over.

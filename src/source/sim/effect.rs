@@ -42,8 +42,8 @@ pub enum Effect {
     CduTrip(CduId),
     /// Pumps and CDU are repaired and run again.
     CduRestore(CduId),
-    /// The set-point of the secondary supply of a hall moves by so many kelvin, evenly over so
-    /// many seconds, and stays there.
+    /// Secondary supply of a hall drifts off by so many kelvin, evenly over so many seconds, and
+    /// stays there; the set-point that its CDUs show does not move. 0 K brings it back.
     Setpoint(HallId, f32, u32),
     /// The control valve of a rack sticks at this opening, % (0 to 100), reached over so many
     /// seconds.

@@ -6,10 +6,10 @@ use super::*;
 use crate::model::metric::Metric;
 use crate::model::time::SIM_EPOCH;
 use crate::model::topology::spec::DEFAULT_SITE;
-use crate::model::{Column, FacilityReading, RackPoint};
+use crate::model::{Column, FacilityReading, GpuId, Health, RackPoint};
 
 /// Three racks of ten air-cooled nodes with eight GPUs, and no CDUs.
-const AIR: &str = r#"
+pub const AIR: &str = r#"
 [site]
 name = "Lab"
 
@@ -69,12 +69,12 @@ fn air() -> Arc<Topology> {
     Arc::new(Topology::from_toml(AIR, "air").expect("valid"))
 }
 
-fn mixed() -> Arc<Topology> {
+pub fn mixed() -> Arc<Topology> {
     Arc::new(Topology::from_toml(&format!("{AIR}{MIXED}"), "mixed").expect("valid"))
 }
 
 /// One hall of 8 rows: 4,608 GPUs.
-fn hall() -> Arc<Topology> {
+pub fn hall() -> Arc<Topology> {
     let start = DEFAULT_SITE.find("[[hall]]").expect("the default site has halls");
     let hall =
         "[[hall]]\nnames = [\"H1\"]\nrows = 8\nracks_per_row = 8\nrack = \"NVL72\"\ncdus_per_row = 2\n";
@@ -82,11 +82,11 @@ fn hall() -> Arc<Topology> {
     Arc::new(Topology::from_toml(&text, "hall").expect("valid"))
 }
 
-fn at(tick: u64) -> Timestamp {
+pub fn at(tick: u64) -> Timestamp {
     SIM_EPOCH.plus_millis(1000 * tick as i64)
 }
 
-fn ticks(sim: &mut Sim, count: u64) -> Batch {
+pub fn ticks(sim: &mut Sim, count: u64) -> Batch {
     let mut last = None;
     for _ in 0..count {
         last = Some(sim.step(at(sim.ticks()), 0));
@@ -99,12 +99,12 @@ fn column(batch: &Batch, metric: Metric) -> &Column {
     &dense.columns.iter().find(|(m, _)| *m == metric).expect("every metric is sent").1
 }
 
-fn values(batch: &Batch, metric: Metric) -> Vec<Option<f32>> {
+pub fn values(batch: &Batch, metric: Metric) -> Vec<Option<f32>> {
     let c = column(batch, metric);
     (0..c.len()).map(|i| metric.decode(c.raw(i))).collect()
 }
 
-fn health(batch: &Batch, h: Health) -> usize {
+pub fn health(batch: &Batch, h: Health) -> usize {
     values(batch, Metric::Health).iter().filter(|v| **v == Some(f32::from(h as u8))).count()
 }
 
@@ -128,7 +128,7 @@ fn a_known_tick_has_known_values_on_every_machine() {
         (0..c.len()).fold(0u64, |h, i| noise::mix(h ^ u64::from(c.raw(i))))
     };
     let all = Metric::ALL.into_iter().filter(|m| *m != Metric::Age).fold(0, |h, m| noise::mix(h ^ sum(m)));
-    assert_eq!(format!("{all:016x}"), "81f55a8f84f2ebc0");
+    assert_eq!(format!("{all:016x}"), "b4e36054c63176fb");
 }
 
 #[test]
@@ -152,15 +152,22 @@ fn the_default_site_shows_its_faults_after_two_minutes_and_is_calm_elsewhere() {
 #[test]
 fn a_throttling_rack_is_hot_slow_and_degraded() {
     let mut sim = Sim::new(hall(), 7);
-    let batch = ticks(&mut sim, 100);
-    let events = values(&batch, Metric::ClockEvents);
-    let hot: Vec<usize> =
-        (0..events.len()).filter(|i| events[*i].is_some_and(|v| ClockEvents(v as u16).is_fault())).collect();
-    assert!(hot.len() >= 71, "{}", hot.len());
+    // It takes a minute to get hot, and longer where its job is writing a checkpoint.
+    let (batch, hot) = (0..30)
+        .find_map(|_| {
+            let batch = ticks(&mut sim, 50);
+            let events = values(&batch, Metric::ClockEvents);
+            let fault = |i: &usize| events[*i].is_some_and(|v| ClockEvents(v as u16).is_fault());
+            let hot: Vec<usize> = (0..events.len()).filter(fault).collect();
+            let clocks = values(&batch, Metric::SmClock);
+            let slow = |i: &&usize| clocks[**i].is_some_and(|mhz| mhz < 1500.0);
+            (hot.len() >= 70 && hot.iter().filter(slow).count() >= 70).then_some((batch, hot))
+        })
+        .expect("the rack of the start throttles, and its clocks fall");
     for i in hot {
         let get = |m: Metric| m.decode(column(&batch, m).raw(i)).expect("present");
         assert!(get(Metric::Temp) > 74.0 && get(Metric::Temp) < 92.0, "{}", get(Metric::Temp));
-        assert!(get(Metric::SmClock) < 1200.0 && get(Metric::Margin) < 14.0);
+        assert!(get(Metric::Margin) < 14.0, "{}", get(Metric::Margin));
         assert!(get(Metric::Health) >= f32::from(Health::Degraded as u8));
     }
 }
@@ -174,8 +181,8 @@ fn rack_power_is_the_power_of_its_gpus_and_a_fixed_overhead() {
     for r in &batch.facility {
         let FacilityReading::Rack(id, RackPoint::Power, kw) = r else { continue };
         let gpus: f32 = t.rack(*id).gpus.range().filter_map(|g| power[g]).sum();
-        let share = kw * 1000.0 - 10_200.0;
-        assert!((share / gpus - 1.367).abs() < 0.005, "{kw} kW of {gpus} W");
+        let share = kw * 1000.0 - 9452.0;
+        assert!((share / gpus - 1.375).abs() < 0.005, "{kw} kW of {gpus} W");
         assert!((20.0..140.0).contains(kw));
     }
 }
@@ -198,19 +205,25 @@ fn gpus_are_busy_or_idle_and_seldom_between() {
 #[test]
 fn gpus_of_one_job_differ_by_one_and_a_half_to_two_percent() {
     let mut sim = Sim::with_fault_rate(hall(), 5, 0.0);
-    let batch = ticks(&mut sim, 40);
-    let (job, power, util) =
-        (values(&batch, Metric::Job), values(&batch, Metric::Power), values(&batch, Metric::Util));
-    let slowed = values(&batch, Metric::ClockEvents);
-    let mut by_job: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
-    for i in 0..job.len() {
-        let (Some(j), Some(p), Some(u), Some(e)) = (job[i], power[i], util[i], slowed[i]) else { continue };
-        if j > 0.0 && u > 97.0 && !ClockEvents(e as u16).is_fault() {
-            by_job.entry(j as u32).or_default().push(f64::from(p));
+    let mut large = Vec::new();
+    // Not every job computes at every moment.
+    for _ in 0..20 {
+        let batch = ticks(&mut sim, 40);
+        let (job, power, util) =
+            (values(&batch, Metric::Job), values(&batch, Metric::Power), values(&batch, Metric::Util));
+        let slowed = values(&batch, Metric::ClockEvents);
+        let mut by_job: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
+        for i in 0..job.len() {
+            let (Some(j), Some(p), Some(u), Some(e)) = (job[i], power[i], util[i], slowed[i]) else {
+                continue;
+            };
+            if j > 0.0 && u > 97.0 && p > 800.0 && !ClockEvents(e as u16).is_fault() {
+                by_job.entry(j as u32).or_default().push(f64::from(p));
+            }
         }
+        large.extend(by_job.into_values().filter(|v| v.len() >= 500));
     }
-    let large: Vec<_> = by_job.values().filter(|v| v.len() >= 1000).collect();
-    assert!(!large.is_empty());
+    assert!(large.len() > 10, "{}", large.len());
     for v in large {
         let mean = v.iter().sum::<f64>() / v.len() as f64;
         let sigma = (v.iter().map(|p| (p - mean).powi(2)).sum::<f64>() / v.len() as f64).sqrt();
@@ -233,7 +246,7 @@ fn no_value_leaves_what_physics_allows_in_a_long_bad_day() {
     assert_eq!(seen, [true; 3], "faults occur");
 }
 
-fn check_bounds(t: &Topology, batch: &Batch) {
+pub fn check_bounds(t: &Topology, batch: &Batch) {
     let get = |m| values(batch, m);
     let (power, temp, mem, util) =
         (get(Metric::Power), get(Metric::Temp), get(Metric::MemTemp), get(Metric::Util));
@@ -295,7 +308,7 @@ fn on_a_mixed_site_limits_come_from_each_gpus_model() {
 
 #[test]
 fn columns_that_rest_are_shared_from_tick_to_tick() {
-    let mut sim = Sim::with_fault_rate(hall(), 7, 0.0);
+    let mut sim = Sim::from_plan(hall(), SimPlan { flawless: true, fault_rate: 0.0, ..SimPlan::new(7) });
     let (mut shared, mut moved) = (0, 0);
     let mut last = ticks(&mut sim, 1);
     for _ in 0..60 {
@@ -355,19 +368,4 @@ fn a_lost_gpu_shows_xid_79_and_no_measured_value() {
     for m in [Metric::Util, Metric::Temp, Metric::MemUsed, Metric::ClockEvents, Metric::SmClock] {
         assert_eq!(get(m), None, "{m:?}");
     }
-}
-
-#[tokio::test]
-async fn the_driver_reports_itself_once_and_then_sends_second_after_second() {
-    let (tx, mut rx) = tokio::sync::mpsc::channel(4);
-    let clock: crate::source::Clock = || Timestamp(1_000_400);
-    let task = tokio::spawn(run(Sim::new(air(), 7), 500.0, Outlet { source: 3, tx, clock }));
-    let Some(Entry::Source(status)) = rx.recv().await else { panic!("status comes first") };
-    assert_eq!((status.name.as_str(), status.interval_ms, status.source), ("sim seed 7", 1000, 3));
-    for n in 0..5 {
-        let Some(Entry::Batch(batch)) = rx.recv().await else { panic!("then batches") };
-        assert_eq!(batch.time, Timestamp(1_000_000 + 1000 * n));
-    }
-    drop(rx);
-    assert_eq!(task.await.expect("no panic"), Err(Stopped));
 }

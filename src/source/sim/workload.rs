@@ -1,141 +1,44 @@
-//! Jobs and what they make GPUs do: synchronous training with steps, checkpoints and restarts,
-//! inference that follows the day, short jobs that come and go.
-//!
-//! Power is the mean over the second of the tick, as exporters report it, so a step that is
-//! shorter than a second shows as a steady level below the peak.
+//! All work of the site: who holds which GPUs, and what they are made to do in each tick.
+
+pub mod area;
 
 use std::ops::Range;
 use std::sync::Arc;
 
 use crate::model::batch::JobName;
-use crate::model::{Timestamp, Topology};
+use crate::model::{GpuId, Timestamp, Topology};
 use crate::source::sim::noise::{Rng, hash, slow, unit};
-use crate::source::sim::pace::{Load, Pace};
+use crate::source::sim::pace::Load;
 use crate::source::sim::place::{self, Kind};
+use crate::source::sim::thermal::Chip;
+
+pub use area::{Area, Phase};
 
 /// How many tenants share the site.
 const TENANTS: u16 = 6;
 /// Number of the first training job and of the first short one.
 const FIRST_TRAIN: u64 = 7;
 const FIRST_SMALL: u64 = 100;
-/// A job that takes another's place has a number this much higher.
-const SUCCESSOR: u64 = 1000;
+/// Training jobs from this size on run with power smoothing.
+const SMOOTH_FROM: usize = 2048;
+/// Full power of the load plan [`LoadPlan::Full`], share: 1,278 W of a GB300.
+const RATED: f32 = 0.9816;
+/// Seconds in which a pool of replicas is emptied.
+const EMPTY_S: u64 = 300;
 /// Demand for inference by hour of the day (UTC), percent of the range between night and evening.
 const DAY: [u8; 24] =
     [22, 14, 8, 4, 2, 6, 18, 36, 54, 66, 74, 78, 80, 78, 76, 78, 82, 90, 97, 100, 94, 78, 56, 36];
 
-/// What a training job is doing.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Phase {
-    /// Steps.
-    Run,
-    /// Writing a checkpoint.
-    Checkpoint,
-    /// Down, to come back from its last checkpoint.
-    Restart,
-    /// Gone: the next job has not come yet.
-    Gap,
-}
-
-/// A range of trays with one kind of work.
-#[derive(Clone, Debug)]
-pub struct Area {
-    /// What lies there.
-    pub kind: Kind,
-    /// Its trays, as indices.
-    pub trays: Range<usize>,
-    /// Slot in the job table; 0 where nothing lies.
-    pub slot: u16,
-    /// Slot in the tenant table; 0 where nothing lies.
-    pub tenant: u16,
-    /// What the job does now.
-    pub phase: Phase,
-    until: u64,
-    since: u64,
-    ends: u64,
-    number: u64,
-    pace: Pace,
-    load: Load,
-}
-
-impl Area {
-    /// True when a job holds the GPUs now.
-    #[must_use]
-    pub fn held(&self) -> bool {
-        self.slot != 0 && self.phase != Phase::Gap
-    }
-
-    fn job_name(&self) -> String {
-        let n = self.number;
-        match self.kind {
-            Kind::Serve => ["serve-eu", "serve-us", "serve-no", "embed", "batch", "voice"]
-                .get(n as usize)
-                .map_or_else(|| format!("serve-{n}"), |s| (*s).to_owned()),
-            Kind::Train => {
-                format!("{}{n}", ["llm-r", "moe-r", "video-d", "rl-", "vision-"][(n as usize + 3) % 5])
-            }
-            _ => format!("{}{n}", ["eval-", "ft-", "nb-", "sft-", "rl-"][n as usize % 5]),
-        }
-    }
-
-    fn enter(&mut self, phase: Phase, tick: u64, seconds: u64) {
-        (self.phase, self.since, self.until) = (phase, tick, tick + seconds);
-    }
-
-    /// Moves a training job through its phases; true when its name has changed.
-    fn advance(&mut self, tick: u64, rng: &mut Rng) -> bool {
-        if self.kind == Kind::Small && self.phase != Phase::Gap && tick >= self.ends {
-            self.enter(Phase::Gap, tick, rng.whole(60, 300));
-            return false;
-        }
-        if tick < self.until {
-            return false;
-        }
-        match self.phase {
-            Phase::Run => self.enter(Phase::Checkpoint, tick, rng.whole(10, 60)),
-            // One checkpoint in two hundred ends with software that has to be started again.
-            Phase::Checkpoint if rng.chance(0.005) => self.enter(Phase::Restart, tick, rng.whole(180, 900)),
-            Phase::Checkpoint | Phase::Restart => self.enter(Phase::Run, tick, rng.whole(300, 900)),
-            Phase::Gap => {
-                self.number += SUCCESSOR;
-                self.pace = Pace::draw(rng);
-                self.ends = tick + rng.whole(1200, 7200);
-                self.enter(Phase::Run, tick, rng.whole(300, 900));
-                return true;
-            }
-        }
-        false
-    }
-
-    fn train_load(&self, tick: u64) -> Load {
-        let p = &self.pace;
-        match self.phase {
-            Phase::Run => {
-                let computing = p.computing(tick);
-                // A job that begins pulls power up over 40 s, as power smoothing allows.
-                let ramp = ((tick - self.since + 4) as f32 / 40.0).min(1.0);
-                let ramp = if self.since == 0 { 1.0 } else { ramp };
-                Load {
-                    power: ramp * (p.dip + (p.level - p.dip) * computing),
-                    idle: false,
-                    util: (100.0, 2.0),
-                    clock: p.clock + 0.06 * (1.0 - computing),
-                    activity: p.activity * (0.25 + 0.75 * computing),
-                    memory: p.memory,
-                }
-            }
-            Phase::Checkpoint => Load {
-                power: 0.20 + 0.10 * p.dip,
-                idle: false,
-                util: (6.0, 4.0),
-                clock: 0.93,
-                activity: 2.0,
-                memory: p.memory,
-            },
-            Phase::Restart => Load::idle(0.01),
-            Phase::Gap => Load::idle(0.0),
-        }
-    }
+/// What the fleet does: its usual mixture of work, or the same everywhere (for measurements).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum LoadPlan {
+    /// Jobs, pools, gaps.
+    #[default]
+    Normal,
+    /// Every GPU rests.
+    Idle,
+    /// Every GPU computes without a pause.
+    Full,
 }
 
 /// A range of GPUs in one rack that do the same.
@@ -159,6 +62,9 @@ pub struct Workload {
     pub areas: Vec<Area>,
     /// The runs, in the order of their GPUs.
     pub runs: Vec<Run>,
+    plan: LoadPlan,
+    /// Full power of the GPUs of each area, W.
+    full_w: Vec<f32>,
     demand: Vec<f32>,
     burst: f32,
     seed: u64,
@@ -173,6 +79,7 @@ impl Workload {
         let spots = place::spots(topology, &mut rng);
         let (mut slot, mut tenants) = (0, 0u16);
         let mut areas = Vec::with_capacity(spots.len());
+        let mut full_w = Vec::with_capacity(spots.len());
         for spot in spots {
             let working = !matches!(spot.kind, Kind::Idle | Kind::Maintenance);
             let mut tenant = 0;
@@ -182,27 +89,39 @@ impl Workload {
                 tenant = 1 + rng.below(u64::from((tenants + 1).min(TENANTS))) as u16;
                 tenants = tenants.max(tenant);
             }
-            areas.push(Area {
-                kind: spot.kind,
-                trays: spot.trays,
-                slot: if working { slot } else { 0 },
-                tenant,
-                phase: Phase::Run,
-                until: rng.whole(20, 900),
-                since: 0,
-                ends: rng.whole(600, 7200),
-                number: 0,
-                pace: Pace::draw(&mut rng),
-                load: Load::idle(0.0),
-            });
+            let trays = &topology.trays()[spot.trays.clone()];
+            let gpus = trays.iter().map(|t| t.gpus.len()).sum();
+            let rack = &topology.rack_models()[topology.rack(trays[0].rack).model];
+            let chip = Chip::new(&topology.gpu_models()[rack.gpu], rack);
+            let mut area = Area::begin(spot.kind, spot.trays, gpus, &mut rng);
+            area.fit(chip.full_w, chip.idle_w, SMOOTH_FROM);
+            (area.slot, area.tenant) = (if working { slot } else { 0 }, tenant);
+            full_w.push(chip.full_w);
+            areas.push(area);
         }
         number_jobs(&mut areas);
         let runs = runs(topology, &areas, seed);
-        Self { demand: vec![0.0; areas.len()], areas, runs, burst: 0.0, seed, rng }
+        Self {
+            plan: LoadPlan::Normal,
+            demand: vec![0.0; areas.len()],
+            full_w,
+            areas,
+            runs,
+            burst: 0.0,
+            seed,
+            rng,
+        }
     }
 
-    /// Moves all work to `tick`; true when the job table has changed.
-    pub fn advance(&mut self, tick: u64, time: Timestamp) -> bool {
+    /// The same work, with every GPU doing what `plan` says.
+    #[must_use]
+    pub fn with_plan(self, plan: LoadPlan) -> Self {
+        Self { plan, ..self }
+    }
+
+    /// Moves all work to `tick`, with `shed` (0 to 1) of its power allowed; true when the job
+    /// table has changed.
+    pub fn advance(&mut self, (tick, time): (u64, Timestamp), shed: f32) -> bool {
         let mut renamed = false;
         let day = day_curve(time);
         self.burst = (slow(self.seed ^ 0xB, tick, 15) - 0.4).max(0.0);
@@ -210,11 +129,18 @@ impl Workload {
             match area.kind {
                 Kind::Train | Kind::Small => {
                     renamed |= area.advance(tick, &mut self.rng);
-                    area.load = area.train_load(tick);
+                    area.work(tick, shed);
                 }
                 Kind::Serve => {
+                    renamed |= area.advance(tick, &mut self.rng);
                     let own = 0.04 * slow(self.seed ^ i as u64, tick, 600);
-                    self.demand[i] = (0.40 + 0.45 * day + own).clamp(0.0, 1.0);
+                    let left = match area.phase {
+                        Phase::Run => 1.0,
+                        Phase::Drain => 1.0 - (area.age(tick) as f32 / EMPTY_S as f32).min(1.0),
+                        _ => 0.0,
+                    };
+                    self.demand[i] = (0.40 + 0.45 * day + own).clamp(0.0, 1.0) * left;
+                    area.load = Load { power: shed, ..Load::idle(0.0) };
                 }
                 Kind::Idle | Kind::Maintenance => area.load = Load::idle(0.0),
             }
@@ -226,19 +152,31 @@ impl Workload {
     #[must_use]
     pub fn load(&self, run: &Run, tick: u64) -> Load {
         let area = &self.areas[run.area];
+        match self.plan {
+            LoadPlan::Normal => {}
+            LoadPlan::Idle => return Load::idle(0.0),
+            LoadPlan::Full => {
+                let busy = Load { power: RATED, idle: false, util: (100.0, 1.0), ..Load::idle(0.9) };
+                return Load { clock: 0.87, activity: 50.0, ..busy };
+            }
+        }
         if area.kind != Kind::Serve {
             return area.load;
+        }
+        if !area.held() {
+            return Load::idle(0.0);
         }
         if run.rank >= self.demand[run.area] {
             // The replica keeps its weights in memory and waits.
             return Load { power: 1.15, ..Load::idle(0.9) };
         }
         let own = slow(run.seed, tick, 8);
+        let shed = area.load.power;
         Load {
-            power: 0.55 + 0.07 * own + 0.12 * self.burst,
+            power: (0.55 + 0.07 * own + 0.12 * self.burst) * shed,
             idle: false,
             util: (98.0, 9.0),
-            clock: 0.95,
+            clock: 0.95 * (0.5 + 0.5 * shed),
             activity: 24.0 + 6.0 * own,
             memory: 0.9,
         }
@@ -247,13 +185,50 @@ impl Workload {
     /// Brings down the training job that holds tray `tray`, for 3 to 15 minutes.
     pub fn interrupt(&mut self, tray: usize, tick: u64) {
         let seconds = self.rng.whole(180, 900);
-        let found = self.areas.partition_point(|a| a.trays.end <= tray);
-        if let Some(area) = self.areas.get_mut(found)
-            && matches!(area.kind, Kind::Train | Kind::Small)
-            && matches!(area.phase, Phase::Run | Phase::Checkpoint)
-        {
-            area.enter(Phase::Restart, tick, seconds);
+        self.area_mut(tray).restart(tick, seconds);
+    }
+
+    /// The tenant of tray `tray` drains its job.
+    pub fn drain(&mut self, tray: usize, tick: u64) {
+        self.area_mut(tray).drain(tick, EMPTY_S);
+    }
+
+    /// The area that tray `tray` belongs to, to change it.
+    pub fn area_mut(&mut self, tray: usize) -> &mut Area {
+        let at = self.areas.partition_point(|a| a.trays.end <= tray).min(self.areas.len() - 1);
+        &mut self.areas[at]
+    }
+
+    /// Amplitude of the power swings of all jobs between 0.1 and 20 Hz, MW (they do not keep step
+    /// with each other), and the slot of the job with the largest one, 0 = none.
+    #[must_use]
+    pub fn oscillation(&self) -> (f32, u16) {
+        let (mut squares, mut worst) = (0.0f32, (0.0f32, 0u16));
+        if self.plan != LoadPlan::Normal {
+            return (0.0, 0);
         }
+        for (area, full_w) in self.areas.iter().zip(&self.full_w) {
+            let mw = area.swing() * full_w * area.gpus as f32 / 1e6;
+            squares += mw * mw;
+            if mw > worst.0 {
+                worst = (mw, area.slot);
+            }
+        }
+        (squares.sqrt(), worst.1)
+    }
+
+    /// The largest job's area, as an index: what scenarios about "the" job mean.
+    #[must_use]
+    pub fn largest(&self) -> usize {
+        let train = self.areas.iter().enumerate().filter(|(_, a)| a.kind == Kind::Train);
+        train.max_by_key(|(i, a)| (a.gpus, std::cmp::Reverse(*i))).map_or(0, |(i, _)| i)
+    }
+
+    /// The area of GPU `gpu`, as an index.
+    #[must_use]
+    pub fn area_at(&self, topology: &Topology, gpu: GpuId) -> usize {
+        let tray = topology.tray_of(gpu).index();
+        self.areas.partition_point(|a| a.trays.end <= tray).min(self.areas.len() - 1)
     }
 
     /// The area that tray `tray` belongs to.
@@ -274,11 +249,8 @@ impl Workload {
     pub fn jobs(&self) -> Arc<[JobName]> {
         let idle = JobName { job: "idle".to_owned(), tenant: String::new(), ..JobName::default() };
         let named = self.areas.iter().filter(|a| a.slot != 0);
-        let named = named.map(|a| JobName {
-            job: a.job_name(),
-            tenant: format!("T{}", a.tenant),
-            ..JobName::default()
-        });
+        let named =
+            named.map(|a| JobName { job: a.job_name(), tenant: format!("T{}", a.tenant), state: a.state() });
         std::iter::once(idle).chain(named).collect()
     }
 }
@@ -330,6 +302,7 @@ fn day_curve(time: Timestamp) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::batch::JobState;
     use crate::model::time::SIM_EPOCH;
 
     #[test]
@@ -338,7 +311,7 @@ mod tests {
         let mut work = Workload::new(&t, 7);
         let mut seen = std::collections::BTreeSet::new();
         for tick in 0..7200 {
-            work.advance(tick, SIM_EPOCH.plus_millis(1000 * tick as i64));
+            work.advance((tick, SIM_EPOCH.plus_millis(1000 * tick as i64)), 1.0);
             seen.extend(work.areas.iter().filter(|a| a.kind == Kind::Train).map(|a| a.phase as u8));
         }
         assert!(seen.contains(&(Phase::Checkpoint as u8)) && seen.contains(&(Phase::Run as u8)));
@@ -350,16 +323,23 @@ mod tests {
         let mut work = Workload::new(&t, 7);
         let area = work.areas.iter().position(|a| a.kind == Kind::Train).expect("there is training");
         let tray = work.areas[area].trays.start + 3;
+        let at = |work: &mut Workload, tick: u64| {
+            work.advance((tick, SIM_EPOCH), 1.0);
+            let run = work.runs.iter().find(|r| r.area == area).expect("it has runs");
+            work.load(run, tick)
+        };
+        let busy = at(&mut work, 9).power;
         work.interrupt(tray, 10);
         assert_eq!(work.area_of(tray).phase, Phase::Restart);
-        let run = work.runs.iter().position(|r| r.area == area).expect("it has runs");
-        work.advance(11, SIM_EPOCH);
-        assert!(work.load(&work.runs[run], 11).idle);
-        let back = work.areas[area].until;
-        work.advance(back, SIM_EPOCH);
-        let first = work.load(&work.runs[run], back).power;
-        work.advance(back + 60, SIM_EPOCH);
-        assert!(first < 0.15 && work.load(&work.runs[run], back + 60).power > 0.4);
+        let rest: Vec<_> = (11..160).map(|tick| at(&mut work, tick)).collect();
+        assert!(rest[0].power > 0.8 * busy, "power smoothing lets go slowly");
+        assert!(
+            rest[140].idle && work.jobs()[usize::from(work.areas[area].slot)].state == JobState::Restarting
+        );
+        let back = (160..1200).find(|tick| !at(&mut work, *tick).idle).expect("it comes back");
+        let first = at(&mut work, back + 1).power;
+        let later = (back + 2..back + 70).map(|tick| at(&mut work, tick).power).last().unwrap_or(0.0);
+        assert!(first < 0.2 && later > 0.4, "{first} {later}");
     }
 
     #[test]
@@ -368,7 +348,7 @@ mod tests {
         let mut work = Workload::new(&t, 7);
         let mut busy = |time: &str| {
             let ms = time.parse::<jiff::Timestamp>().expect("valid").as_millisecond();
-            work.advance(0, Timestamp(ms));
+            work.advance((0, Timestamp(ms)), 1.0);
             let pools = work.runs.iter().filter(|r| work.areas[r.area].kind == Kind::Serve);
             pools.filter(|r| !work.load(r, 0).idle).count()
         };
