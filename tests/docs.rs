@@ -132,7 +132,7 @@ fn shown(value: &serde_json::Value, indent: usize) -> String {
 
 #[test]
 fn the_examples_of_json_have_the_keys_that_the_program_prints() {
-    let views = ["site", "hall:H6", "rack:H6-R15-K7", "gpu:H6-R15-K7-T09-G2"];
+    let views = ["site", "hall:H6", "rack:H6-R15-K7", "gpu:H6-R15-K7-T09-G2", "jobs"];
     for view in views {
         let kind = view.split(':').next().unwrap_or_default();
         let line =

@@ -213,7 +213,7 @@ pub struct WatchArgs {
 /// Options of `snapshot`.
 #[derive(clap::Args, Clone, Debug)]
 pub struct SnapshotArgs {
-    /// What to show: site, hall:H3, rack:H3-R17-K5, gpu:H3-R17-K5-T09-G2 or sources
+    /// What to show: site, hall:H3, rack:H3-R17-K5, gpu:H3-R17-K5-T09-G2, jobs or sources
     #[arg(long, value_name = "VIEW", default_value = "site")]
     pub view: SnapshotView,
     /// Metric to colour by
@@ -256,6 +256,8 @@ pub enum SnapshotView {
     Site,
     /// The list of sources.
     Sources,
+    /// Jobs and tenants.
+    Jobs,
     /// The hall of this name.
     Hall(String),
     /// The rack of this name.
@@ -271,22 +273,23 @@ impl std::str::FromStr for SnapshotView {
         match text.split_once(':') {
             None if text == "site" => Ok(Self::Site),
             None if text == "sources" => Ok(Self::Sources),
+            None if text == "jobs" => Ok(Self::Jobs),
             Some(("hall", name)) => Ok(Self::Hall(name.to_owned())),
             Some(("rack", name)) => Ok(Self::Rack(name.to_owned())),
             Some(("gpu", name)) => Ok(Self::Gpu(name.to_owned())),
-            _ => Err(String::from("expected site, sources, hall:NAME, rack:NAME or gpu:NAME")),
+            _ => Err(String::from("expected site, sources, jobs, hall:NAME, rack:NAME or gpu:NAME")),
         }
     }
 }
 
 impl SnapshotView {
-    /// The asset it shows on `topology`; the site for the list of sources.
+    /// The asset it shows on `topology`; the site for lists.
     ///
     /// # Errors
     /// A name that does not exist, with the nearest one, or one of another kind of asset.
     pub fn asset(&self, topology: &Topology) -> Result<Asset, CliError> {
         let (name, kind) = match self {
-            Self::Site | Self::Sources => return Ok(Asset::Site),
+            Self::Site | Self::Sources | Self::Jobs => return Ok(Asset::Site),
             Self::Hall(name) => (name, "hall"),
             Self::Rack(name) => (name, "rack"),
             Self::Gpu(name) => (name, "GPU"),
@@ -405,7 +408,7 @@ mod tests {
         let cases = [
             ("hallwatch --interval 15", "expected one like 15s"),
             ("hallwatch --history 12", "expected one like 512MiB"),
-            ("hallwatch snapshot --view hal:H3", "expected site, sources, hall:NAME"),
+            ("hallwatch snapshot --view hal:H3", "expected site, sources, jobs, hall:NAME"),
             ("hallwatch snapshot --metric tmep", "temp"),
             ("hallwatch snapshot --size 9x9", "out of range"),
             ("hallwatch --thme x", "--theme"),

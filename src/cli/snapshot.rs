@@ -1,6 +1,7 @@
 //! `snapshot`: one picture or the figures, to standard output.
 
 mod figures;
+mod jobs;
 mod picture;
 
 use std::io::Write;
@@ -55,6 +56,7 @@ pub fn run(settings: Settings, args: &SnapshotArgs, out: &mut dyn Write) -> Resu
         Format::Json => {
             let object = match args.view {
                 SnapshotView::Sources => figures::sources(&snapshot),
+                SnapshotView::Jobs => jobs::object(&snapshot),
                 _ => figures::object(&snapshot, asset),
             };
             figures::write(&object).map_err(|e| CliError::Failed(format!("cannot write JSON: {e}")))?
@@ -145,6 +147,7 @@ fn draw(
     app.resize(width, height);
     let view = match &args.view {
         SnapshotView::Sources => ViewKind::Sources,
+        SnapshotView::Jobs => ViewKind::Jobs,
         _ => crate::ui::view::view_of(asset),
     };
     // Before the view: what it shows is computed when it opens.
@@ -178,7 +181,7 @@ mod tests {
 
     #[test]
     fn every_view_is_drawn_at_every_size() {
-        for view in ["site", "hall:H1", "sources"] {
+        for view in ["site", "hall:H1", "sources", "jobs"] {
             for size in ["200x60", "120x40", "80x24", "40x12"] {
                 let text = snapshot(&format!(
                     "hallwatch snapshot --topology sites/air-cooled.toml --ticks 3 --view {view} --size {size}"
