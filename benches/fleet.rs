@@ -3,12 +3,19 @@
 
 use std::hint::black_box;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use hallwatch::fleet::history::{Archive, DEFAULT_BUDGET};
+use hallwatch::fleet::plant::PlantStore;
+use hallwatch::fleet::series::Signal;
 use hallwatch::fleet::{Frame, Stage};
+use hallwatch::model::time::SIM_EPOCH;
 use hallwatch::model::topology::place::Placer;
-use hallwatch::model::{Asset, Batch, Column, DenseBatch, GpuId, Metric, Timestamp, Topology};
+use hallwatch::model::{
+    Asset, Batch, Column, DenseBatch, GpuId, Metric, RackId, RackPoint, Timestamp, Topology,
+};
+use hallwatch::source::sim::Sim;
 
 /// Repeatable noise.
 fn noise(x: u32) -> u32 {
@@ -111,11 +118,51 @@ fn benches(c: &mut Criterion) {
         });
     });
     let gpus = topology.gpu_count() as f64;
-    for (name, part) in ["ring", "10 s tier", "1 min tier"].iter().zip(history.status.parts) {
+    for (name, part) in ["ring", "10 s tier", "1 min tier", "plant"].iter().zip(history.status.parts) {
         let per = part.bytes as f64 / part.count.max(1) as f64 / gpus;
         println!("{name}: {} entries, {} bytes, {per:.3} bytes per GPU and entry", part.count, part.bytes);
     }
 }
 
-criterion_group!(group, benches);
+/// The past of racks, CDUs and rows: what a tick costs, what a chart costs, what a day holds. The
+/// values are the simulator's.
+fn plant(c: &mut Criterion) {
+    let topology = Arc::new(Topology::default_site());
+    let mut sim = Sim::new(Arc::clone(&topology), 7);
+    let mut store = PlantStore::new(DEFAULT_BUDGET / 20);
+    let mut frame = Frame::empty(Arc::clone(&topology), SIM_EPOCH);
+    let mut longest = Duration::ZERO;
+    // An hour and a bit: the track of the hour is full, and that of the day has a packed chunk.
+    for second in 0..4_000 {
+        frame.time = SIM_EPOCH.plus_millis(1000 * second);
+        frame.facility.apply(&sim.step(frame.time, 0).facility);
+        store.push(&frame);
+        let begin = Instant::now();
+        if store.pack_some() {
+            longest = longest.max(begin.elapsed());
+        }
+    }
+    let view = store.view();
+    for (name, window, a_day) in [("10 s", 3_600_000, 360), ("1 min", 86_400_000, 1_440)] {
+        let (periods, bytes) = view.packed(window);
+        let whole = bytes as f64 / periods.max(1) as f64 * f64::from(a_day) / f64::from(1 << 20);
+        println!("plant, {name}: {bytes} bytes for {periods} packed periods; {whole:.1} MiB for {a_day}");
+    }
+    println!("plant: {} bytes in all, longest step of packing {longest:?}", store.bytes());
+    let mut tick = frame.time;
+    c.bench_function("take one frame into the past of racks, CDUs and rows", |b| {
+        b.iter(|| {
+            tick = tick.plus_millis(1000);
+            frame.time = tick;
+            store.push(&frame);
+        });
+    });
+    let asked = (Asset::Rack(RackId(700)), Signal::Rack(RackPoint::LiquidReturn));
+    c.bench_function("a chart of one point of a rack over an hour", |b| {
+        let range = (SIM_EPOCH, SIM_EPOCH.plus_millis(4_000_000));
+        b.iter(|| black_box(view.series(&topology, asked, 3_600_000, range)));
+    });
+}
+
+criterion_group!(group, benches, plant);
 criterion_main!(group);

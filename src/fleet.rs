@@ -7,6 +7,7 @@ pub mod history;
 pub mod inventory;
 pub mod limits;
 pub mod pack;
+pub mod plant;
 pub mod ring;
 pub mod rollup;
 pub mod series;

@@ -7,6 +7,7 @@ use crate::fleet::limits;
 use crate::fleet::rollup::{self, Counts, Histogram, Rollups, Stats};
 use crate::model::batch::JobName;
 use crate::model::metric::{COUNT, Metric, unpack_age};
+use crate::model::topology::Moves;
 use crate::model::{Asset, Column, GpuId, Health, Quality, Timestamp, Topology};
 
 /// One tick's immutable columns. Live, ten minutes ago and last Tuesday are the same type.
@@ -229,7 +230,7 @@ impl Frame {
                 topology: Arc::clone(topology),
                 columns: self.columns.each_ref().map(|c| c.remapped(map)),
                 quality,
-                facility: Facility::absent(topology),
+                facility: self.facility.remapped(topology, &Moves::new(topology, &self.topology)),
                 jobs: Arc::clone(&self.jobs),
                 tenants: Arc::clone(&self.tenants),
             },

@@ -11,6 +11,7 @@ use crate::fleet::inventory::Inventory;
 use crate::fleet::staleness::{Change, TrayClock};
 use crate::model::batch::{DenseBatch, JobName};
 use crate::model::metric::{COUNT, Metric};
+use crate::model::topology::Moves;
 use crate::model::topology::place::Placer;
 use crate::model::{Batch, Column, Health, Quality, Timestamp, Topology, TrayId};
 
@@ -20,20 +21,23 @@ use hosts::Hosts;
 /// Job table and tenant table, shared by frames.
 type Names = (Arc<[JobName]>, Arc<[String]>);
 
-/// For each GPU and each tray of the present topology, its index in the first one.
+/// Where things are once the site has grown: for each GPU and each tray of the present topology, its
+/// index in the first one, and where the racks, CDUs, rows and halls of the first one are now.
 #[derive(Debug)]
 struct Moved {
     gpus: Vec<u32>,
     trays: Vec<u32>,
+    plant: Moves,
 }
 
 /// The newest known values of everything, mutable, private to the core.
 #[derive(Debug)]
 pub struct Stage {
     topology: Arc<Topology>,
-    /// The topology that dense sources were started with.
+    /// The topology that sources were started with: ids in dense columns and facility readings are
+    /// of this one.
     first: Arc<Topology>,
-    /// Where the GPUs and trays of `first` are now; made once per growth, when a dense source needs it.
+    /// Where everything of `first` is now; made once per growth, when a source needs it.
     from_first: Option<Moved>,
     columns: [Column; COUNT],
     quality: Arc<[u8]>,
@@ -101,7 +105,24 @@ impl Stage {
         for reading in &batch.hosts {
             self.apply_host(reading, batch.time, interval_ms);
         }
-        self.facility.apply(&batch.facility);
+        if batch.facility.is_empty() {
+            return;
+        }
+        self.find_moved();
+        match &self.from_first {
+            Some(moved) => self.facility.apply_moved(&batch.facility, &moved.plant),
+            None => self.facility.apply(&batch.facility),
+        }
+    }
+
+    fn find_moved(&mut self) {
+        if self.topology.generation() > self.first.generation() && self.from_first.is_none() {
+            self.from_first = Some(Moved {
+                gpus: self.topology.remap_from(&self.first),
+                trays: self.topology.trays_from(&self.first),
+                plant: Moves::new(&self.first, &self.topology),
+            });
+        }
     }
 
     fn apply_dense(&mut self, dense: &DenseBatch, time: Timestamp, interval_ms: u32) {
@@ -109,12 +130,7 @@ impl Stage {
             self.jobs = jobs.to_vec();
             self.names = None;
         }
-        if self.topology.generation() > 0 && self.from_first.is_none() {
-            self.from_first = Some(Moved {
-                gpus: self.topology.remap_from(&self.first),
-                trays: self.topology.trays_from(&self.first),
-            });
-        }
+        self.find_moved();
         for (metric, column) in &dense.columns {
             if column.len() != self.first.gpu_count() {
                 continue;

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::fleet::facility::Facility;
 use crate::fleet::stage::Stage;
 use crate::model::batch::{GpuReading, HostFacts, HostReading, JobName};
+use crate::model::topology::Moves;
 use crate::model::topology::place::Placer;
 use crate::model::topology::plan::{MAX_GPUS_PER_HOST, NewHost};
 use crate::model::{GpuId, Metric, Quality, Timestamp, Topology, TrayId};
@@ -206,9 +206,7 @@ impl Stage {
         self.hosts.bound = bound.into_iter().filter_map(|(h, t)| moved.get(&t.0).map(|n| (h, *n))).collect();
         self.xids = self.xids.remapped(&gpus);
         self.inventory = Arc::new(self.inventory.remapped(&gpus, &trays));
-        if topology.racks().len() != self.topology.racks().len() {
-            self.facility = Facility::absent(&topology);
-        }
+        self.facility = self.facility.remapped(&topology, &Moves::new(&topology, &self.topology));
         self.hosts.by_tray_host = tray_hosts(&topology);
         self.topology = topology;
         self.from_first = None;
