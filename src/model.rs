@@ -1,6 +1,7 @@
 //! The vocabulary of hallwatch: ids, topology, metrics, units, quality, time and the batches
 //! that sources send. Pure data: no I/O, no clock, no async, no knowledge of screens.
 
+pub mod alarm_rule;
 pub mod batch;
 pub mod column;
 pub mod document;
@@ -10,6 +11,7 @@ pub mod health;
 pub mod id;
 pub mod metric;
 pub mod quality;
+pub mod quantity;
 pub mod text;
 pub mod time;
 pub mod topology;
@@ -23,5 +25,6 @@ pub use health::{ClockEvents, Health};
 pub use id::{Asset, CduId, GpuId, HallId, RackId, RowId, TrayId};
 pub use metric::{Metric, MetricSpec};
 pub use quality::Quality;
+pub use quantity::Quantity;
 pub use time::Timestamp;
 pub use topology::Topology;

@@ -22,8 +22,10 @@ pub mod pace;
 pub mod place;
 pub mod plant;
 pub mod power;
+pub mod scenario;
 mod suffer;
 pub mod thermal;
+pub mod validate;
 pub mod water;
 pub mod workload;
 
@@ -92,6 +94,8 @@ struct RackState {
     held: bool,
     /// The rack gets no power.
     dark: bool,
+    /// Its power brake is on.
+    brake: bool,
 }
 
 /// The simulator.
@@ -205,6 +209,7 @@ impl Sim {
             self.settle();
         }
         self.suffer(tick);
+        self.plant.circulate(&self.topology, tick);
         self.advance_runs(tick);
         self.advance_singles(tick);
         self.protect(tick);
@@ -404,6 +409,9 @@ impl Sim {
         let site = self.plant.grid.dark();
         for (r, rack) in self.topology.racks().iter().enumerate() {
             let dark = site || self.plant.power.dark(rack.row.index(), r);
+            let brake = self.plant.power.racks[r].brake;
+            self.stale |= brake != self.racks[r].brake;
+            self.racks[r].brake = brake;
             if dark == self.racks[r].dark {
                 continue;
             }

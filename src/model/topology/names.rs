@@ -1,6 +1,6 @@
 //! Names of assets: `H3-R17-K5-T09-G2`, and back.
 
-use crate::model::id::{Asset, GpuId, HallId, RackId, RowId, TrayId};
+use crate::model::id::{Asset, CduId, GpuId, HallId, RackId, RowId, Span, TrayId};
 use crate::model::text;
 use crate::model::topology::Topology;
 use crate::model::topology::plan::same;
@@ -59,8 +59,10 @@ impl Topology {
         let mut at = usize::from(!prefix.is_empty() && parts[0].eq_ignore_ascii_case(prefix));
         let mut asset = Asset::Site;
         while at < parts.len() {
+            let cdus = if let Asset::Row(r) = asset { self.row(r).cdus } else { Span::default() };
+            let cdus = cdus.iter().map(|i| Asset::Cdu(CduId(i)));
             let children: Vec<_> =
-                self.children(asset).into_iter().map(|c| (c, self.short_name(c))).collect();
+                self.children(asset).into_iter().chain(cdus).map(|c| (c, self.short_name(c))).collect();
             // Names may hold dashes themselves: the longest one that fits is meant.
             let fits = |n: &usize| children.iter().find(|(_, name)| same(name, &parts[at..at + n].join("-")));
             let Some((n, (child, _))) = (1..=parts.len() - at).rev().find_map(|n| Some((n, fits(&n)?)))
@@ -124,6 +126,16 @@ mod tests {
         for g in (0..t.gpu_count()).map(GpuId::new) {
             assert_eq!(t.find(&t.full_name(Asset::Gpu(g))), Ok(Asset::Gpu(g)));
         }
+    }
+
+    #[test]
+    fn cdus_are_found_in_their_row_beside_its_racks() {
+        let t = Topology::default_site();
+        for c in (0..t.cdu_count()).step_by(29).map(|i| Asset::Cdu(CduId::new(i))) {
+            assert_eq!(t.find(&t.full_name(c)), Ok(c));
+        }
+        let e = t.find("H3-R05-CDU7").expect_err("a row has two");
+        assert!(e.ends_with("did you mean `CDU1`?"), "{e}");
     }
 
     #[test]

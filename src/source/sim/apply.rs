@@ -106,3 +106,6 @@ impl Sim {
         self.incidents.mend_fabric(rack.index(), self.topology.rack(rack).gpus.range());
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -126,18 +126,22 @@ impl Liquid {
         if self.stuck.is_some() { (1.0 - self.valve / 100.0).clamp(0.0, 1.0) } else { 0.0 }
     }
 
-    /// Advances by a second: the rack draws `kw`, the pumps hold `head` (0 to 1, of the design
-    /// flow with the valve wide open), and coolant of `supply` °C comes in.
-    pub fn advance(&mut self, kw: f32, head: f32, supply: f32) {
-        self.believed_kw += (kw - self.believed_kw) * SETTLE;
+    /// Moves the flow by a second: the pumps hold `head` (0 to 1, of the design flow with the
+    /// valve wide open), and coolant of `supply` °C comes in.
+    pub fn circulate(&mut self, head: f32, supply: f32) {
         self.supply_c = supply;
         let (goal, per_s) = self.valve_goal(head);
         self.valve += (goal - self.valve).clamp(-per_s, per_s);
         self.pump(head);
+    }
+
+    /// Takes in the heat of a second in which the rack draws `kw`.
+    pub fn warm(&mut self, kw: f32) {
+        self.believed_kw += (kw - self.believed_kw) * SETTLE;
         self.heat(kw, MASS_KJ * self.rated_kw / CURVE_KW);
     }
 
-    /// Goes to where [`Self::advance`] would end with nothing else changing.
+    /// Goes to where both would end with nothing else changing.
     pub fn settle(&mut self, kw: f32, head: f32, supply: f32) {
         (self.believed_kw, self.supply_c) = (kw, supply);
         self.valve = self.valve_goal(head).0;
@@ -186,6 +190,13 @@ impl Liquid {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    impl Liquid {
+        fn advance(&mut self, kw: f32, head: f32, supply: f32) {
+            self.circulate(head, supply);
+            self.warm(kw);
+        }
+    }
 
     fn full() -> Liquid {
         let mut rack = Liquid::new(136.0);

@@ -158,28 +158,34 @@ impl Plant {
         }
     }
 
-    /// Advances the plant by a second and reads all its points. The GPUs of each rack draw `gpu_w`
+    /// Moves pumps and flows by a second: what GPUs are cooled with in this tick.
+    pub fn circulate(&mut self, topology: &Topology, tick: u64) {
+        self.water.advance();
+        for (i, row) in topology.rows().iter().enumerate() {
+            let supply = self.water.supply(row.hall.index(), i, tick);
+            let head = self.water.head(i);
+            for l in self.liquids[row.racks.range()].iter_mut().flatten() {
+                l.circulate(head, supply);
+            }
+        }
+    }
+
+    /// Takes in power and heat of a second and reads all points. The GPUs of each rack draw `gpu_w`
     /// W, and would draw `free_w` without power brakes; jobs swing by `oscillation` (MW, slot).
     pub fn advance(
         &mut self,
         topology: &Topology,
-        (tick, time): (u64, Timestamp),
+        now: (u64, Timestamp),
         (gpu_w, free_w): (&[f32], &[f32]),
         oscillation: (f32, u16),
     ) -> Vec<FacilityReading> {
-        self.water.advance();
         self.power.advance(topology, gpu_w, free_w);
-        for (i, row) in topology.rows().iter().enumerate() {
-            let supply = self.water.supply(row.hall.index(), i, tick);
-            let head = self.water.head(i);
-            for r in row.racks.range() {
-                let kw = self.power.racks[r].kw;
-                if let Some(l) = &mut self.liquids[r] {
-                    l.advance(kw, head, supply);
-                }
+        for (l, p) in self.liquids.iter_mut().zip(&self.power.racks) {
+            if let Some(l) = l {
+                l.warm(p.kw);
             }
         }
-        self.report(topology, (tick, time), oscillation)
+        self.report(topology, now, oscillation)
     }
 }
 

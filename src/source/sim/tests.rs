@@ -69,12 +69,12 @@ fn air() -> Arc<Topology> {
     Arc::new(Topology::from_toml(AIR, "air").expect("valid"))
 }
 
-fn mixed() -> Arc<Topology> {
+pub fn mixed() -> Arc<Topology> {
     Arc::new(Topology::from_toml(&format!("{AIR}{MIXED}"), "mixed").expect("valid"))
 }
 
 /// One hall of 8 rows: 4,608 GPUs.
-fn hall() -> Arc<Topology> {
+pub fn hall() -> Arc<Topology> {
     let start = DEFAULT_SITE.find("[[hall]]").expect("the default site has halls");
     let hall =
         "[[hall]]\nnames = [\"H1\"]\nrows = 8\nracks_per_row = 8\nrack = \"NVL72\"\ncdus_per_row = 2\n";
@@ -82,11 +82,11 @@ fn hall() -> Arc<Topology> {
     Arc::new(Topology::from_toml(&text, "hall").expect("valid"))
 }
 
-fn at(tick: u64) -> Timestamp {
+pub fn at(tick: u64) -> Timestamp {
     SIM_EPOCH.plus_millis(1000 * tick as i64)
 }
 
-fn ticks(sim: &mut Sim, count: u64) -> Batch {
+pub fn ticks(sim: &mut Sim, count: u64) -> Batch {
     let mut last = None;
     for _ in 0..count {
         last = Some(sim.step(at(sim.ticks()), 0));
@@ -99,12 +99,12 @@ fn column(batch: &Batch, metric: Metric) -> &Column {
     &dense.columns.iter().find(|(m, _)| *m == metric).expect("every metric is sent").1
 }
 
-fn values(batch: &Batch, metric: Metric) -> Vec<Option<f32>> {
+pub fn values(batch: &Batch, metric: Metric) -> Vec<Option<f32>> {
     let c = column(batch, metric);
     (0..c.len()).map(|i| metric.decode(c.raw(i))).collect()
 }
 
-fn health(batch: &Batch, h: Health) -> usize {
+pub fn health(batch: &Batch, h: Health) -> usize {
     values(batch, Metric::Health).iter().filter(|v| **v == Some(f32::from(h as u8))).count()
 }
 
@@ -246,7 +246,7 @@ fn no_value_leaves_what_physics_allows_in_a_long_bad_day() {
     assert_eq!(seen, [true; 3], "faults occur");
 }
 
-fn check_bounds(t: &Topology, batch: &Batch) {
+pub fn check_bounds(t: &Topology, batch: &Batch) {
     let get = |m| values(batch, m);
     let (power, temp, mem, util) =
         (get(Metric::Power), get(Metric::Temp), get(Metric::MemTemp), get(Metric::Util));
@@ -308,7 +308,7 @@ fn on_a_mixed_site_limits_come_from_each_gpus_model() {
 
 #[test]
 fn columns_that_rest_are_shared_from_tick_to_tick() {
-    let mut sim = Sim::with_fault_rate(hall(), 7, 0.0);
+    let mut sim = Sim::from_plan(hall(), SimPlan { flawless: true, fault_rate: 0.0, ..SimPlan::new(7) });
     let (mut shared, mut moved) = (0, 0);
     let mut last = ticks(&mut sim, 1);
     for _ in 0..60 {

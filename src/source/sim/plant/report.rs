@@ -106,7 +106,8 @@ impl Plant {
                 None => Sum { kw, air_kw: kw, ..Sum::default() },
                 Some(l) => Sum {
                     kw,
-                    carried_kw: l.carried_kw,
+                    // Warm coolant that meets a cold rack heats it: that is no heat for the water.
+                    carried_kw: l.carried_kw.max(0.0),
                     air_kw: l.air_kw,
                     flow: l.flow,
                     design: l.flow / l.relative_flow().max(1e-3),

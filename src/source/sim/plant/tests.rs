@@ -10,6 +10,7 @@ fn at(plant: &mut Plant, t: &Topology, tick: u64, kw_gpus: f32) -> Vec<FacilityR
     if tick == 0 {
         plant.settle(t, &watts);
     }
+    plant.circulate(t, tick);
     let time = SIM_EPOCH.plus_millis(1000 * tick as i64);
     plant.advance(t, (tick, time), (&watts, &watts), (1.2, 3))
 }
