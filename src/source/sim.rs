@@ -23,24 +23,26 @@ pub mod place;
 pub mod plant;
 pub mod power;
 pub mod scenario;
+mod show;
 mod suffer;
 pub mod thermal;
 pub mod validate;
 pub mod water;
 pub mod workload;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::model::batch::{Batch, DenseBatch, SourceId};
 use crate::model::entry::SourceStatus;
-use crate::model::{ClockEvents, Health, Timestamp, Topology};
+use crate::model::{ClockEvents, Timestamp, Topology};
 use crate::source::sim::columns::{Published, Sheet};
 use crate::source::sim::fault::{Faults, Trouble};
 use crate::source::sim::incident::{BOOT_S, Incidents};
-use crate::source::sim::noise::{hash, unit};
+use crate::source::sim::noise::hash;
 use crate::source::sim::pace::Load;
 use crate::source::sim::plant::Plant;
-use crate::source::sim::suffer::Suffered;
+use crate::source::sim::scenario::Timeline;
 use crate::source::sim::thermal::throttle::{SLOWED_CLOCK, SLOWED_POWER};
 use crate::source::sim::thermal::{Chip, Drive, Gpus};
 use crate::source::sim::workload::{LoadPlan, Run, Workload};
@@ -114,10 +116,16 @@ pub struct Sim {
     incidents: Incidents,
     plant: Plant,
     published: Published,
-    /// What the fault process has done to racks and thermal interfaces so far.
-    suffered: Suffered,
+    /// Racks that the fault process keeps from their coolant.
+    choked: Vec<usize>,
+    /// Racks in which it has failed power shelves.
+    shelves: Vec<(usize, u8)>,
+    /// GPUs whose thermal interface it has made worse, and how many times.
+    hotter: BTreeMap<usize, f32>,
     /// XID, health, fabric or recovery of some GPU must be written anew.
     stale: bool,
+    /// What is scripted.
+    timeline: Option<Arc<Timeline>>,
 }
 
 impl Sim {
@@ -141,7 +149,7 @@ impl Sim {
         let chips = topology.rack_models().iter().map(|r| Chip::new(&topology.gpu_models()[r.gpu], r));
         let work = Workload::new(&topology, seed).with_plan(plan.load);
         let faults = if plan.flawless {
-            Faults::none(&topology)
+            Faults::calm(&topology, seed, 0.0)
         } else {
             Faults::new(&topology, &work, seed, plan.fault_rate)
         };
@@ -158,10 +166,19 @@ impl Sim {
             incidents: Incidents::default(),
             plant: Plant::new(&topology, seed),
             published: Published::default(),
-            suffered: Suffered::default(),
+            choked: Vec::new(),
+            shelves: Vec::new(),
+            hotter: BTreeMap::new(),
             stale: true,
+            timeline: None,
             topology,
         }
+    }
+
+    /// The same, with what `timeline` scripts for this site.
+    #[must_use]
+    pub fn with_timeline(self, timeline: Timeline) -> Self {
+        Self { timeline: Some(Arc::new(timeline)), ..self }
     }
 
     /// The site that is simulated.
@@ -219,6 +236,9 @@ impl Sim {
         self.darken(tick);
         if std::mem::take(&mut self.stale) | self.incidents.take_changed() {
             self.show_health(tick);
+        }
+        if let Some(timeline) = self.timeline.clone() {
+            timeline.due(tick).iter().for_each(|effect| self.apply(effect));
         }
         self.tick += 1;
         let silent = self.silent(tick);
@@ -307,25 +327,6 @@ impl Sim {
             state.free +=
                 if drive.events & ClockEvents::POWER_BRAKE != 0 { watts / SLOWED_POWER } else { watts };
             state.hottest = state.hottest.max(hottest);
-        }
-    }
-
-    /// Writes the columns that seldom change for run `i`.
-    fn show_seldom(&mut self, i: usize) {
-        let run = &self.work.runs[i];
-        let Some(shown) = self.shown[i] else { return };
-        let total = self.chips[self.topology.racks()[run.rack].model].memory_mib / 16.0;
-        let tenant = if shown.slot == 0 { 0 } else { self.work.areas[run.area].tenant };
-        let held = &self.gpus.held.bits[run.gpus.clone()];
-        for (events, held) in self.sheet.events[run.gpus.clone()].iter_mut().zip(held) {
-            *events = shown.events | held;
-        }
-        self.sheet.job[run.gpus.clone()].fill(shown.slot);
-        self.sheet.tenant[run.gpus.clone()].fill(tenant);
-        for g in run.gpus.clone() {
-            let own = unit(hash(self.seed, 0x3E3, g as u64)) - 0.5;
-            let used = if shown.memory > 0.0 { total * (shown.memory + 0.03 * own) } else { 0.5 + own };
-            self.sheet.mem_used[g] = (used.max(0.0) + 0.5).min(65_534.0) as u16;
         }
     }
 
@@ -421,43 +422,6 @@ impl Sim {
             }
             if let (true, Some(tray)) = (dark, rack.trays.iter().next()) {
                 self.work.interrupt(tray as usize, tick);
-            }
-        }
-    }
-
-    /// Writes XID, health, fabric and recovery of all GPUs anew.
-    fn show_health(&mut self, tick: u64) {
-        self.sheet.xid.fill(0);
-        self.sheet.recovery.fill(0);
-        for rack in self.topology.racks() {
-            let linked = self.topology.rack_models()[rack.model].switch_trays > 0;
-            self.sheet.fabric[rack.gpus.range()].fill(u8::from(linked));
-        }
-        for area in &self.work.areas {
-            let trays = &self.topology.trays()[area.trays.clone()];
-            let (Some(first), Some(last)) = (trays.first(), trays.last()) else { continue };
-            let health = if area.out() { Health::Maintenance } else { Health::Ok };
-            self.sheet.health[first.gpus.range().start..last.gpus.range().end].fill(health as u8);
-        }
-        for (r, rack) in self.topology.racks().iter().enumerate() {
-            let brake = self.plant.power.racks[r].brake;
-            if !brake && !self.racks[r].held {
-                continue;
-            }
-            for g in rack.gpus.range().filter(|g| brake || self.gpus.held.bits[*g] != 0) {
-                self.sheet.health[g] = Health::Degraded as u8;
-            }
-        }
-        self.show_marks();
-        for (g, shows) in self.incidents.shows(tick, &self.topology) {
-            if shows.xid != 0 {
-                self.sheet.xid[g] = shows.xid;
-            }
-            self.sheet.health[g] = self.sheet.health[g].max(shows.health);
-            self.sheet.fabric[g] = self.sheet.fabric[g].max(shows.fabric);
-            self.sheet.recovery[g] = self.sheet.recovery[g].max(shows.recovery);
-            if shows.health == Health::Lost as u8 {
-                self.sheet.fabric[g] = u8::MAX;
             }
         }
     }

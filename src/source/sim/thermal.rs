@@ -147,6 +147,13 @@ pub struct Gpus {
 }
 
 impl Gpus {
+    /// How many times as bad the thermal interface of a GPU must be for it to run `kelvin` hotter
+    /// at full power.
+    #[must_use]
+    pub fn hotter_by(&self, kelvin: f32) -> f32 {
+        1.0 + kelvin.max(0.0) / (RESISTANCE * RESISTANCE_W * FULL)
+    }
+
     /// The thermal interface of GPU `g` is `by` times as bad as it was (below 1: it is mended).
     pub fn worsen(&mut self, g: usize, by: f32) {
         self.heat[g] *= by;

@@ -181,6 +181,11 @@ impl Looks {
             }
             if n >= JOB {
                 let mean = sum / n as f64;
+                let sd = (squares / n as f64 - mean * mean).max(0.0).sqrt() / mean;
+                if sd > 0.05 { println!("DBG tick {} area {:?} phase {:?} n {n} mean {mean} sd {sd} slowest {}", probe.sim.ticks(), area.trays, area.phase, area.slowest);
+                  let mut h = std::collections::BTreeMap::new();
+                  for g in first.gpus.range().start..last.gpus.range().end { if let Some(w) = Metric::Power.decode(power.raw(g)) { *h.entry((w as u32)/100).or_insert(0)+=1; } }
+                  println!("{h:?}"); }
                 self.spreads.push((squares / n as f64 - mean * mean).max(0.0).sqrt() / mean);
             }
         }
