@@ -11,6 +11,7 @@ use clap_complete::Shell;
 
 use crate::cli::CliError;
 use crate::cli::units::{self, PictureSize};
+use crate::cli::validate::ValidateArgs;
 use crate::model::{Asset, Metric, Topology};
 
 /// Shown first in the help.
@@ -82,6 +83,8 @@ pub enum Command {
 pub enum SimCommand {
     /// Serve the simulated trays as dcgm-exporter endpoints on this machine
     Serve(ServeArgs),
+    /// Measure the simulated site against published figures; exit code 1 when one is out of range
+    Validate(ValidateArgs),
 }
 
 /// Commands around the settings.

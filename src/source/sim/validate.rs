@@ -14,7 +14,7 @@ use std::sync::Arc;
 use crate::model::Topology;
 use crate::model::topology::TopologyError;
 
-pub use fleet::Quantiles;
+pub use fleet::{PARTS, Quantiles};
 
 /// The site of the quick form: 4 rows of NVL72 racks, 2,304 GPUs.
 const QUICK_SITE: &str = include_str!("validate/quick.toml");

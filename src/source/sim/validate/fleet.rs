@@ -1,8 +1,5 @@
 //! Figures of the running fleet: power, shapes of the distributions, spread within jobs, heat.
 
-use std::sync::Arc;
-
-use crate::model::topology::Cooling;
 use crate::model::{ClockEvents, GpuId, HallPoint, Metric, Topology, TrayId};
 use crate::source::sim::SimPlan;
 use crate::source::sim::effect::Effect;
@@ -33,8 +30,8 @@ pub struct Quantiles {
     pub here: [f64; 6],
     /// There, where it is published.
     pub there: [Option<f64>; 6],
-    /// How values from there were made comparable; empty when they were not changed.
-    pub scaled: &'static str,
+    /// How values from there were made comparable, or why they are not.
+    pub note: &'static str,
 }
 
 /// What a full fleet shows.
@@ -150,7 +147,7 @@ impl Looks {
         let (Some(core), Some(memory)) = (probe.column(Metric::Temp), probe.column(Metric::MemTemp)) else {
             return;
         };
-        for g in 0..core.len() {
+        for g in probe.fresh(0..core.len()) {
             if let (Some(c), Some(m)) =
                 (Metric::Temp.decode(core.raw(g)), Metric::MemTemp.decode(memory.raw(g)))
             {
@@ -171,7 +168,7 @@ impl Looks {
             let trays = &topology.trays()[area.trays.clone()];
             let (Some(first), Some(last)) = (trays.first(), trays.last()) else { continue };
             let (mut n, mut sum, mut squares) = (0usize, 0.0, 0.0);
-            for g in first.gpus.range().start..last.gpus.range().end {
+            for g in probe.fresh(first.gpus.range().start..last.gpus.range().end) {
                 let busy = Metric::Util.decode(util.raw(g)).is_some_and(|u| u > 97.0);
                 let held = ClockEvents(events.raw(g)).is_fault();
                 if let Some(w) = Metric::Power.decode(power.raw(g)).filter(|_| busy && !held) {
@@ -181,11 +178,6 @@ impl Looks {
             }
             if n >= JOB {
                 let mean = sum / n as f64;
-                let sd = (squares / n as f64 - mean * mean).max(0.0).sqrt() / mean;
-                if sd > 0.05 { println!("DBG tick {} area {:?} phase {:?} n {n} mean {mean} sd {sd} slowest {}", probe.sim.ticks(), area.trays, area.phase, area.slowest);
-                  let mut h = std::collections::BTreeMap::new();
-                  for g in first.gpus.range().start..last.gpus.range().end { if let Some(w) = Metric::Power.decode(power.raw(g)) { *h.entry((w as u32)/100).or_insert(0)+=1; } }
-                  println!("{h:?}"); }
                 self.spreads.push((squares / n as f64 - mean * mean).max(0.0).sqrt() / mean);
             }
         }
@@ -207,9 +199,8 @@ pub(super) fn normal(plan: &Plan) -> (Vec<Row>, Vec<Quantiles>) {
         probe.steps(LOOK_S);
         looks.look(&probe);
     }
-    let liquid = plan.topology.rack_models().iter().any(|r| r.cooling == Cooling::Liquid);
     let rows = shape_rows(&mut looks);
-    (rows, quantiles(&looks, &plan.topology, liquid))
+    (rows, quantiles(&looks, &plan.topology))
 }
 
 fn shape_rows(looks: &mut Looks) -> Vec<Row> {
@@ -239,36 +230,35 @@ fn shape_rows(looks: &mut Looks) -> Vec<Row> {
         Row::judge("median-memory", "median memory over median core temperature", (memory, "K"), (2.0, 11.0))
             .noted("Kalos: 11 K"),
     );
-    let tail = looks.core.quantile(1.0) - looks.core.quantile(0.99);
+    let tail = looks.core.quantile(1.0) - looks.core.quantile(0.9);
     rows.push(
-        Row::judge("core-tail", "hottest core over the 99th percentile", (tail, "K"), (3.0, 25.0))
-            .noted("Kalos: 13 K"),
+        Row::judge("core-tail", "hottest core over the 90th percentile", (tail, "K"), (8.0, 35.0))
+            .noted("Kalos: 21 K"),
     );
     rows
 }
 
 /// The distributions beside those of Kalos: A100 of 400 W, power scaled by the power limit.
-fn quantiles(looks: &Looks, topology: &Arc<Topology>, liquid: bool) -> Vec<Quantiles> {
+fn quantiles(looks: &Looks, topology: &Topology) -> Vec<Quantiles> {
     let here = |counts: &Counts| PARTS.map(|p| counts.quantile(p));
     let tdp = 1e6 * model_mw(topology, |m| m.tdp_w) / topology.gpu_count().max(1) as f64;
     let watts = [66.0, 101.0, 372.0, 404.0, 440.0, 600.0].map(|w| Some(w * tdp / 400.0));
-    let cooled = if liquid { "cooled otherwise: not comparable" } else { "" };
-    let one = |what, unit, here, there, scaled| Quantiles { what, unit, here, there, scaled };
+    let one = |what, unit, here, there, note| Quantiles { what, unit, here, there, note };
     vec![
-        one("power", "W", here(&looks.power), watts, "by power limit"),
+        one("power", "W", here(&looks.power), watts, "scaled by power limit"),
         one(
             "core",
             "°C",
             here(&looks.core),
             [None, Some(40.0), None, Some(58.0), Some(66.0), Some(79.0)],
-            cooled,
+            "not scaled",
         ),
         one(
             "memory",
             "°C",
             here(&looks.memory),
             [None, Some(51.0), None, None, Some(67.0), Some(80.0)],
-            cooled,
+            "not scaled",
         ),
         one("utilization", "%", here(&looks.util), [Some(0.0), Some(97.5), Some(99.5), None, None, None], ""),
     ]

@@ -1,10 +1,11 @@
 //! A simulated site with meters on it: steps it and reads what the console would be told.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::model::batch::Batch;
 use crate::model::time::SIM_EPOCH;
-use crate::model::{Column, FacilityReading, HallPoint, Metric, RackPoint, Topology};
+use crate::model::{Column, FacilityReading, GpuId, HallPoint, Metric, RackPoint, Topology};
 use crate::source::sim::liquid::COOLANT_KJ;
 use crate::source::sim::{Sim, SimPlan, TICK_MS};
 
@@ -57,10 +58,19 @@ impl Probe {
         dense.columns.iter().find(|(m, _)| *m == metric).map(|(_, c)| c)
     }
 
-    /// The values of `metric` of the GPUs in `range`, absent ones left out.
-    pub fn values(&self, metric: Metric, range: std::ops::Range<usize>) -> impl Iterator<Item = f64> + '_ {
+    /// The GPUs in `range` whose exporters answer: the others keep old values.
+    pub fn fresh(&self, range: Range<usize>) -> impl Iterator<Item = usize> + '_ {
+        let silent = self.batch.dense.as_ref().map_or(&[][..], |d| d.silent.as_slice());
+        let topology = self.sim.topology();
+        range.filter(move |g| {
+            silent.is_empty() || silent.binary_search(&topology.tray_of(GpuId::new(*g)).0).is_err()
+        })
+    }
+
+    /// The values of `metric` of the GPUs in `range`, absent and old ones left out.
+    pub fn values(&self, metric: Metric, range: Range<usize>) -> impl Iterator<Item = f64> + '_ {
         let column = self.column(metric);
-        range.filter_map(move |g| column.and_then(|c| metric.decode(c.raw(g))).map(f64::from))
+        self.fresh(range).filter_map(move |g| column.and_then(|c| metric.decode(c.raw(g))).map(f64::from))
     }
 
     /// Power of all GPUs, MW.
@@ -110,10 +120,10 @@ impl Counts {
         Self { metric, raw: vec![0; usize::from(metric.none_raw())], all: 0 }
     }
 
-    /// Counts the values of all GPUs; absent ones are none.
+    /// Counts the values of all GPUs; absent and old ones are none.
     pub fn take(&mut self, probe: &Probe) {
         let Some(column) = probe.column(self.metric) else { return };
-        for g in 0..column.len() {
+        for g in probe.fresh(0..column.len()) {
             if let Some(count) = self.raw.get_mut(usize::from(column.raw(g))) {
                 *count += 1;
                 self.all += 1;
