@@ -1,14 +1,28 @@
-//! What a tick of 100,224 GPUs costs the state: commit, packing, unpacking, reading a chart.
+//! What a tick of 100,224 GPUs costs the state: commit, packing, unpacking, reading a chart, the
+//! tables of jobs.
 //! Values change as on a busy site: noise in six columns, a few rare ones.
 
 use std::hint::black_box;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use hallwatch::fleet::history::{Archive, DEFAULT_BUDGET};
+use hallwatch::fleet::jobs::{By, Sum};
+use hallwatch::fleet::plant::PlantStore;
+use hallwatch::fleet::series::Signal;
 use hallwatch::fleet::{Frame, Stage};
+use hallwatch::model::batch::JobName;
+use hallwatch::model::time::SIM_EPOCH;
 use hallwatch::model::topology::place::Placer;
-use hallwatch::model::{Asset, Batch, Column, DenseBatch, GpuId, Metric, Timestamp, Topology};
+use hallwatch::model::{
+    Asset, Batch, Column, DenseBatch, GpuId, Metric, RackId, RackPoint, Timestamp, Topology,
+};
+use hallwatch::source::sim::Sim;
+
+/// Jobs of the usual site, on a rack or several each; and of one with short jobs on every third tray.
+const JOBS: usize = 100;
+const MANY: usize = 4000;
 
 /// Repeatable noise.
 fn noise(x: u32) -> u32 {
@@ -30,9 +44,28 @@ fn batch(n: usize, second: u32) -> Batch {
         column(Metric::SmClock, 120, 6),
         column(Metric::Activity, 70, 16),
         column(Metric::Margin, 60, 4),
+        jobs(n, JOBS),
+        (Metric::Tenant, Column::from_raw(Metric::Tenant, (0..n).map(|g| 1 + (g / 9000) as u16))),
     ];
     let dense = DenseBatch { columns, ..DenseBatch::default() };
     Batch { dense: Some(dense), ..Batch::new(0, Timestamp::from_secs(i64::from(second))) }
+}
+
+/// A column of `count` jobs of equal size.
+fn jobs(n: usize, count: usize) -> (Metric, Column) {
+    let slot = |g: usize| 1 + (g * count / n) as u16;
+    (Metric::Job, Column::from_raw(Metric::Job, (0..n).map(slot)))
+}
+
+/// A table of `count` names, as a source sends it.
+fn named(count: usize) -> Batch {
+    let name =
+        |i: usize| JobName { job: format!("job-{i}"), tenant: format!("T{}", i % 12), ..JobName::default() };
+    let table = Some((0..=count).map(name).collect());
+    Batch {
+        dense: Some(DenseBatch { jobs: table, ..DenseBatch::default() }),
+        ..Batch::new(0, Timestamp::default())
+    }
 }
 
 struct State {
@@ -49,6 +82,7 @@ impl State {
             archive: Archive::new(DEFAULT_BUDGET),
             second: 0,
         };
+        s.stage.apply(&named(JOBS), 1000);
         for _ in 0..seconds {
             let b = s.batch();
             s.commit(&b);
@@ -68,6 +102,35 @@ impl State {
         self.archive.push(&frame);
         black_box(self.archive.publish());
         frame
+    }
+}
+
+/// The tables of jobs and tenants of one frame, with few jobs and with many.
+fn tables(c: &mut Criterion) {
+    let site = Arc::new(Topology::default_site());
+    for count in [JOBS, MANY] {
+        let mut stage = Stage::new(Arc::clone(&site), Placer::default());
+        let mut b = batch(site.gpu_count(), 1);
+        if let Some(dense) = &mut b.dense {
+            dense.columns.push(jobs(site.gpu_count(), count));
+        }
+        stage.apply(&named(count), 1000);
+        stage.apply(&b, 1000);
+        let frame = stage.commit(b.time);
+        // Sums are made by the commit; limits are made for the map before anyone looks at jobs.
+        black_box(frame.exceptions());
+        for by in By::ALL {
+            c.bench_function(&format!("table by {}, {count} jobs", by.name()), |b| {
+                b.iter_batched(
+                    || frame.clone(),
+                    |frame| black_box(frame.usage(by).rows.len()),
+                    BatchSize::SmallInput,
+                );
+            });
+        }
+        c.bench_function(&format!("sums of jobs and tenants of a tick, {count} jobs"), |b| {
+            b.iter(|| black_box(By::ALL.map(|by| Sum::all(&frame, by).len())));
+        });
     }
 }
 
@@ -111,11 +174,51 @@ fn benches(c: &mut Criterion) {
         });
     });
     let gpus = topology.gpu_count() as f64;
-    for (name, part) in ["ring", "10 s tier", "1 min tier"].iter().zip(history.status.parts) {
+    for (name, part) in ["ring", "10 s tier", "1 min tier", "plant"].iter().zip(history.status.parts) {
         let per = part.bytes as f64 / part.count.max(1) as f64 / gpus;
         println!("{name}: {} entries, {} bytes, {per:.3} bytes per GPU and entry", part.count, part.bytes);
     }
 }
 
-criterion_group!(group, benches);
+/// The past of racks, CDUs and rows: what a tick costs, what a chart costs, what a day holds. The
+/// values are the simulator's.
+fn plant(c: &mut Criterion) {
+    let topology = Arc::new(Topology::default_site());
+    let mut sim = Sim::new(Arc::clone(&topology), 7);
+    let mut store = PlantStore::new(DEFAULT_BUDGET / 20);
+    let mut frame = Frame::empty(Arc::clone(&topology), SIM_EPOCH);
+    let mut longest = Duration::ZERO;
+    // An hour and a bit: the track of the hour is full, and that of the day has a packed chunk.
+    for second in 0..4_000 {
+        frame.time = SIM_EPOCH.plus_millis(1000 * second);
+        frame.facility.apply(&sim.step(frame.time, 0).facility);
+        store.push(&frame);
+        let begin = Instant::now();
+        if store.pack_some() {
+            longest = longest.max(begin.elapsed());
+        }
+    }
+    let view = store.view();
+    for (name, window, a_day) in [("10 s", 3_600_000, 360), ("1 min", 86_400_000, 1_440)] {
+        let (periods, bytes) = view.packed(window);
+        let whole = bytes as f64 / periods.max(1) as f64 * f64::from(a_day) / f64::from(1 << 20);
+        println!("plant, {name}: {bytes} bytes for {periods} packed periods; {whole:.1} MiB for {a_day}");
+    }
+    println!("plant: {} bytes in all, longest step of packing {longest:?}", store.bytes());
+    let mut tick = frame.time;
+    c.bench_function("take one frame into the past of racks, CDUs and rows", |b| {
+        b.iter(|| {
+            tick = tick.plus_millis(1000);
+            frame.time = tick;
+            store.push(&frame);
+        });
+    });
+    let asked = (Asset::Rack(RackId(700)), Signal::Rack(RackPoint::LiquidReturn));
+    c.bench_function("a chart of one point of a rack over an hour", |b| {
+        let range = (SIM_EPOCH, SIM_EPOCH.plus_millis(4_000_000));
+        b.iter(|| black_box(view.series(&topology, asked, 3_600_000, range)));
+    });
+}
+
+criterion_group!(group, benches, tables, plant);
 criterion_main!(group);

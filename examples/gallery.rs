@@ -118,7 +118,7 @@ fn alarms(brush: Brush<'_>, area: Rect, buf: &mut Buffer) {
         let what =
             ["Coolant leak detected (rope sensor)", "GPU over-temperature", "No data, 4 racks", "Filter"];
         let badge = Badge { priority: i as u8 + 1, filled: i < 2 };
-        let mark = Field { text: badge.text(brush), style: Some(badge.style(brush)) };
+        let mark = Field::styled(badge.text(brush), badge.style(brush));
         let state = if i < 2 { "UNACK" } else { "ACK" };
         vec![mark, state.into(), "H1 R17 T04".into(), what[i].into(), format!("{i}:43").into()]
     };

@@ -10,6 +10,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::cli::CliError;
+use crate::cli::scenario::ScenarioName;
 use crate::cli::units::{self, PictureSize};
 use crate::cli::validate::ValidateArgs;
 use crate::model::{Asset, Metric, Topology};
@@ -21,6 +22,7 @@ Examples:
   hallwatch --scrape http://node7:9400/metrics  one real dcgm-exporter
   hallwatch --scrape targets.json               all exporters of a Prometheus file_sd list
   hallwatch --local                             this machine and its GPUs
+  hallwatch --scenario row-cooling-lost         an incident that starts after a minute
   hallwatch snapshot --view hall:H3 --metric temp --format svg > hall.svg
   hallwatch sim serve --trays 256 --targets-file targets.json
 ";
@@ -85,6 +87,8 @@ pub enum SimCommand {
     Serve(ServeArgs),
     /// Measure the simulated site against published figures; exit code 1 when one is out of range
     Validate(ValidateArgs),
+    /// List the built-in scenarios, or tell one at length
+    Scenarios(ScenariosArgs),
 }
 
 /// Commands around the settings.
@@ -106,6 +110,12 @@ pub struct Options {
     /// Simulated seconds per second [default: 1]
     #[arg(long, value_name = "X", value_parser = units::speed, help_heading = "Sources")]
     pub speed: Option<f64>,
+    /// Scripted incident: a built-in one (see `sim scenarios`) or a file
+    #[arg(long, value_name = "NAME|FILE", value_parser = ScenarioName::parse, help_heading = "Sources")]
+    pub scenario: Option<ScenarioName>,
+    /// Simulated time at which the scenario starts [default: 60s]
+    #[arg(long, value_name = "TIME", value_parser = units::scenario_start, help_heading = "Sources")]
+    pub at: Option<u64>,
     /// Scrape an exporter (URL or host:port) or all targets of a file_sd list (FILE); may be repeated
     #[arg(long, value_name = "URL|FILE", help_heading = "Sources")]
     pub scrape: Vec<String>,
@@ -206,7 +216,7 @@ pub struct WatchArgs {
 /// Options of `snapshot`.
 #[derive(clap::Args, Clone, Debug)]
 pub struct SnapshotArgs {
-    /// What to show: site, hall:H3, rack:H3-R17-K5, gpu:H3-R17-K5-T09-G2 or sources
+    /// What to show: site, hall:H3, rack:H3-R17-K5, gpu:H3-R17-K5-T09-G2, jobs or sources
     #[arg(long, value_name = "VIEW", default_value = "site")]
     pub view: SnapshotView,
     /// Metric to colour by
@@ -249,6 +259,8 @@ pub enum SnapshotView {
     Site,
     /// The list of sources.
     Sources,
+    /// Jobs and tenants.
+    Jobs,
     /// The hall of this name.
     Hall(String),
     /// The rack of this name.
@@ -264,22 +276,23 @@ impl std::str::FromStr for SnapshotView {
         match text.split_once(':') {
             None if text == "site" => Ok(Self::Site),
             None if text == "sources" => Ok(Self::Sources),
+            None if text == "jobs" => Ok(Self::Jobs),
             Some(("hall", name)) => Ok(Self::Hall(name.to_owned())),
             Some(("rack", name)) => Ok(Self::Rack(name.to_owned())),
             Some(("gpu", name)) => Ok(Self::Gpu(name.to_owned())),
-            _ => Err(String::from("expected site, sources, hall:NAME, rack:NAME or gpu:NAME")),
+            _ => Err(String::from("expected site, sources, jobs, hall:NAME, rack:NAME or gpu:NAME")),
         }
     }
 }
 
 impl SnapshotView {
-    /// The asset it shows on `topology`; the site for the list of sources.
+    /// The asset it shows on `topology`; the site for lists.
     ///
     /// # Errors
     /// A name that does not exist, with the nearest one, or one of another kind of asset.
     pub fn asset(&self, topology: &Topology) -> Result<Asset, CliError> {
         let (name, kind) = match self {
-            Self::Site | Self::Sources => return Ok(Asset::Site),
+            Self::Site | Self::Sources | Self::Jobs => return Ok(Asset::Site),
             Self::Hall(name) => (name, "hall"),
             Self::Rack(name) => (name, "rack"),
             Self::Gpu(name) => (name, "GPU"),
@@ -309,6 +322,12 @@ pub struct ServeArgs {
     /// Seed of the simulator
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
+    /// Scripted incident: a built-in one (see `sim scenarios`) or a file
+    #[arg(long, value_name = "NAME|FILE", value_parser = ScenarioName::parse)]
+    pub scenario: Option<ScenarioName>,
+    /// Simulated time at which the scenario starts [default: 60s]
+    #[arg(long, value_name = "TIME", value_parser = units::scenario_start, requires = "scenario")]
+    pub at: Option<u64>,
     /// Simulated seconds per second
     #[arg(long, value_name = "X", default_value = "1", value_parser = units::speed)]
     pub speed: f64,
@@ -320,10 +339,21 @@ pub struct ServeArgs {
     pub targets_file: Option<PathBuf>,
 }
 
+/// Options of `sim scenarios`.
+#[derive(clap::Args, Clone, Debug)]
+pub struct ScenariosArgs {
+    /// The scenario to tell at length: a built-in one or a file
+    #[arg(value_name = "NAME|FILE", value_parser = ScenarioName::parse)]
+    pub scenario: Option<ScenarioName>,
+    /// Write JSON for programs
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// Options of `check`.
 #[derive(clap::Args, Clone, Debug, Default)]
 pub struct CheckArgs {
-    /// Files to check: config, topology or theme (.toml), inventory (.csv), targets (.json)
+    /// Files to check: config, topology, scenario or theme (.toml), inventory (.csv), targets (.json)
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// Sources and display.
@@ -381,7 +411,7 @@ mod tests {
         let cases = [
             ("hallwatch --interval 15", "expected one like 15s"),
             ("hallwatch --history 12", "expected one like 512MiB"),
-            ("hallwatch snapshot --view hal:H3", "expected site, sources, hall:NAME"),
+            ("hallwatch snapshot --view hal:H3", "expected site, sources, jobs, hall:NAME"),
             ("hallwatch snapshot --metric tmep", "temp"),
             ("hallwatch snapshot --size 9x9", "out of range"),
             ("hallwatch --thme x", "--theme"),

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use crate::fleet::series::Signal;
 use crate::model::facility::{CduPoint, HallPoint, RackPoint, RowPoint, SitePoint};
 use crate::model::id::{CduId, HallId, RackId, RowId};
-use crate::model::{FacilityReading, Topology};
+use crate::model::topology::Moves;
+use crate::model::{Asset, FacilityReading, Topology};
 
 /// All facility values of one moment. Cheap to clone; copied on write.
 #[derive(Clone, Debug)]
@@ -34,6 +36,21 @@ impl Facility {
             halls: column(topology.halls().len() * HALL),
             site: column(SITE),
         }
+    }
+
+    /// Takes in readings of assets that have moved since their source learned of them; those that
+    /// are gone are dropped.
+    pub(crate) fn apply_moved(&mut self, readings: &[FacilityReading], moves: &Moves) {
+        let moved = |reading: &FacilityReading| {
+            Some(match *reading {
+                FacilityReading::Rack(id, p, v) => FacilityReading::Rack(moves.rack(id)?, p, v),
+                FacilityReading::Cdu(id, p, v) => FacilityReading::Cdu(moves.cdu(id)?, p, v),
+                FacilityReading::Row(id, p, v) => FacilityReading::Row(moves.row(id)?, p, v),
+                FacilityReading::Hall(id, p, v) => FacilityReading::Hall(moves.hall(id)?, p, v),
+                site => site,
+            })
+        };
+        self.apply(&readings.iter().filter_map(moved).collect::<Vec<_>>());
     }
 
     /// Takes in readings; numbers that are not finite and unknown assets are dropped.
@@ -78,6 +95,41 @@ impl Facility {
     #[must_use]
     pub fn site(&self, point: SitePoint) -> Option<f32> {
         get(&self.site, point.index())
+    }
+
+    /// What a signal of an asset says now; `None` where it is not reported, or not one of the plant.
+    #[must_use]
+    pub fn signal(&self, asset: Asset, signal: Signal) -> Option<f32> {
+        match (asset, signal) {
+            (Asset::Site, Signal::Site(p)) => self.site(p),
+            (Asset::Hall(h), Signal::Hall(p)) => self.hall(h, p),
+            (Asset::Row(r), Signal::Row(p)) => self.row(r, p),
+            (Asset::Rack(r), Signal::Rack(p)) => self.rack(r, p),
+            (Asset::Cdu(c), Signal::Cdu(p)) => self.cdu(c, p),
+            _ => None,
+        }
+    }
+
+    /// The values in another topology: `moves` tells where its assets are in this one. What is new
+    /// there is absent.
+    #[must_use]
+    pub(crate) fn remapped(&self, topology: &Topology, moves: &Moves) -> Self {
+        let mut out = Self::absent(topology);
+        out.site = Arc::clone(&self.site);
+        let copy =
+            |to: &mut Arc<[f32]>, from: &Arc<[f32]>, width: usize, find: &dyn Fn(usize) -> Option<usize>| {
+                for (i, row) in Arc::make_mut(to).chunks_exact_mut(width).enumerate() {
+                    let old = find(i).and_then(|old| from.get(old * width..(old + 1) * width));
+                    if let Some(old) = old {
+                        row.copy_from_slice(old);
+                    }
+                }
+            };
+        copy(&mut out.racks, &self.racks, RACK, &|i| moves.rack(RackId::new(i)).map(RackId::index));
+        copy(&mut out.cdus, &self.cdus, CDU, &|i| moves.cdu(CduId::new(i)).map(CduId::index));
+        copy(&mut out.rows, &self.rows, ROW, &|i| moves.row(RowId::new(i)).map(RowId::index));
+        copy(&mut out.halls, &self.halls, HALL, &|i| moves.hall(HallId::new(i)).map(HallId::index));
+        out
     }
 
     /// The columns in a fixed order, for packing.

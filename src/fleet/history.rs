@@ -1,10 +1,12 @@
-//! The past: ring at full rate, tiers for an hour and a day, series of halls and site.
+//! The past: ring at full rate, tiers for an hour and a day, series of halls, site and plant.
 //!
 //! [`Archive`] is the writer's side; it publishes a [`History`], which readers use without locks.
 
 use std::sync::Arc;
 
 use crate::fleet::frame::Frame;
+use crate::fleet::jobs::course::{Courses, Recorder};
+use crate::fleet::plant::{PlantHistory, PlantStore};
 use crate::fleet::ring::{Ring, Slot};
 use crate::fleet::series::{Point, SeriesStore, Signal, resample};
 use crate::fleet::tier::{self, Bucket, Tier};
@@ -22,8 +24,11 @@ const DAY: (i64, usize) = (60_000, 1_440);
 pub struct HistoryStatus {
     /// Memory budget, bytes.
     pub budget: usize,
-    /// Bytes and time span of the ring, the 10 s tier and the 1 min tier.
-    pub parts: [Part; 3],
+    /// Bytes and time span of the ring, the 10 s tier, the 1 min tier, and the racks, CDUs and rows.
+    pub parts: [Part; 4],
+    /// Bytes of the series of halls and site and of the courses of jobs, which are bounded by their
+    /// number and not by the budget.
+    pub series_bytes: usize,
 }
 
 /// One part of the past.
@@ -43,6 +48,9 @@ pub struct History {
     ring: Arc<[Slot]>,
     tiers: [Arc<[Arc<Bucket>]>; 2],
     series: Arc<SeriesStore>,
+    /// The last hour of jobs and tenants.
+    pub courses: Courses,
+    plant: PlantHistory,
     /// What it holds and costs.
     pub status: HistoryStatus,
 }
@@ -97,7 +105,8 @@ impl History {
     ) -> Vec<Vec<Option<Point>>> {
         let to = frame.time.plus_millis(1000);
         if matches!(asset, Asset::Site | Asset::Hall(_)) {
-            let one = |m: &Metric| self.series.series(asset, Signal::Mean(*m), to, window);
+            let of = |m: &Metric| (asset, Signal::Mean(*m));
+            let one = |m: &Metric| self.series.series(&frame.topology, of(m), to, window);
             return metrics.iter().map(one).collect();
         }
         let level = usize::from(window.0 > HOUR.0 * HOUR.1 as i64);
@@ -122,25 +131,49 @@ impl History {
         metric: Metric,
         after: Option<Timestamp>,
     ) -> impl Iterator<Item = (Timestamp, Point)> + 'a {
-        let newer = move |t: Timestamp| t <= frame.time && after.is_none_or(|a| t >= a);
-        let hot = self.ring.iter().filter(move |s| newer(s.time)).filter_map(Slot::hot);
-        let usable = hot.filter(|f| f.topology.generation() == frame.topology.generation());
-        usable.filter_map(move |f| {
+        self.newest(frame, after).filter_map(move |f| {
             let s = f.stats(asset, metric)?;
             Some((f.time, Point { min: s.min, mean: s.mean, max: s.max }))
         })
     }
 
-    /// Series of a hall or the site, see [`SeriesStore::series`].
+    /// The frames at hand from `after` up to `frame`, as far as they are of its topology.
+    fn newest<'a>(
+        &'a self,
+        frame: &'a Frame,
+        after: Option<Timestamp>,
+    ) -> impl Iterator<Item = &'a Arc<Frame>> + 'a {
+        let newer = move |t: Timestamp| t <= frame.time && after.is_none_or(|a| t >= a);
+        let hot = self.ring.iter().filter(move |s| newer(s.time)).filter_map(Slot::hot);
+        hot.filter(|f| f.topology.generation() == frame.topology.generation())
+    }
+
+    /// Series of a signal of any asset over `window` = (ms, points), ending with `frame`. Halls and
+    /// site have the second for 15 min; racks, CDUs and rows have means of 10 s, and of a minute for
+    /// windows beyond an hour, and seconds only in the newest frames.
     #[must_use]
     pub fn signal(
         &self,
+        frame: &Frame,
         asset: Asset,
         signal: Signal,
-        to: Timestamp,
         window: (i64, usize),
     ) -> Vec<Option<Point>> {
-        self.series.series(asset, signal, to, window)
+        let to = frame.time.plus_millis(1000);
+        if matches!(asset, Asset::Site | Asset::Hall(_)) {
+            return self.series.series(&frame.topology, (asset, signal), to, window);
+        }
+        let period = PlantHistory::period_ms(window.0);
+        let range = (to.plus_millis(-window.0 - period), to);
+        let points = self.plant.series(&frame.topology, (asset, signal), window.0, range);
+        let end = points.last().map(|(start, _)| start.plus_millis(period));
+        let mut out = resample(points.into_iter(), period, to, window);
+        let newest = self
+            .newest(frame, end)
+            .filter_map(|f| Some((f.time, Point::of(f.facility.signal(asset, signal)?))));
+        let tail = resample(newest, 1000, to, window);
+        out.iter_mut().zip(tail).for_each(|(a, b)| *a = a.or(b));
+        out
     }
 }
 
@@ -160,11 +193,13 @@ pub struct Archive {
     hour: Tier,
     day: Tier,
     series: SeriesStore,
+    courses: Recorder,
+    plant: PlantStore,
 }
 
 impl Archive {
-    /// An archive that holds at most `budget` bytes: 45 % ring, 13 % hour, 42 % day. With the
-    /// default budget and 100,224 busy GPUs that is 13 min, 1 h and 24 h.
+    /// An archive that holds at most `budget` bytes: 45 % ring, 13 % hour, 37 % day, 5 % plant. With
+    /// the default budget and 100,224 busy GPUs that is 13 min, 1 h and 24 h.
     #[must_use]
     pub fn new(budget: usize) -> Self {
         let share = |percent: usize| budget / 100 * percent;
@@ -172,8 +207,10 @@ impl Archive {
             budget,
             ring: Ring::new(share(45)),
             hour: Tier::new(HOUR.0, HOUR.1, share(13)),
-            day: Tier::new(DAY.0, DAY.1, share(42)),
+            day: Tier::new(DAY.0, DAY.1, share(37)),
             series: SeriesStore::default(),
+            courses: Recorder::default(),
+            plant: PlantStore::new(share(5)),
         }
     }
 
@@ -182,14 +219,17 @@ impl Archive {
         self.ring.push(Arc::clone(frame));
         self.hour.push(frame);
         self.series.push(frame);
+        self.courses.push(frame);
+        self.plant.push(frame);
     }
 
-    /// Work that need not be done before the frame is shown: packs one frame of the ring and
-    /// stores one finished period of each tier. Call it once per tick, after publishing.
+    /// Work that need not be done before the frame is shown: packs one frame of the ring and a
+    /// part of a chunk of the plant, and stores one finished period of each tier. Call it once per tick, after publishing.
     pub fn maintain(&mut self) {
         self.ring.pack_one();
         self.hour.store_one(Some(&mut self.day));
         self.day.store_one(None);
+        self.plant.pack_some();
     }
 
     /// The reader's side as of now.
@@ -210,11 +250,21 @@ impl Archive {
             bytes: self.ring.bytes(),
             span_ms: span(ring.first().map(|s| s.time), ring.last().map(|s| s.time)),
         };
+        let courses = self.courses.view();
+        let plant = self.plant.view();
+        let (count, ends) = plant.extent(i64::MAX);
+        let plant_part = Part {
+            count,
+            bytes: self.plant.bytes(),
+            span_ms: span(ends.map(|(a, _)| a), ends.map(|(_, b)| b)),
+        };
+        let (hour, day) = (part(&tiers[0], self.hour.bytes()), part(&tiers[1], self.day.bytes()));
         let status = HistoryStatus {
             budget: self.budget,
-            parts: [ring_part, part(&tiers[0], self.hour.bytes()), part(&tiers[1], self.day.bytes())],
+            parts: [ring_part, hour, day, plant_part],
+            series_bytes: self.series.bytes() + courses.bytes(),
         };
-        Arc::new(History { ring, tiers, series: Arc::new(self.series.clone()), status })
+        Arc::new(History { ring, tiers, series: Arc::new(self.series.clone()), courses, plant, status })
     }
 }
 

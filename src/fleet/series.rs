@@ -1,12 +1,13 @@
-//! Series of halls and the site: small enough to be kept whole for a day.
+//! Series of halls and the site: small enough to be kept whole for a day. Those of racks, CDUs and
+//! rows are in [`crate::fleet::plant`].
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::fleet::frame::Frame;
-use crate::model::facility::SitePoint;
+use crate::model::facility::{CduPoint, HallPoint, RackPoint, RowPoint, SitePoint};
 use crate::model::metric::{COUNT, Metric};
-use crate::model::{Asset, HallId, Timestamp};
+use crate::model::{Asset, HallId, Timestamp, Topology};
 
 /// Smallest, mean and largest value in a bucket of time.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -53,10 +54,20 @@ pub enum Signal {
     PowerSum,
     /// A value of the site.
     Site(SitePoint),
+    /// A value of a hall.
+    Hall(HallPoint),
+    /// A value of a row.
+    Row(RowPoint),
+    /// A value of a rack.
+    Rack(RackPoint),
+    /// A value of a CDU.
+    Cdu(CduPoint),
 }
 
-/// Signals per asset: one per metric, and the sum of power.
+/// Signals of the GPUs of a hall or the site: one per metric, and the sum of power.
 const PER_ASSET: usize = COUNT + 1;
+/// Values of a hall's plant.
+const PER_HALL: usize = HallPoint::ALL.len();
 
 /// Periods, ms, and how many buckets are kept of each: 15 min, 1 h, 24 h.
 const LEVELS: [(i64, usize); 3] = [(1_000, 900), (10_000, 366), (60_000, 1_446)];
@@ -65,35 +76,47 @@ const LEVELS: [(i64, usize); 3] = [(1_000, 900), (10_000, 366), (60_000, 1_446)]
 struct Bucket {
     start: Timestamp,
     merged: u32,
-    halls: usize,
+    topology: Arc<Topology>,
+    /// GPUs of the site, GPUs of each hall, the site's plant, each hall's plant.
     values: Vec<Point>,
 }
 
-impl Bucket {
-    fn index(halls: usize, asset: Asset, signal: Signal) -> Option<usize> {
-        let row = match asset {
-            Asset::Site => 0,
-            Asset::Hall(h) if h.index() < halls => 1 + h.index(),
-            _ => return None,
-        };
-        Some(match signal {
-            Signal::Mean(m) => row * PER_ASSET + m.index(),
-            Signal::PowerSum => row * PER_ASSET + COUNT,
-            Signal::Site(p) => (halls + 1) * PER_ASSET + p.index(),
-        })
+/// Where a signal of the site, or of hall `h` of `halls`, lies in a bucket.
+fn index(halls: usize, asset: Asset, signal: Signal) -> Option<usize> {
+    let gpus = match asset {
+        Asset::Site => 0,
+        Asset::Hall(h) => 1 + h.index(),
+        _ => return None,
+    };
+    let plant = (halls + 1) * PER_ASSET;
+    match (asset, signal) {
+        (_, Signal::Mean(m)) => Some(gpus * PER_ASSET + m.index()),
+        (_, Signal::PowerSum) => Some(gpus * PER_ASSET + COUNT),
+        (Asset::Site, Signal::Site(p)) => Some(plant + p.index()),
+        (Asset::Hall(h), Signal::Hall(p)) => {
+            Some(plant + SitePoint::ALL.len() + h.index() * PER_HALL + p.index())
+        }
+        _ => None,
     }
+}
 
+impl Bucket {
     fn of(frame: &Frame) -> Self {
         let halls = frame.topology.halls().len();
-        let assets = std::iter::once(Asset::Site).chain((0..halls).map(|h| Asset::Hall(HallId::new(h))));
-        let mut values = Vec::with_capacity((halls + 1) * PER_ASSET + SitePoint::ALL.len());
-        for asset in assets {
+        let ids = || (0..halls).map(HallId::new);
+        let point = |v: Option<f32>| v.map_or(Point::ABSENT, Point::of);
+        let mut values =
+            Vec::with_capacity((halls + 1) * PER_ASSET + SitePoint::ALL.len() + halls * PER_HALL);
+        for asset in std::iter::once(Asset::Site).chain(ids().map(Asset::Hall)) {
             let stats = |m: Metric| frame.rollups().stats(asset, m).copied().flatten();
-            values.extend(Metric::ALL.map(|m| stats(m).map_or(Point::ABSENT, |s| Point::of(s.mean))));
-            values.push(stats(Metric::Power).map_or(Point::ABSENT, |s| Point::of(s.sum as f32)));
+            values.extend(Metric::ALL.map(|m| point(stats(m).map(|s| s.mean))));
+            values.push(point(stats(Metric::Power).map(|s| s.sum as f32)));
         }
-        values.extend(SitePoint::ALL.iter().map(|p| Point::of(frame.facility.site(*p).unwrap_or(f32::NAN))));
-        Self { start: frame.time, merged: 1, halls, values }
+        values.extend(SitePoint::ALL.iter().map(|p| point(frame.facility.site(*p))));
+        for hall in ids() {
+            values.extend(HallPoint::ALL.iter().map(|p| point(frame.facility.hall(hall, *p))));
+        }
+        Self { start: frame.time, merged: 1, topology: Arc::clone(&frame.topology), values }
     }
 
     fn merge(&mut self, other: &Self) {
@@ -115,7 +138,7 @@ impl SeriesStore {
         for (level, (period, keep)) in self.levels.iter_mut().zip(LEVELS) {
             let start = Timestamp(new.start.millis().div_euclid(period) * period);
             match level.back_mut() {
-                Some(last) if last.start == start && last.halls == new.halls => {
+                Some(last) if last.start == start && Arc::ptr_eq(&last.topology, &new.topology) => {
                     Arc::make_mut(last).merge(&new)
                 }
                 _ => level.push_back(Arc::new(Bucket { start, ..new.clone() })),
@@ -127,12 +150,12 @@ impl SeriesStore {
     }
 
     /// `points` buckets of equal length that end at `to` and span `window_ms`; `None` = no value.
-    /// Assets other than halls and the site have no series here and give an empty answer.
+    /// `asset` is one of `topology`; assets other than halls and the site have no series here.
     #[must_use]
     pub fn series(
         &self,
-        asset: Asset,
-        signal: Signal,
+        topology: &Topology,
+        (asset, signal): (Asset, Signal),
         to: Timestamp,
         window: (i64, usize),
     ) -> Vec<Option<Point>> {
@@ -141,11 +164,26 @@ impl SeriesStore {
             w if w <= 3_600_000 => 1,
             _ => 2,
         };
+        // Halls of a site that has grown since are found by name, once per topology.
+        let mut here: Option<(u32, Option<usize>)> = None;
         let found = self.levels[level].iter().filter_map(|b| {
-            let at = Bucket::index(b.halls, asset, signal)?;
-            Some((b.start, b.values.get(at)?.known()?))
+            let generation = b.topology.generation();
+            if here.is_none_or(|(g, _)| g != generation) {
+                let same = generation == topology.generation();
+                let moved = if same { Some(asset) } else { b.topology.same(asset, topology) };
+                here = Some((generation, moved.and_then(|a| index(b.topology.halls().len(), a, signal))));
+            }
+            Some((b.start, b.values.get(here?.1?)?.known()?))
         });
         resample(found, LEVELS[level].0, to, window)
+    }
+
+    /// Bytes held.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let of = |b: &Arc<Bucket>| b.values.len() * size_of::<Point>() + size_of::<Bucket>();
+        // Buckets of one level are alike, but for a site that grows: the newest one is the largest.
+        self.levels.iter().map(|l| l.len() * l.back().map_or(0, of)).sum()
     }
 }
 

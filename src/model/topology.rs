@@ -5,6 +5,7 @@
 //! (see [`plan`]) and [`Topology::remap_from`] tells where the old GPUs went.
 
 pub mod build;
+pub mod moved;
 pub mod names;
 pub mod place;
 pub mod plan;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 
 use crate::model::id::{Asset, CduId, GpuId, HallId, RackId, RowId, Span, TrayId};
 
+pub use moved::Moves;
 pub use plan::Plan;
 pub use spec::TopologyError;
 
@@ -32,6 +34,8 @@ pub struct GpuModel {
     pub idle_w: f32,
     /// Highest SM clock, MHz.
     pub max_clock_mhz: f32,
+    /// SM clock at rest, MHz.
+    pub idle_clock_mhz: f32,
     /// Core temperature at which the margin is zero, °C.
     pub zero_margin_c: f32,
     /// Core temperature of hardware slowdown, °C.

@@ -30,7 +30,6 @@ pub mod validate;
 pub mod water;
 pub mod workload;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::model::batch::{Batch, DenseBatch, SourceId};
@@ -43,6 +42,7 @@ use crate::source::sim::noise::hash;
 use crate::source::sim::pace::Load;
 use crate::source::sim::plant::Plant;
 use crate::source::sim::scenario::Timeline;
+use crate::source::sim::suffer::Suffered;
 use crate::source::sim::thermal::throttle::{SLOWED_CLOCK, SLOWED_POWER};
 use crate::source::sim::thermal::{Chip, Drive, Gpus};
 use crate::source::sim::workload::{LoadPlan, Run, Workload};
@@ -116,12 +116,7 @@ pub struct Sim {
     incidents: Incidents,
     plant: Plant,
     published: Published,
-    /// Racks that the fault process keeps from their coolant.
-    choked: Vec<usize>,
-    /// Racks in which it has failed power shelves.
-    shelves: Vec<(usize, u8)>,
-    /// GPUs whose thermal interface it has made worse, and how many times.
-    hotter: BTreeMap<usize, f32>,
+    suffered: Suffered,
     /// XID, health, fabric or recovery of some GPU must be written anew.
     stale: bool,
     /// What is scripted.
@@ -149,7 +144,7 @@ impl Sim {
         let chips = topology.rack_models().iter().map(|r| Chip::new(&topology.gpu_models()[r.gpu], r));
         let work = Workload::new(&topology, seed).with_plan(plan.load);
         let faults = if plan.flawless {
-            Faults::calm(&topology, seed, 0.0)
+            Faults::none(&topology)
         } else {
             Faults::new(&topology, &work, seed, plan.fault_rate)
         };
@@ -166,9 +161,7 @@ impl Sim {
             incidents: Incidents::default(),
             plant: Plant::new(&topology, seed),
             published: Published::default(),
-            choked: Vec::new(),
-            shelves: Vec::new(),
-            hotter: BTreeMap::new(),
+            suffered: Suffered::default(),
             stale: true,
             timeline: None,
             topology,

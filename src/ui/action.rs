@@ -22,11 +22,14 @@ pub enum ViewKind {
     Sources,
     /// The console itself.
     Status,
+    /// Jobs and tenants.
+    Jobs,
 }
 
 impl ViewKind {
     /// All views, from the whole to the part.
-    pub const ALL: [Self; 6] = [Self::Site, Self::Hall, Self::Rack, Self::Gpu, Self::Sources, Self::Status];
+    pub const ALL: [Self; 7] =
+        [Self::Site, Self::Hall, Self::Rack, Self::Gpu, Self::Sources, Self::Status, Self::Jobs];
 
     /// Word in commands, help and header.
     #[must_use]
@@ -38,27 +41,42 @@ impl ViewKind {
             Self::Gpu => "gpu",
             Self::Sources => "sources",
             Self::Status => "status",
+            Self::Jobs => "jobs",
         }
     }
 }
 
 /// A set of views.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Views(u8);
+pub struct Views(u16);
 
 impl Views {
     /// Every view.
-    pub const ALL: Self = Self(0b11_1111);
+    pub const ALL: Self = Self::of(&ViewKind::ALL);
     /// Views of the facility: site, hall, rack, GPU.
-    pub const MAPS: Self = Self(0b00_1111);
-    /// Views of lists and figures: sources, status.
-    pub const LISTS: Self = Self(0b11_0000);
+    pub const MAPS: Self = Self::of(&[ViewKind::Site, ViewKind::Hall, ViewKind::Rack, ViewKind::Gpu]);
+    /// Views of lists and figures: sources, status, jobs.
+    pub const LISTS: Self = Self::of(&[ViewKind::Sources, ViewKind::Status, ViewKind::Jobs]);
     /// Views with a heatmap: site and hall.
-    pub const HEAT: Self = Self(0b00_0011);
+    pub const HEAT: Self = Self::of(&[ViewKind::Site, ViewKind::Hall]);
     /// Views whose map or charts can be zoomed: site, hall, GPU.
-    pub const ZOOM: Self = Self(0b00_1011);
+    pub const ZOOM: Self = Self::of(&[ViewKind::Site, ViewKind::Hall, ViewKind::Gpu]);
     /// Views with a GPU cursor: hall, rack, GPU.
-    pub const CURSOR: Self = Self(0b00_1110);
+    pub const CURSOR: Self = Self::of(&[ViewKind::Hall, ViewKind::Rack, ViewKind::Gpu]);
+    /// The view of jobs and tenants alone.
+    pub const JOBS: Self = Self::of(&[ViewKind::Jobs]);
+    /// Views that cycle through the metrics: all but jobs, where the key leads to the map.
+    pub const CYCLE: Self = Self(Self::ALL.0 & !Self::JOBS.0);
+
+    /// The set of these views.
+    const fn of(views: &[ViewKind]) -> Self {
+        let (mut bits, mut i) = (0, 0);
+        while i < views.len() {
+            bits |= 1 << views[i] as u16;
+            i += 1;
+        }
+        Self(bits)
+    }
 
     /// True when `view` is in the set.
     #[must_use]
@@ -155,11 +173,12 @@ actions! {
     General {
         Help = ("help", "help", "show the keys of this view", ALL),
         CommandLine = ("command-line", "command", "type a command", ALL),
-        Find = ("find", "find", "find a hall, row, rack, host, GPU, view, metric or command", ALL),
+        Find = ("find", "find", "find a hall, row, rack, host, GPU, job, tenant, view, metric or command", ALL),
         Open = ("open", "open", "go into what is selected", ALL),
         Back = ("back", "back", "leave a window, or go out one level", ALL),
         Home = ("home", "site", "show the whole site", ALL),
         Sources = ("sources", "sources", "show sources and targets", ALL),
+        Jobs = ("jobs", "jobs", "show jobs and tenants", ALL),
         Status = ("status", "status", "show the state of the console: memory, history, terminal", ALL),
         LastView = ("last-view", "last view", "switch to the view before this one", ALL),
         HistoryBack = ("history-back", "view back", "go back through the views seen", ALL),
@@ -202,8 +221,12 @@ actions! {
         MetricTenant = ("metric-tenant", "tenant", "show tenants", ALL),
         MetricJob = ("metric-job", "job", "show jobs", ALL),
         MetricAge = ("metric-age", "age", "show the age of values", ALL),
-        NextMetric = ("next-metric", "metric", "show the next metric", ALL),
-        PreviousMetric = ("previous-metric", "metric back", "show the previous metric", ALL),
+        NextMetric = ("next-metric", "metric", "show the next metric", CYCLE),
+        PreviousMetric = ("previous-metric", "metric back", "show the previous metric", CYCLE),
+        OnMap = ("on-map", "on map", "show the job on the map of the site or of its hall", JOBS),
+        NextTab = ("next-tab", "jobs/tenants", "switch between jobs and tenants", JOBS),
+        SortNext = ("sort", "sort", "sort by the next column", JOBS),
+        SortReverse = ("sort-reverse", "reverse", "turn the order round", JOBS),
         ZoomOut = ("zoom-out", "zoom out", "see more at once: a wider map, a longer time", ZOOM),
         ZoomIn = ("zoom-in", "zoom in", "see more detail: a closer map, a shorter time", ZOOM),
         ZoomCycle = ("zoom-cycle", "zoom", "step through the zoom levels", ZOOM),

@@ -26,7 +26,7 @@ use ratatui::layout::Rect;
 
 use crate::fleet::{Frame, Snapshot};
 use crate::model::{Asset, Metric};
-use crate::ui::action::{Action, ViewKind};
+use crate::ui::action::{Action, ViewKind, Views};
 use crate::ui::context::{Choice, ColorMode, Context, Moment};
 use crate::ui::depth::ColorDepth;
 use crate::ui::glyph::Glyphs;
@@ -395,7 +395,7 @@ impl App {
     fn set_title(&mut self) {
         let asset = self.views.get(self.nav.view()).subject(&self.context());
         let name = match self.nav.view() {
-            ViewKind::Sources | ViewKind::Status => self.nav.view().name().to_owned(),
+            view if Views::LISTS.contains(view) => view.name().to_owned(),
             _ => self.frame.topology.name(asset),
         };
         let site = self.frame.topology.site();
@@ -471,6 +471,11 @@ impl App {
             Outcome::Done => {}
             Outcome::Selected(selection) => self.selection = selection,
             Outcome::Open(asset) => self.go(asset),
+            Outcome::OnMap(asset, view, metric) => {
+                self.selection.select(&Arc::clone(&self.frame.topology), asset);
+                self.set_metric(metric);
+                self.open(view);
+            }
             Outcome::Refused(why) => self.say(why),
         }
     }

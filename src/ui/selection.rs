@@ -174,7 +174,7 @@ impl Selection {
     /// first place where they are gone.
     pub fn remap(&mut self, old: &Topology, new: &Topology) {
         let moved = |c: Cursor| -> Option<Cursor> {
-            let tray = same_tray(old, new, c.tray)?;
+            let Asset::Tray(tray) = new.same(Asset::Tray(c.tray), old)? else { return None };
             let last = new.tray(tray).gpus.len().saturating_sub(1) as u16;
             Some(Cursor { tray, slot: c.slot.min(last) })
         };
@@ -188,15 +188,6 @@ impl Selection {
 /// The top left place of the first rack that has trays.
 fn top(t: &Topology, racks: Span) -> Option<Cursor> {
     racks.iter().find_map(|r| geometry::at(t, RackId(r), u32::MAX, 0))
-}
-
-/// The tray of `new` at the place that `tray` has in `old`.
-fn same_tray(old: &Topology, new: &Topology, tray: TrayId) -> Option<TrayId> {
-    let place = old.place_of(tray);
-    let hall = new.halls().iter().find(|h| h.name == place.hall)?;
-    let row = hall.rows.iter().map(|r| new.row(RowId(r))).find(|r| r.name == place.row)?;
-    let rack = row.racks.iter().map(|r| new.rack(RackId(r))).find(|r| r.name == place.rack)?;
-    rack.trays.iter().map(TrayId).find(|t| new.tray(*t).name == place.tray)
 }
 
 fn hall_of(t: &Topology, tray: TrayId) -> HallId {

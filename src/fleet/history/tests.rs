@@ -90,7 +90,7 @@ fn halls_and_the_site_have_series_too() {
     let r = run(120, 64 << 20);
     let h = r.archive.publish();
     for window in [(60_000, 6), (3_600_000, 60), (86_400_000, 48)] {
-        let s = h.signal(Asset::Site, Signal::Mean(Metric::Util), Timestamp::from_secs(120), window);
+        let s = h.signal(&r.last, Asset::Site, Signal::Mean(Metric::Util), window);
         assert!(s.last().copied().flatten().is_some(), "{window:?}");
     }
 }
@@ -103,4 +103,60 @@ fn a_small_budget_is_kept_and_shown() {
     assert!(total <= 200_000, "{:?}", h.status);
     assert_eq!(h.status.budget, 200_000);
     assert!(h.status.parts[0].span_ms > 0 && h.status.parts[0].span_ms < 2_000_000);
+}
+
+#[test]
+fn a_rack_has_a_chart_of_its_plant_up_to_the_newest_frame() {
+    use crate::model::{FacilityReading, RackId, RackPoint};
+
+    let mut r = run(0, 64 << 20);
+    for s in 0..100 {
+        let time = Timestamp::from_secs(s);
+        let facility = vec![FacilityReading::Rack(RackId(0), RackPoint::Power, 100.0 + s as f32)];
+        r.stage.apply(&Batch { facility, ..Batch::new(0, time) }, 1000);
+        r.last = Arc::new(r.stage.commit(time));
+        r.archive.push(&r.last);
+        r.archive.maintain();
+    }
+    let h = r.archive.publish();
+    let power = Signal::Rack(RackPoint::Power);
+    let s = h.signal(&r.last, Asset::Rack(RackId(0)), power, (100_000, 10));
+    for (i, point) in s.iter().enumerate() {
+        let mean = point.expect("every ten seconds has a value").mean;
+        assert!((mean - (104.5 + 10.0 * i as f32)).abs() < 0.06, "{i}: {mean}");
+    }
+    assert_eq!(s[9].map(|p| (p.min, p.max)), Some((190.0, 199.0)), "the running period comes from the ring");
+    let flow = Signal::Rack(RackPoint::LiquidFlow);
+    assert!(h.signal(&r.last, Asset::Rack(RackId(0)), flow, (100_000, 10)).iter().all(Option::is_none));
+    assert!(h.status.parts[3].bytes > 0);
+}
+
+#[test]
+fn a_hall_keeps_its_series_when_another_is_placed_before_it() {
+    use crate::fleet::facility::Facility;
+    use crate::fleet::series::SeriesStore;
+    use crate::model::topology::place::Place;
+    use crate::model::{FacilityReading, HallId, HallPoint};
+
+    let host = |name: &str| {
+        let place = Place { hall: name.into(), row: "R1".into(), rack: "K1".into(), tray: "T1".into() };
+        NewHost { host: name.into(), place: Some(place), gpus: 1 }
+    };
+    let plan = Plan::open("x").with_hosts(&[host("H2")]);
+    let old = Arc::new(plan.clone().build().expect("small"));
+    let grown = plan.with_hosts(&[host("H1")]);
+    let new = Arc::new(crate::model::topology::build::build(grown, 1).expect("small"));
+    let mut store = SeriesStore::default();
+    for s in 0..10 {
+        let (t, hall) = if s < 5 { (&old, HallId(0)) } else { (&new, HallId(1)) };
+        let mut frame = Frame::empty(Arc::clone(t), Timestamp::from_secs(s));
+        frame.facility = Facility::absent(t);
+        frame.facility.apply(&[FacilityReading::Hall(hall, HallPoint::Power, s as f32)]);
+        store.push(&frame);
+    }
+    let power = Signal::Hall(HallPoint::Power);
+    let of = |hall| store.series(&new, (Asset::Hall(hall), power), Timestamp::from_secs(10), (10_000, 10));
+    let h2: Vec<_> = of(HallId(1)).iter().map(|p| p.map(|p| p.mean)).collect();
+    assert_eq!(h2, (0..10).map(|s| Some(s as f32)).collect::<Vec<_>>());
+    assert!(of(HallId(0)).iter().all(Option::is_none), "what is new has no past");
 }

@@ -181,3 +181,50 @@ fn a_dense_source_survives_the_growth_of_the_site() {
     assert_eq!(f.value(GpuId(5), Metric::Util), Some(50.0));
     assert_eq!((f.age(GpuId(5)), f.age(GpuId(9))), (Some(1), Some(0)), "tray 2 was silent, tray 3 was not");
 }
+
+#[test]
+fn values_of_the_plant_stay_with_their_racks_when_the_site_grows() {
+    use crate::model::topology::plan::{NewHost, Plan};
+    use crate::model::{FacilityReading, HallId, HallPoint, RackId, RackPoint, SitePoint};
+
+    let place = |hall: &str| crate::model::topology::place::Place {
+        hall: hall.into(),
+        row: "r1".into(),
+        rack: "k1".into(),
+        tray: "t1".into(),
+    };
+    let first = [NewHost { host: "old".into(), place: Some(place("h2")), gpus: 1 }];
+    let rule = RuleSpec {
+        label: "hostname".into(),
+        regex: r"node-(?<hall>h\d+)-(?<row>r\d+)-(?<rack>k\d+)-(?<tray>t\d+)".into(),
+    };
+    let site = Plan::open("x").with_hosts(&first).build().expect("small");
+    let mut stage = Stage::new(Arc::new(site), Placer::new(&[rule]).expect("valid"));
+    let read = |stage: &mut Stage, second: i64, kw: f32| {
+        let facility = vec![
+            FacilityReading::Rack(RackId(0), RackPoint::Power, kw),
+            FacilityReading::Hall(HallId(0), HallPoint::Power, 2.0),
+            FacilityReading::Site(SitePoint::Pue, 1.1),
+        ];
+        stage.apply(&Batch { facility, ..Batch::new(0, Timestamp::from_secs(second)) }, 1000);
+    };
+    read(&mut stage, 0, 50.0);
+    let before = stage.commit(Timestamp::from_secs(0));
+    let f = apply(&mut stage, 1, vec![host("node-h1-r1-k1-t1", vec![gpu(0, &[(Metric::Util, 7.0)])])]);
+    let at = |f: &Frame, name: &str| match f.topology.find(name) {
+        Ok(Asset::Rack(r)) => f.facility.rack(r, RackPoint::Power),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!((at(&f, "h2-r1-k1"), at(&f, "h1-r1-k1")), (Some(50.0), None), "hall 1 now stands before it");
+    assert_eq!(f.facility.site(SitePoint::Pue), Some(1.1));
+    read(&mut stage, 2, 60.0);
+    let f = stage.commit(Timestamp::from_secs(2));
+    assert_eq!(
+        (at(&f, "h2-r1-k1"), at(&f, "h1-r1-k1")),
+        (Some(60.0), None),
+        "ids of the source are old ones"
+    );
+    assert_eq!(f.facility.hall(HallId(1), HallPoint::Power), Some(2.0));
+    let past = before.remapped(&f.topology, &f.topology.remap_from(&before.topology));
+    assert_eq!((at(&past, "h2-r1-k1"), at(&past, "h1-r1-k1")), (Some(50.0), None));
+}

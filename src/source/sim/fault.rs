@@ -126,7 +126,13 @@ impl Faults {
         faults
     }
 
-    /// The same on a site where nothing is wrong yet.
+    /// No faults at all, ever.
+    #[must_use]
+    pub fn none(topology: &Topology) -> Self {
+        Self::calm(topology, 0, 0.0)
+    }
+
+    /// The faults of a site where nothing is wrong yet.
     #[must_use]
     pub fn calm(topology: &Topology, seed: u64, rate: f64) -> Self {
         Self {

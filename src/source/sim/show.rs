@@ -48,14 +48,7 @@ impl Sim {
                 self.sheet.health[g] = Health::Degraded as u8;
             }
         }
-        for (g, mark) in self.faults.marks() {
-            self.sheet.xid[g] = mark.xid;
-            self.sheet.health[g] = self.sheet.health[g].max(mark.health as u8);
-            self.sheet.recovery[g] = mark.recovery;
-            if mark.unlinked && self.sheet.fabric[g] != 0 {
-                self.sheet.fabric[g] = 2;
-            }
-        }
+        self.show_marks();
         for (g, shows) in self.incidents.shows(tick, &self.topology) {
             if shows.xid != 0 {
                 self.sheet.xid[g] = shows.xid;

@@ -74,8 +74,7 @@ impl Chip {
             idle_w: model.idle_w.clamp(0.0, tdp),
             full_w: tdp * FULL,
             max_mhz: model.max_clock_mhz,
-            // Hopper rests at 345 MHz, Blackwell at 120 MHz (captures of driver 580).
-            idle_mhz: if model.name.starts_with('H') { 345.0f32 } else { 120.0 }.min(model.max_clock_mhz),
+            idle_mhz: model.idle_clock_mhz.clamp(0.0, model.max_clock_mhz.max(0.0)),
             memory_mib: model.memory_mib as f32,
             zero_margin_c: model.zero_margin_c,
             slowdown_c: model.slowdown_c,
@@ -147,13 +146,6 @@ pub struct Gpus {
 }
 
 impl Gpus {
-    /// How many times as bad the thermal interface of a GPU must be for it to run `kelvin` hotter
-    /// at full power.
-    #[must_use]
-    pub fn hotter_by(&self, kelvin: f32) -> f32 {
-        1.0 + kelvin.max(0.0) / (RESISTANCE * RESISTANCE_W * FULL)
-    }
-
     /// The thermal interface of GPU `g` is `by` times as bad as it was (below 1: it is mended).
     pub fn worsen(&mut self, g: usize, by: f32) {
         self.heat[g] *= by;

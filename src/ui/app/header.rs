@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use crate::model::{Asset, Metric, Timestamp};
-use crate::ui::action::ViewKind;
+use crate::ui::action::{ViewKind, Views};
 use crate::ui::app::time;
 use crate::ui::context::{Context, Moment};
 use crate::ui::text;
@@ -177,7 +177,7 @@ fn path(cx: &Context<'_>, view: ViewKind) -> Vec<String> {
     let mut path = vec![t.site().to_owned()];
     let mut push = |asset: Option<Asset>| path.extend(asset.map(|a| t.short_name(a)));
     let s = cx.selection;
-    if !matches!(view, ViewKind::Site | ViewKind::Sources | ViewKind::Status) {
+    if Views::CURSOR.contains(view) {
         push(s.hall(t).map(Asset::Hall));
     }
     if matches!(view, ViewKind::Rack | ViewKind::Gpu) {
@@ -188,7 +188,7 @@ fn path(cx: &Context<'_>, view: ViewKind) -> Vec<String> {
         push(s.tray().map(Asset::Tray));
         push(s.gpu(t).map(Asset::Gpu));
     }
-    if matches!(view, ViewKind::Sources | ViewKind::Status) {
+    if Views::LISTS.contains(view) {
         path.push(view.name().to_owned());
     }
     path

@@ -94,10 +94,12 @@ fn lines(cx: &Context<'_>) -> Vec<Line> {
     let history = &cx.snapshot.history.status;
     let used: usize = history.parts.iter().map(|p| p.bytes).sum();
     fact("memory", format!("{} of {} budget", mib(used), mib(history.budget)));
-    let [ring, hour, day] = history.parts;
+    let [ring, hour, day, plant] = history.parts;
     fact("every frame", part(ring, "frames"));
     fact("10 s tier", part(hour, "buckets"));
     fact("1 min tier", part(day, "buckets"));
+    fact("racks, CDUs, rows", part(plant, "minutes"));
+    fact("halls and site", format!("{} beside the budget", mib(history.series_bytes)));
     if let Some((first, last)) = cx.snapshot.history.span() {
         fact("frames reach", format!("{} to {} UTC", first.clock(), last.clock()));
     }

@@ -13,6 +13,7 @@ use ratatui::style::Style;
 
 use crate::ui::text;
 use crate::ui::theme::Scope;
+use crate::ui::widget::spark::Spark;
 use crate::ui::widget::{Brush, Pen};
 
 /// A column.
@@ -57,17 +58,26 @@ impl<'a> Column<'a> {
 }
 
 /// One field of a row.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Debug, Default)]
 pub struct Field {
     /// What it says.
     pub text: String,
     /// Its style; `None` for that of the row.
     pub style: Option<Style>,
+    /// A sparkline instead of text: its values, and those of the lowest and the highest bar.
+    pub spark: Option<(Vec<Option<f32>>, (f32, f32))>,
+}
+
+impl Field {
+    /// Text in a style of its own.
+    pub fn styled(text: impl Into<String>, style: Style) -> Self {
+        Self { text: text.into(), style: Some(style), spark: None }
+    }
 }
 
 impl<T: Into<String>> From<T> for Field {
     fn from(text: T) -> Self {
-        Self { text: text.into(), style: None }
+        Self { text: text.into(), ..Self::default() }
     }
 }
 
@@ -156,14 +166,18 @@ impl Table<'_> {
                 continue;
             }
             let room = usize::from((*width).min(area.right() - x));
-            let align = if column.right { text::right } else { text::left };
-            let text = align(&field.text, room, brush.glyphs.ellipsis);
             // A field's own colour stands on the ground of its row, unless it brings its own.
             let style = field.style.map_or(style, |own| {
                 let plain = own.bg == brush.style(Scope::Text).bg;
                 style.patch(if plain { Style { bg: None, ..own } } else { own })
             });
-            pen.text((x, y), &text, style);
+            if let Some((values, range)) = &field.spark {
+                let place = Rect::new(x, y, room as u16, 1).intersection(area);
+                Spark { values, range: *range, style }.render(brush, place, pen.buffer());
+            } else {
+                let align = if column.right { text::right } else { text::left };
+                pen.text((x, y), &align(&field.text, room, brush.glyphs.ellipsis), style);
+            }
             x += width + 1;
         }
     }

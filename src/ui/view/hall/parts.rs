@@ -184,9 +184,8 @@ pub fn counts_line(cx: &Context<'_>, asset: Asset) -> String {
 
 fn hall_rows(cx: &Context<'_>, hall: HallId) -> Vec<Row> {
     let asset = Asset::Hall(hall);
-    let to = cx.frame.time.plus_millis(1000);
     let series = |signal| -> Vec<Option<f32>> {
-        let points: Vec<Option<Point>> = cx.snapshot.history.signal(asset, signal, to, WINDOW);
+        let points: Vec<Option<Point>> = cx.snapshot.history.signal(cx.frame, asset, signal, WINDOW);
         points.into_iter().map(|p| p.map(|p| p.mean)).collect()
     };
     let mut rows = Vec::new();

@@ -107,16 +107,14 @@ fn point_row(cx: &Context<'_>, point: SitePoint) -> Option<Row> {
     let top =
         if point == SitePoint::FacilityPower { contract(cx).unwrap_or(spec.normal.1) } else { spec.normal.1 };
     let low = (spec.normal.0 != 0.0).then_some(spec.normal.0);
-    let to = cx.frame.time.plus_millis(1000);
-    let points = cx.snapshot.history.signal(Asset::Site, Signal::Site(point), to, WINDOW);
+    let points = cx.snapshot.history.signal(cx.frame, Asset::Site, Signal::Site(point), WINDOW);
     let spark = points.into_iter().map(|p| p.map(|p| p.mean)).collect();
     Some(Row::new(spec.label, Some(value), (spec.unit, decimals), (low, Some(top))).spark(spark))
 }
 
 fn gpu_power(cx: &Context<'_>) -> Row {
     let sum = cx.frame.stats(Asset::Site, Metric::Power).map(|s| s.sum as f32 / 1e6);
-    let to = cx.frame.time.plus_millis(1000);
-    let points = cx.snapshot.history.signal(Asset::Site, Signal::PowerSum, to, WINDOW);
+    let points = cx.snapshot.history.signal(cx.frame, Asset::Site, Signal::PowerSum, WINDOW);
     let spark = points.into_iter().map(|p| p.map(|p| p.mean / 1e6)).collect();
     Row::new("GPU power", sum, ("MW", 2), (None, None)).spark(spark)
 }
@@ -126,8 +124,7 @@ fn gpu_rows(cx: &Context<'_>) -> Vec<Row> {
     let stats = |m| cx.frame.stats(Asset::Site, m);
     let zero = cx.topology().gpu_models().iter().map(|g| g.zero_margin_c).fold(f32::INFINITY, f32::min);
     let low = crate::fleet::limits::LOW_MARGIN_K;
-    let to = cx.frame.time.plus_millis(1000);
-    let points = cx.snapshot.history.signal(Asset::Site, Signal::Mean(Metric::Temp), to, WINDOW);
+    let points = cx.snapshot.history.signal(cx.frame, Asset::Site, Signal::Mean(Metric::Temp), WINDOW);
     let course = points.into_iter().map(|p| p.map(|p| p.mean)).collect();
     vec![
         Row::new("GPU mean", stats(Metric::Temp).map(|s| s.mean), ("°C", 0), (Some(20.0), Some(zero)))

@@ -135,8 +135,8 @@ impl Tile {
         self.map.update(cx, Asset::Hall(self.hall), self.map_area, Zoom::default());
         self.power.clear();
         if trend > 0 {
-            let to = cx.frame.time.plus_millis(1000);
-            let points = cx.snapshot.history.signal(Asset::Hall(self.hall), Signal::PowerSum, to, WINDOW);
+            let points =
+                cx.snapshot.history.signal(cx.frame, Asset::Hall(self.hall), Signal::PowerSum, WINDOW);
             self.power = points.into_iter().map(|p| p.map(|p| p.mean)).collect();
         }
     }
