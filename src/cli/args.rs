@@ -12,6 +12,7 @@ use clap_complete::Shell;
 use crate::cli::CliError;
 use crate::cli::scenario::ScenarioName;
 use crate::cli::units::{self, PictureSize};
+use crate::cli::validate::ValidateArgs;
 use crate::model::{Asset, Metric, Topology};
 use crate::ui::action::ViewKind;
 
@@ -85,6 +86,8 @@ pub enum Command {
 pub enum SimCommand {
     /// Serve the simulated trays as dcgm-exporter endpoints on this machine
     Serve(ServeArgs),
+    /// Measure the simulated site against published figures; exit code 1 when one is out of range
+    Validate(ValidateArgs),
     /// List the built-in scenarios, or tell one at length
     Scenarios(ScenariosArgs),
 }
