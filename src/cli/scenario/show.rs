@@ -279,7 +279,7 @@ mod tests {
         assert_eq!((&first["with"]["clock"], &first["with"]["power"]), (&0.75.into(), &0.6.into()));
         assert_eq!(
             (&first["each"], &first["per"], &first["spread"]),
-            (&180.into(), &"hall".into(), &60.into())
+            (&120.into(), &"hall".into(), &60.into())
         );
         assert_eq!(json["signatures"][0]["value"], "gpu_sm_clock");
         assert_eq!(json["pick"]["kind"], "hall");
