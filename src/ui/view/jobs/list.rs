@@ -134,6 +134,11 @@ impl List {
         self.order.len()
     }
 
+    /// The row of the cursor, from 1.
+    pub const fn place(&self) -> usize {
+        self.at + 1
+    }
+
     /// The slot under the cursor.
     pub fn slot(&self) -> Option<u16> {
         self.order.get(self.at).copied()
