@@ -1,4 +1,5 @@
-//! What a tick of 100,224 GPUs costs the state: commit, packing, unpacking, reading a chart.
+//! What a tick of 100,224 GPUs costs the state: commit, packing, unpacking, reading a chart, the
+//! tables of jobs.
 //! Values change as on a busy site: noise in six columns, a few rare ones.
 
 use std::hint::black_box;
@@ -7,15 +8,21 @@ use std::time::{Duration, Instant};
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use hallwatch::fleet::history::{Archive, DEFAULT_BUDGET};
+use hallwatch::fleet::jobs::{By, Sum};
 use hallwatch::fleet::plant::PlantStore;
 use hallwatch::fleet::series::Signal;
 use hallwatch::fleet::{Frame, Stage};
+use hallwatch::model::batch::JobName;
 use hallwatch::model::time::SIM_EPOCH;
 use hallwatch::model::topology::place::Placer;
 use hallwatch::model::{
     Asset, Batch, Column, DenseBatch, GpuId, Metric, RackId, RackPoint, Timestamp, Topology,
 };
 use hallwatch::source::sim::Sim;
+
+/// Jobs of the usual site, on a rack or several each; and of one with short jobs on every third tray.
+const JOBS: usize = 100;
+const MANY: usize = 4000;
 
 /// Repeatable noise.
 fn noise(x: u32) -> u32 {
@@ -37,9 +44,28 @@ fn batch(n: usize, second: u32) -> Batch {
         column(Metric::SmClock, 120, 6),
         column(Metric::Activity, 70, 16),
         column(Metric::Margin, 60, 4),
+        jobs(n, JOBS),
+        (Metric::Tenant, Column::from_raw(Metric::Tenant, (0..n).map(|g| 1 + (g / 9000) as u16))),
     ];
     let dense = DenseBatch { columns, ..DenseBatch::default() };
     Batch { dense: Some(dense), ..Batch::new(0, Timestamp::from_secs(i64::from(second))) }
+}
+
+/// A column of `count` jobs of equal size.
+fn jobs(n: usize, count: usize) -> (Metric, Column) {
+    let slot = |g: usize| 1 + (g * count / n) as u16;
+    (Metric::Job, Column::from_raw(Metric::Job, (0..n).map(slot)))
+}
+
+/// A table of `count` names, as a source sends it.
+fn named(count: usize) -> Batch {
+    let name =
+        |i: usize| JobName { job: format!("job-{i}"), tenant: format!("T{}", i % 12), ..JobName::default() };
+    let table = Some((0..=count).map(name).collect());
+    Batch {
+        dense: Some(DenseBatch { jobs: table, ..DenseBatch::default() }),
+        ..Batch::new(0, Timestamp::default())
+    }
 }
 
 struct State {
@@ -56,6 +82,7 @@ impl State {
             archive: Archive::new(DEFAULT_BUDGET),
             second: 0,
         };
+        s.stage.apply(&named(JOBS), 1000);
         for _ in 0..seconds {
             let b = s.batch();
             s.commit(&b);
@@ -75,6 +102,35 @@ impl State {
         self.archive.push(&frame);
         black_box(self.archive.publish());
         frame
+    }
+}
+
+/// The tables of jobs and tenants of one frame, with few jobs and with many.
+fn tables(c: &mut Criterion) {
+    let site = Arc::new(Topology::default_site());
+    for count in [JOBS, MANY] {
+        let mut stage = Stage::new(Arc::clone(&site), Placer::default());
+        let mut b = batch(site.gpu_count(), 1);
+        if let Some(dense) = &mut b.dense {
+            dense.columns.push(jobs(site.gpu_count(), count));
+        }
+        stage.apply(&named(count), 1000);
+        stage.apply(&b, 1000);
+        let frame = stage.commit(b.time);
+        // Sums are made by the commit; limits are made for the map before anyone looks at jobs.
+        black_box(frame.exceptions());
+        for by in By::ALL {
+            c.bench_function(&format!("table by {}, {count} jobs", by.name()), |b| {
+                b.iter_batched(
+                    || frame.clone(),
+                    |frame| black_box(frame.usage(by).rows.len()),
+                    BatchSize::SmallInput,
+                );
+            });
+        }
+        c.bench_function(&format!("sums of jobs and tenants of a tick, {count} jobs"), |b| {
+            b.iter(|| black_box(By::ALL.map(|by| Sum::all(&frame, by).len())));
+        });
     }
 }
 
@@ -164,5 +220,5 @@ fn plant(c: &mut Criterion) {
     });
 }
 
-criterion_group!(group, benches, plant);
+criterion_group!(group, benches, tables, plant);
 criterion_main!(group);

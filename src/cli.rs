@@ -9,6 +9,7 @@ pub mod error;
 pub mod files;
 pub mod pages;
 pub mod runtime;
+pub mod scenario;
 pub mod serve;
 pub mod snapshot;
 pub mod start;
@@ -54,6 +55,7 @@ pub fn run(args: Args, out: &mut dyn Write) -> Result<ExitCode, CliError> {
         Some(Command::Watch(watch)) => return watch::run(config::load(&watch.options)?, &watch),
         Some(Command::Snapshot(snapshot)) => snapshot::run(config::load(&snapshot.options)?, &snapshot, out),
         Some(Command::Sim { command: SimCommand::Serve(serve) }) => serve::run(&serve, out),
+        Some(Command::Sim { command: SimCommand::Scenarios(args) }) => scenario::show::run(&args, out),
         Some(Command::Check(check)) => check::run(&check, &config::Surroundings::real(), out),
         Some(Command::Doctor(options)) => doctor::run(&options, &config::Surroundings::real(), out),
         Some(Command::Config { command: ConfigCommand::Print(print) }) => {

@@ -5,6 +5,7 @@ pub mod facility;
 pub mod frame;
 pub mod history;
 pub mod inventory;
+pub mod jobs;
 pub mod limits;
 pub mod pack;
 pub mod plant;

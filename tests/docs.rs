@@ -8,6 +8,7 @@ use clap::{CommandFactory, Parser};
 use hallwatch::cli::args::Args;
 use hallwatch::cli::config::doc;
 use hallwatch::model::Topology;
+use hallwatch::source::sim::scenario::{self, Scenario};
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -131,7 +132,7 @@ fn shown(value: &serde_json::Value, indent: usize) -> String {
 
 #[test]
 fn the_examples_of_json_have_the_keys_that_the_program_prints() {
-    let views = ["site", "hall:H6", "rack:H6-R15-K7", "gpu:H6-R15-K7-T09-G2"];
+    let views = ["site", "hall:H6", "rack:H6-R15-K7", "gpu:H6-R15-K7-T09-G2", "jobs"];
     for view in views {
         let kind = view.split(':').next().unwrap_or_default();
         let line =
@@ -333,6 +334,49 @@ fn the_topology_page_has_a_valid_example_with_every_key() {
             assert!(example.contains(&format!("\n{name} = ")), "{table} {name} is not in the example");
         }
     }
+}
+
+#[test]
+fn the_page_of_scenarios_says_what_the_parser_reads() {
+    let page = "docs/scenarios.md";
+    holds(page, "built-in", &scenario::doc::built_in());
+    holds(page, "verbs", &scenario::doc::verbs());
+    holds(page, "values", &scenario::doc::values());
+    holds(page, "rules", &scenario::doc::rules());
+    let example = blocks(&read(page), "toml").into_iter().next().expect("an example");
+    let (site, seed) = (Topology::default_site(), 7);
+    let work = hallwatch::source::sim::workload::Workload::new(&site, seed);
+    let parsed = Scenario::parse(&example, page).expect("the example is valid");
+    parsed.resolve(&site, &work, seed).expect("the example fits the built-in site");
+    for key in
+        scenario::read::TOP_KEYS.into_iter().filter(|k| !["event", "alarm", "signature", "pick"].contains(k))
+    {
+        assert!(example.contains(&format!("{key} = ")), "{key} is not in the example");
+    }
+    for (table, keys) in [
+        ("[pick]", &scenario::read::PICK_KEYS[..]),
+        ("[[event]]", &scenario::read::EVENT_KEYS),
+        ("[[alarm]]", &scenario::read::ALARM_KEYS),
+        ("[[signature]]", &scenario::signature::KEYS),
+    ] {
+        let tables: String = example.split("\n[").filter(|t| t.starts_with(&table[1..])).collect();
+        for key in keys {
+            assert!(tables.contains(&format!("\n{key} = ")), "{table} {key} is not in the example");
+        }
+    }
+}
+
+#[test]
+fn the_example_of_a_scenario_as_json_is_what_the_program_prints() {
+    let text = output("hallwatch sim scenarios xid79-burst --json");
+    let mut real: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    real["doc"] = "…".into();
+    // One event and one signature show the form.
+    for list in ["events", "none", "signatures"] {
+        real[list].as_array_mut().expect("a list").truncate(1);
+    }
+    let text = serde_json::to_string_pretty(&real).expect("values serialize");
+    holds("docs/scenarios.md", "json", &format!("```json\n{text}\n```\n"));
 }
 
 #[test]

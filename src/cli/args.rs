@@ -10,6 +10,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::cli::CliError;
+use crate::cli::scenario::ScenarioName;
 use crate::cli::units::{self, PictureSize};
 use crate::model::{Asset, Metric, Topology};
 use crate::ui::action::ViewKind;
@@ -21,6 +22,7 @@ Examples:
   hallwatch --scrape http://node7:9400/metrics  one real dcgm-exporter
   hallwatch --scrape targets.json               all exporters of a Prometheus file_sd list
   hallwatch --local                             this machine and its GPUs
+  hallwatch --scenario row-cooling-lost         an incident that starts after a minute
   hallwatch snapshot --view hall:H3 --metric temp --format svg > hall.svg
   hallwatch sim serve --trays 256 --targets-file targets.json
 ";
@@ -83,6 +85,8 @@ pub enum Command {
 pub enum SimCommand {
     /// Serve the simulated trays as dcgm-exporter endpoints on this machine
     Serve(ServeArgs),
+    /// List the built-in scenarios, or tell one at length
+    Scenarios(ScenariosArgs),
 }
 
 /// Commands around the settings.
@@ -104,6 +108,12 @@ pub struct Options {
     /// Simulated seconds per second [default: 1]
     #[arg(long, value_name = "X", value_parser = units::speed, help_heading = "Sources")]
     pub speed: Option<f64>,
+    /// Scripted incident: a built-in one (see `sim scenarios`) or a file
+    #[arg(long, value_name = "NAME|FILE", value_parser = ScenarioName::parse, help_heading = "Sources")]
+    pub scenario: Option<ScenarioName>,
+    /// Simulated time at which the scenario starts [default: 60s]
+    #[arg(long, value_name = "TIME", value_parser = units::scenario_start, help_heading = "Sources")]
+    pub at: Option<u64>,
     /// Scrape an exporter (URL or host:port) or all targets of a file_sd list (FILE); may be repeated
     #[arg(long, value_name = "URL|FILE", help_heading = "Sources")]
     pub scrape: Vec<String>,
@@ -205,7 +215,7 @@ pub struct WatchArgs {
 #[derive(clap::Args, Clone, Debug)]
 pub struct SnapshotArgs {
     /// What to show: site, hall:H3, rack:H3-R17-K5, gpu:H3-R17-K5-T09-G2, power or power:H3-R17,
-    /// cooling or cooling:H3-R17, grid, or sources
+    /// cooling or cooling:H3-R17, grid, jobs or sources
     #[arg(long, value_name = "VIEW", default_value = "site")]
     pub view: SnapshotView,
     /// Metric to colour by
@@ -254,6 +264,8 @@ pub enum SnapshotView {
     Cooling(Option<String>),
     /// The grid.
     Grid,
+    /// Jobs and tenants.
+    Jobs,
     /// The hall of this name.
     Hall(String),
     /// The rack of this name.
@@ -269,6 +281,7 @@ impl std::str::FromStr for SnapshotView {
         match text.split_once(':') {
             None if text == "site" => Ok(Self::Site),
             None if text == "sources" => Ok(Self::Sources),
+            None if text == "jobs" => Ok(Self::Jobs),
             None if text == "power" => Ok(Self::Power(None)),
             None if text == "cooling" => Ok(Self::Cooling(None)),
             None if text == "grid" => Ok(Self::Grid),
@@ -278,7 +291,7 @@ impl std::str::FromStr for SnapshotView {
             Some(("rack", name)) => Ok(Self::Rack(name.to_owned())),
             Some(("gpu", name)) => Ok(Self::Gpu(name.to_owned())),
             _ => Err(String::from(
-                "expected site, sources, power, cooling, grid, hall:NAME, rack:NAME, gpu:NAME, power:NAME or \
+                "expected site, sources, jobs, power, cooling, grid, hall:NAME, rack:NAME, gpu:NAME, power:NAME or \
                  cooling:NAME",
             )),
         }
@@ -295,6 +308,7 @@ impl SnapshotView {
             Self::Power(_) => ViewKind::Power,
             Self::Cooling(_) => ViewKind::Cooling,
             Self::Grid => ViewKind::Grid,
+            Self::Jobs => ViewKind::Jobs,
             Self::Hall(_) => ViewKind::Hall,
             Self::Rack(_) => ViewKind::Rack,
             Self::Gpu(_) => ViewKind::Gpu,
@@ -307,7 +321,12 @@ impl SnapshotView {
     /// A name that does not exist, with the nearest one, or one of another kind of asset.
     pub fn asset(&self, topology: &Topology) -> Result<Asset, CliError> {
         let (name, kind) = match self {
-            Self::Site | Self::Sources | Self::Grid | Self::Power(None) | Self::Cooling(None) => {
+            Self::Site
+            | Self::Sources
+            | Self::Jobs
+            | Self::Grid
+            | Self::Power(None)
+            | Self::Cooling(None) => {
                 return Ok(Asset::Site);
             }
             Self::Power(Some(name)) | Self::Cooling(Some(name)) => (name, "hall, row or rack"),
@@ -343,6 +362,12 @@ pub struct ServeArgs {
     /// Seed of the simulator
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
+    /// Scripted incident: a built-in one (see `sim scenarios`) or a file
+    #[arg(long, value_name = "NAME|FILE", value_parser = ScenarioName::parse)]
+    pub scenario: Option<ScenarioName>,
+    /// Simulated time at which the scenario starts [default: 60s]
+    #[arg(long, value_name = "TIME", value_parser = units::scenario_start, requires = "scenario")]
+    pub at: Option<u64>,
     /// Simulated seconds per second
     #[arg(long, value_name = "X", default_value = "1", value_parser = units::speed)]
     pub speed: f64,
@@ -354,10 +379,21 @@ pub struct ServeArgs {
     pub targets_file: Option<PathBuf>,
 }
 
+/// Options of `sim scenarios`.
+#[derive(clap::Args, Clone, Debug)]
+pub struct ScenariosArgs {
+    /// The scenario to tell at length: a built-in one or a file
+    #[arg(value_name = "NAME|FILE", value_parser = ScenarioName::parse)]
+    pub scenario: Option<ScenarioName>,
+    /// Write JSON for programs
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// Options of `check`.
 #[derive(clap::Args, Clone, Debug, Default)]
 pub struct CheckArgs {
-    /// Files to check: config, topology or theme (.toml), inventory (.csv), targets (.json)
+    /// Files to check: config, topology, scenario or theme (.toml), inventory (.csv), targets (.json)
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// Sources and display.
@@ -415,7 +451,10 @@ mod tests {
         let cases = [
             ("hallwatch --interval 15", "expected one like 15s"),
             ("hallwatch --history 12", "expected one like 512MiB"),
-            ("hallwatch snapshot --view hal:H3", "expected site, sources, power, cooling, grid, hall:NAME"),
+            (
+                "hallwatch snapshot --view hal:H3",
+                "expected site, sources, jobs, power, cooling, grid, hall:NAME",
+            ),
             ("hallwatch snapshot --metric tmep", "temp"),
             ("hallwatch snapshot --size 9x9", "out of range"),
             ("hallwatch --thme x", "--theme"),

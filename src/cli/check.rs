@@ -7,12 +7,15 @@ use std::path::{Path, PathBuf};
 use crate::cli::CliError;
 use crate::cli::args::{CheckArgs, Options};
 use crate::cli::config::layer::{self, Origin};
+use crate::cli::config::source::DEFAULT_SEED;
 use crate::cli::config::{self, Settings, SourceSpec, Surroundings, ThemeFile};
 use crate::cli::files;
 use crate::model::Topology;
 use crate::model::document::{Document, FileError};
 use crate::model::topology::place::Placer;
 use crate::source::scrape::{ScrapeConfig, TargetError};
+use crate::source::sim::scenario::Scenario;
+use crate::source::sim::workload::Workload;
 use crate::ui::keymap::Keymap;
 use crate::ui::theme::Theme;
 
@@ -28,7 +31,7 @@ pub fn run(args: &CheckArgs, around: &Surroundings, out: &mut dyn Write) -> Resu
     let results: Vec<Checked> = if args.files.is_empty() {
         settings(&args.options, around)
     } else {
-        args.files.iter().flat_map(|path| file(path)).collect()
+        args.files.iter().flat_map(|path| file(path, &args.options)).collect()
     };
     let mut broken = 0;
     for result in results {
@@ -158,15 +161,16 @@ pub fn targets(argument: &str) -> Checked {
 }
 
 /// Checks one file by what it is: target list (.json), inventory (.csv), or TOML: a topology when
-/// it has `[site]` or `[[hall]]`, a theme when it stands in a folder `themes` or has a `[palette]`
-/// or `[styles]`, else a config. Answers with what it is, or with all that is wrong.
-fn file(path: &Path) -> Vec<Checked> {
+/// it has `[site]` or `[[hall]]`, a scenario when it has `[[event]]`, `[pick]` or `length`, a theme
+/// when it stands in a folder `themes` or has a `[palette]` or `[styles]`, else a config. Answers
+/// with what it is, or with all that is wrong.
+fn file(path: &Path, options: &Options) -> Vec<Checked> {
     let name = path.to_string_lossy();
     let one = |what: Checked| vec![what.map(|what| format!("{name}: {what}"))];
     match path.extension().and_then(|e| e.to_str()) {
         Some("json") => one(targets(&name)),
         Some("csv") => one(inventory(path)),
-        _ => toml_file(path).unwrap_or_else(|e| vec![Err(e)]),
+        _ => toml_file(path, options).unwrap_or_else(|e| vec![Err(e)]),
     }
 }
 
@@ -177,7 +181,23 @@ fn inventory(path: &Path) -> Checked {
     Ok(format!("an inventory of {} hosts", placer.inventory_len()))
 }
 
-fn toml_file(path: &Path) -> Result<Vec<Checked>, CliError> {
+/// Checks a scenario and whether it fits the site: that of `--topology`, else the built-in one.
+fn scenario(text: &str, name: &str, options: &Options) -> Checked {
+    let scenario = Scenario::parse(text, name)?;
+    let site = match &options.topology {
+        Some(path) => {
+            let text = files::read(path, files::MAX_DATA)?;
+            Topology::from_toml(&text, &path.to_string_lossy())?
+        }
+        None => Topology::default_site(),
+    };
+    let seed = options.seed.unwrap_or(DEFAULT_SEED);
+    let timeline = scenario.resolve(&site, &Workload::new(&site, seed), seed)?;
+    let (events, effects) = (scenario.events.len(), timeline.effects().len());
+    Ok(format!("{name}: a scenario of {events} events, {effects} effects on {}", site.site()))
+}
+
+fn toml_file(path: &Path, options: &Options) -> Result<Vec<Checked>, CliError> {
     let text = files::read(path, files::MAX_DATA)?;
     let name = path.to_string_lossy();
     let table: toml::Table = toml::from_str(&text).map_err(|e| Document::new(&text, &name).toml_error(&e))?;
@@ -186,6 +206,8 @@ fn toml_file(path: &Path) -> Result<Vec<Checked>, CliError> {
     if has("site") || has("hall") {
         let site = Topology::from_toml(&text, &name)?;
         Ok(vec![Ok(format!("{name}: a topology of {} GPUs", site.gpu_count()))])
+    } else if ["event", "pick", "length"].into_iter().any(has) {
+        Ok(vec![scenario(&text, &name, options)])
     } else if in_themes || has("palette") || has("styles") {
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
         let beside = if in_themes { themes_beside(path) } else { Vec::new() };
@@ -270,6 +292,21 @@ mod tests {
         let marks: Vec<_> = text.lines().map(|l| &l[..5]).collect();
         assert_eq!(marks, ["ok   ", "wrong", "ok   ", "ok   ", "wrong"], "{text}");
         assert!(text.contains("a topology of 320 GPUs") && text.contains("e.toml:2: "), "{text}");
+    }
+
+    #[test]
+    fn a_scenario_is_checked_on_the_site_that_is_given() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let text = include_str!("../source/sim/scenarios/rack-leak.toml");
+        let path = put(dir.path(), "leak.toml", text);
+        let found = lines(vec![path.clone()], &Surroundings::default());
+        assert!(found[0].ends_with("leak.toml: a scenario of 7 events, 7 effects on Kvandal"), "{found:?}");
+        let options = Options { topology: Some("sites/air-cooled.toml".into()), ..Options::default() };
+        let args = CheckArgs { files: vec![path], options };
+        let mut out = Vec::new();
+        run(&args, &Surroundings::default(), &mut out).expect_err("there is no coolant");
+        let text = String::from_utf8(out).expect("text");
+        assert!(text.contains("is cooled by liquid, as `leak-at` needs it"), "{text}");
     }
 
     #[test]

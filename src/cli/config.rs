@@ -16,6 +16,7 @@ use std::time::Duration;
 use crate::cli::CliError;
 use crate::cli::args::{ColorChoice, Options, PrintArgs};
 use crate::cli::files;
+use crate::cli::scenario::ScenarioName;
 use crate::model::Topology;
 use crate::model::document::FileError;
 use crate::model::topology::Plan;
@@ -248,7 +249,14 @@ fn assemble(options: &Options, merged: Layer) -> Result<Settings, CliError> {
         _ => Vec::new(),
     };
     let configured = merged.sources.map(|list| list.into_iter().map(|s| s.value).collect());
-    let sources = source::resolve(options, configured)?;
+    let mut sources = source::resolve(options, configured)?;
+    let mut scenario_files = Vec::new();
+    for script in sources.iter_mut().filter_map(SourceSpec::script_mut) {
+        script.load()?;
+        if let ScenarioName::File(path) = &script.name {
+            scenario_files.push(path.clone());
+        }
+    }
     let topology_file = pick!(v, "topology", Path);
     let inventory_file = pick!(v, "inventory", Path);
     let places: Vec<RuleSpec> = merged.places.into_iter().flatten().map(|s| s.value).collect();
@@ -266,7 +274,7 @@ fn assemble(options: &Options, merged: Layer) -> Result<Settings, CliError> {
         probe: pick!(v, "probe", Flag).expect(settings),
         keys: merged.keys.iter().map(|(name, s)| (name.clone(), s.value.clone())).collect(),
         key_origins: merged.keys.into_iter().map(|(name, s)| (name, s.origin)).collect(),
-        files: topology_file.into_iter().chain(inventory_file).collect(),
+        files: topology_file.into_iter().chain(inventory_file).chain(scenario_files).collect(),
         themes: Vec::new(),
         warnings: Vec::new(),
         values: merged.values,

@@ -10,6 +10,7 @@ use crate::cli::config::{self, Settings, SourceSpec, Surroundings, TargetSpec};
 use crate::cli::{CliError, check, files, runtime, units};
 use crate::model::text;
 use crate::session::caps::{Between, Caps, Glyphs};
+use crate::source::sim::scenario::table::show_seconds;
 use crate::ui::keymap::Keymap;
 use crate::ui::theme::Theme;
 
@@ -176,7 +177,12 @@ fn site_and_sources(settings: &Settings, out: &mut dyn Write) -> Result<(), CliE
     head(out, "Sources")?;
     for source in &settings.sources {
         match source {
-            SourceSpec::Sim { seed, speed } => line(out, "sim", &format!("seed {seed}, speed {speed}"))?,
+            SourceSpec::Sim { seed, speed, script } => {
+                let scenario = script.as_ref().map_or_else(String::new, |s| {
+                    format!(", scenario {} at {}", s.name.argument(), show_seconds(s.start()))
+                });
+                line(out, "sim", &format!("seed {seed}, speed {speed}{scenario}"))?;
+            }
             SourceSpec::Local => line(out, "local", "this machine")?,
             SourceSpec::Scrape { targets } => targets.iter().try_for_each(|t| target(t, out))?,
         }

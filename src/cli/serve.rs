@@ -7,6 +7,7 @@ use tokio::net::TcpListener;
 
 use crate::cli::CliError;
 use crate::cli::args::ServeArgs;
+use crate::cli::scenario::{self, Script};
 use crate::cli::{files, runtime};
 use crate::model::Topology;
 use crate::source::serve::{ServeConfig, Server};
@@ -23,10 +24,16 @@ pub fn run(args: &ServeArgs, out: &mut dyn Write) -> Result<(), CliError> {
         }
         None => Topology::default_site(),
     };
+    let mut script = args.scenario.clone().map(Script::new);
+    if let Some(script) = &mut script {
+        script.at = args.at;
+        script.load()?;
+    }
+    let plan = scenario::plan(args.seed, script.as_ref());
     let default_list = || std::env::temp_dir().join(format!("hallwatch-targets-{}.json", std::process::id()));
     let config = ServeConfig {
         topology: Arc::new(topology),
-        seed: args.seed,
+        plan,
         trays: args.trays,
         ticks: args.frozen.unwrap_or(1).into(),
         frozen: args.frozen.is_some(),

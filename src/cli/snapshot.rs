@@ -1,6 +1,7 @@
 //! `snapshot`: one picture or the figures, to standard output.
 
 mod figures;
+mod jobs;
 mod picture;
 
 use std::io::Write;
@@ -13,14 +14,14 @@ use ratatui::layout::Rect;
 use crate::cli::CliError;
 use crate::cli::args::{Format, SnapshotArgs, SnapshotView};
 use crate::cli::config::{Settings, SourceSpec};
-use crate::cli::{runtime, start, watch};
+use crate::cli::{runtime, scenario, start, watch};
 use crate::engine::Core;
 use crate::fleet::Snapshot;
 use crate::fleet::snapshot::EngineStatus;
 use crate::model::entry::TargetState;
 use crate::model::time::SIM_EPOCH;
 use crate::model::{Asset, Entry};
-use crate::source::sim::Sim;
+use crate::source::sim::scenario::Plan;
 use crate::ui::app::App;
 use crate::ui::depth::ColorDepth;
 
@@ -33,7 +34,10 @@ const DEFAULT_TICKS: u32 = 120;
 /// The view does not exist, or live sources had nothing to say in time.
 pub fn run(settings: Settings, args: &SnapshotArgs, out: &mut dyn Write) -> Result<(), CliError> {
     let snapshot = match settings.sources.as_slice() {
-        [SourceSpec::Sim { seed, .. }] => simulated(&settings, *seed, args.ticks.unwrap_or(DEFAULT_TICKS)),
+        [SourceSpec::Sim { seed, script, .. }] => {
+            let plan = scenario::plan(*seed, script.as_ref());
+            simulated(&settings, &plan, args.ticks.unwrap_or(DEFAULT_TICKS))?
+        }
         _ if args.ticks.is_some() => {
             return Err(CliError::Usage("--ticks needs the simulator as the only source".into()));
         }
@@ -51,6 +55,7 @@ pub fn run(settings: Settings, args: &SnapshotArgs, out: &mut dyn Write) -> Resu
         Format::Json => {
             let object = match args.view {
                 SnapshotView::Sources => figures::sources(&snapshot),
+                SnapshotView::Jobs => jobs::object(&snapshot),
                 _ => figures::object(&snapshot, asset),
             };
             figures::write(&object).map_err(|e| CliError::Failed(format!("cannot write JSON: {e}")))?
@@ -70,10 +75,10 @@ pub fn run(settings: Settings, args: &SnapshotArgs, out: &mut dyn Write) -> Resu
 
 /// The simulated site after `ticks` seconds, in fast time from the fixed epoch: repeatable to the
 /// byte.
-fn simulated(settings: &Settings, seed: u64, ticks: u32) -> Snapshot {
+fn simulated(settings: &Settings, plan: &Plan, ticks: u32) -> Result<Snapshot, CliError> {
     let budget = usize::try_from(settings.history_bytes).unwrap_or(usize::MAX);
     let mut core = Core::new(Arc::clone(&settings.topology), settings.placer.as_ref().clone(), budget);
-    let mut sim = Sim::new(Arc::clone(&settings.topology), seed);
+    let mut sim = plan.start(Arc::clone(&settings.topology))?;
     core.apply(&Entry::Source(sim.status(SIM_EPOCH, 0)));
     for tick in 0..i64::from(ticks) {
         let time = SIM_EPOCH.plus_millis(1000 * tick);
@@ -81,7 +86,7 @@ fn simulated(settings: &Settings, seed: u64, ticks: u32) -> Snapshot {
         core.apply(&Entry::Tick(time));
         core.maintain();
     }
-    core.snapshot(EngineStatus::default())
+    Ok(core.snapshot(EngineStatus::default()))
 }
 
 /// What live sources have to say once each target was tried, or when the wait is over.
@@ -171,7 +176,7 @@ mod tests {
 
     #[test]
     fn every_view_is_drawn_at_every_size() {
-        for view in ["site", "hall:H1", "power", "cooling", "grid", "sources"] {
+        for view in ["site", "hall:H1", "power", "cooling", "grid", "sources", "jobs"] {
             for size in ["200x60", "120x40", "80x24", "40x12"] {
                 let text = snapshot(&format!(
                     "hallwatch snapshot --topology sites/air-cooled.toml --ticks 3 --view {view} --size {size}"

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::cli::CliError;
 use crate::cli::config::{Settings, SourceSpec};
+use crate::cli::{CliError, scenario};
 use crate::engine::{Core, Engine, EngineHandle, Pace};
 use crate::model::Timestamp;
 use crate::source::scrape::{ScrapeConfig, TargetError};
@@ -22,7 +22,9 @@ pub fn wall_clock() -> Timestamp {
 
 /// A source that is ready to start: everything that can be wrong with it has been checked.
 enum Ready {
+    /// Without a scenario nothing can be wrong: it is set up once the engine runs.
     Sim(u64, f64),
+    Scripted(Box<Sim>, f64),
     Scrape(Box<ScrapeConfig>),
     Local,
 }
@@ -43,7 +45,11 @@ pub fn prepare(settings: &Settings) -> Result<Prepared, CliError> {
     let mut sources = Vec::new();
     for (i, spec) in settings.sources.iter().enumerate() {
         sources.push(match spec {
-            SourceSpec::Sim { seed, speed } => Ready::Sim(*seed, *speed),
+            SourceSpec::Sim { seed, speed, script: None } => Ready::Sim(*seed, *speed),
+            SourceSpec::Sim { seed, speed, script } => {
+                let plan = scenario::plan(*seed, script.as_ref());
+                Ready::Scripted(Box::new(plan.start(Arc::clone(&settings.topology))?), *speed)
+            }
             SourceSpec::Local => Ready::Local,
             SourceSpec::Scrape { targets } => {
                 let arguments: Vec<String> = targets.iter().map(|t| t.argument()).collect();
@@ -55,7 +61,7 @@ pub fn prepare(settings: &Settings) -> Result<Prepared, CliError> {
             }
         });
     }
-    let pace = if sources.iter().any(|s| matches!(s, Ready::Sim(..))) {
+    let pace = if sources.iter().any(|s| matches!(s, Ready::Sim(..) | Ready::Scripted(..))) {
         Pace::Batches
     } else {
         Pace::Wall(FRAME_EVERY)
@@ -90,6 +96,9 @@ impl Prepared {
                         let _ = sim::run(Sim::new(topology, seed), speed, outlet).await;
                     });
                 }
+                Ready::Scripted(sim, speed) => {
+                    tokio::spawn(sim::run(*sim, speed, outlet));
+                }
                 Ready::Scrape(config) => {
                     tokio::spawn(scrape::run(*config, outlet));
                 }
@@ -117,6 +126,20 @@ mod tests {
         let options = Options { scrape: vec!["/nowhere/targets.json".into()], ..Options::default() };
         let error = prepare(&settings(&options)).err().expect("the list does not exist");
         assert!(error.report().contains("/nowhere/targets.json"), "{}", error.report());
+    }
+
+    #[test]
+    fn a_scenario_that_does_not_fit_the_site_is_told_before_anything_starts() {
+        let options = Options {
+            topology: Some("sites/air-cooled.toml".into()),
+            scenario: Some(scenario::ScenarioName::BuiltIn("cdu-pump-failover".into())),
+            ..Options::default()
+        };
+        let error = prepare(&settings(&options)).err().expect("an air-cooled site has no CDU").report();
+        assert!(
+            error.contains("built-in scenario cdu-pump-failover:") && error.contains("no cdu"),
+            "{error}"
+        );
     }
 
     #[tokio::test]

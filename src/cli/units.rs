@@ -6,6 +6,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use crate::model::text;
+use crate::source::sim::scenario::MAX_START;
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
@@ -48,6 +49,18 @@ fn between(value: Duration, low: Duration, high: Duration) -> Result<Duration, S
         show_duration(low),
         show_duration(high)
     ))
+}
+
+/// The second at which a scenario starts: 0 seconds to 30 days, whole.
+///
+/// # Errors
+/// Not a duration of whole seconds, or out of range.
+pub fn scenario_start(text: &str) -> Result<u64, String> {
+    let start = between(duration(text)?, Duration::ZERO, Duration::from_secs(MAX_START))?;
+    if start.subsec_nanos() > 0 {
+        return Err(format!("{} is too fine: expected whole seconds", text::clean(text)));
+    }
+    Ok(start.as_secs())
 }
 
 /// A duration in the spelling that [`duration`] reads.
@@ -176,6 +189,9 @@ mod tests {
     fn intervals_and_timeouts_have_bounds() {
         assert_eq!(interval("0s"), Err("0s is out of range: expected 1s to 1h".into()));
         assert!(interval("1h").is_ok() && interval("61m").is_err());
+        assert_eq!((scenario_start("1m30s"), scenario_start("0s")), (Ok(90), Ok(0)));
+        assert!(scenario_start("31d").is_err() && scenario_start("721h").is_err());
+        assert!(scenario_start("1500ms").expect_err("too fine").contains("whole seconds"));
         assert_eq!(timeout("6m"), Err("6m is out of range: expected 100ms to 5m".into()));
     }
 

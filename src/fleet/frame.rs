@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use crate::fleet::facility::Facility;
+use crate::fleet::jobs::{By, Energy, Sum, Table};
 use crate::fleet::limits;
 use crate::fleet::rollup::{self, Counts, Histogram, Rollups, Stats};
 use crate::model::batch::JobName;
@@ -27,8 +28,12 @@ pub struct Frame {
     pub jobs: Arc<[JobName]>,
     /// Names of the tenant slots; slot 0 is none.
     pub tenants: Arc<[String]>,
+    /// Energy of jobs and tenants up to then.
+    pub energy: Energy,
     rollups: OnceLock<Arc<Rollups>>,
     exceptions: OnceLock<Arc<[u8]>>,
+    usage: [OnceLock<Arc<Table>>; 2],
+    sums: [OnceLock<Arc<[Sum]>>; 2],
 }
 
 /// Parts of a frame before its roll-ups are known.
@@ -41,6 +46,7 @@ pub(crate) struct Parts {
     pub facility: Facility,
     pub jobs: Arc<[JobName]>,
     pub tenants: Arc<[String]>,
+    pub energy: Energy,
 }
 
 impl Frame {
@@ -57,6 +63,7 @@ impl Frame {
                 facility: Facility::absent(&topology),
                 jobs: Arc::new([JobName::default()]),
                 tenants: Arc::new([String::new()]),
+                energy: Energy::default(),
                 topology,
             },
             None,
@@ -83,9 +90,24 @@ impl Frame {
             facility: parts.facility,
             jobs: parts.jobs,
             tenants: parts.tenants,
+            energy: parts.energy,
             rollups,
             exceptions: OnceLock::new(),
+            usage: Default::default(),
+            sums: Default::default(),
         }
+    }
+
+    /// Every job or every tenant with what its GPUs do; made when first asked for.
+    #[must_use]
+    pub fn usage(&self, by: By) -> &Table {
+        self.usage[by as usize].get_or_init(|| Arc::new(Table::of(self, by)))
+    }
+
+    /// Sums over the good GPUs of each slot; made when first asked for.
+    #[must_use]
+    pub fn sums(&self, by: By) -> &[Sum] {
+        self.sums[by as usize].get_or_init(|| Sum::all(self, by).into())
     }
 
     pub(crate) fn rollups(&self) -> &Arc<Rollups> {
@@ -213,6 +235,7 @@ impl Frame {
         columns
             + if quality { self.quality.len() } else { 0 }
             + self.facility.bytes()
+            + self.energy.bytes()
             + self.rollups().bytes()
     }
 
@@ -233,6 +256,7 @@ impl Frame {
                 facility: self.facility.remapped(topology, &Moves::new(topology, &self.topology)),
                 jobs: Arc::clone(&self.jobs),
                 tenants: Arc::clone(&self.tenants),
+                energy: self.energy.clone(),
             },
             None,
         )

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use crate::fleet::frame::Frame;
+use crate::fleet::jobs::course::{Courses, Recorder};
 use crate::fleet::plant::{PlantHistory, PlantStore};
 use crate::fleet::ring::{Ring, Slot};
 use crate::fleet::series::{Point, SeriesStore, Signal, resample};
@@ -25,8 +26,8 @@ pub struct HistoryStatus {
     pub budget: usize,
     /// Bytes and time span of the ring, the 10 s tier, the 1 min tier, and the racks, CDUs and rows.
     pub parts: [Part; 4],
-    /// Bytes of the series of halls and site, which are bounded by their number and not by the
-    /// budget.
+    /// Bytes of the series of halls and site and of the courses of jobs, which are bounded by their
+    /// number and not by the budget.
     pub series_bytes: usize,
 }
 
@@ -47,6 +48,8 @@ pub struct History {
     ring: Arc<[Slot]>,
     tiers: [Arc<[Arc<Bucket>]>; 2],
     series: Arc<SeriesStore>,
+    /// The last hour of jobs and tenants.
+    pub courses: Courses,
     plant: PlantHistory,
     /// What it holds and costs.
     pub status: HistoryStatus,
@@ -190,6 +193,7 @@ pub struct Archive {
     hour: Tier,
     day: Tier,
     series: SeriesStore,
+    courses: Recorder,
     plant: PlantStore,
 }
 
@@ -205,6 +209,7 @@ impl Archive {
             hour: Tier::new(HOUR.0, HOUR.1, share(13)),
             day: Tier::new(DAY.0, DAY.1, share(37)),
             series: SeriesStore::default(),
+            courses: Recorder::default(),
             plant: PlantStore::new(share(5)),
         }
     }
@@ -214,6 +219,7 @@ impl Archive {
         self.ring.push(Arc::clone(frame));
         self.hour.push(frame);
         self.series.push(frame);
+        self.courses.push(frame);
         self.plant.push(frame);
     }
 
@@ -244,6 +250,7 @@ impl Archive {
             bytes: self.ring.bytes(),
             span_ms: span(ring.first().map(|s| s.time), ring.last().map(|s| s.time)),
         };
+        let courses = self.courses.view();
         let plant = self.plant.view();
         let (count, ends) = plant.extent(i64::MAX);
         let plant_part = Part {
@@ -255,9 +262,9 @@ impl Archive {
         let status = HistoryStatus {
             budget: self.budget,
             parts: [ring_part, hour, day, plant_part],
-            series_bytes: self.series.bytes(),
+            series_bytes: self.series.bytes() + courses.bytes(),
         };
-        Arc::new(History { ring, tiers, series: Arc::new(self.series.clone()), plant, status })
+        Arc::new(History { ring, tiers, series: Arc::new(self.series.clone()), courses, plant, status })
     }
 }
 

@@ -10,6 +10,7 @@ use zstd::zstd_safe::compress_bound;
 
 use crate::fleet::facility::Facility;
 use crate::fleet::frame::{Frame, Parts};
+use crate::fleet::jobs::{By, Energy};
 use crate::model::batch::JobName;
 use crate::model::metric::COUNT;
 use crate::model::{Column, Metric, Timestamp, Topology};
@@ -18,8 +19,10 @@ use crate::model::{Column, Metric, Timestamp, Topology};
 const LEVEL: i32 = 1;
 /// A plane is stored whole after this many differences to the same base.
 const BASE_EVERY: u8 = 10;
-/// Columns, quality, and the five facility columns.
-const PLANES: usize = COUNT + 1 + 5;
+/// The first plane of energy: behind columns, quality and the five facility columns.
+const ENERGY: usize = COUNT + 1 + 5;
+/// All planes.
+const PLANES: usize = ENERGY + By::ALL.len();
 
 /// One compressed column.
 #[derive(Debug)]
@@ -92,6 +95,7 @@ impl PackedFrame {
                 facility: Facility::from_columns(facility),
                 jobs: Arc::clone(&self.jobs),
                 tenants: Arc::clone(&self.tenants),
+                energy: Energy { slots: By::ALL.map(|by| integers(&plane(ENERGY + by as usize))) },
             },
             None,
         )
@@ -194,6 +198,7 @@ fn unchanged(a: &Frame, b: &Frame, plane: usize) -> bool {
     match plane {
         i if i < COUNT => a.columns[i].same(&b.columns[i]),
         COUNT => Arc::ptr_eq(&a.quality, &b.quality),
+        i if i >= ENERGY => Arc::ptr_eq(&a.energy.slots[i - ENERGY], &b.energy.slots[i - ENERGY]),
         _ => false,
     }
 }
@@ -205,6 +210,10 @@ fn plane_bytes(frame: &Frame, plane: usize) -> Vec<u8> {
             Column::Wide(v) => split(v.iter().map(|x| x.to_le_bytes()), v.len()),
         },
         COUNT => frame.quality.to_vec(),
+        i if i >= ENERGY => {
+            let slots = &frame.energy.slots[i - ENERGY];
+            split(slots.iter().map(|x| x.to_le_bytes()), slots.len())
+        }
         i => {
             let column = frame.facility.columns()[i - COUNT - 1];
             split(column.iter().map(|x| x.to_le_bytes()), column.len())
@@ -235,6 +244,11 @@ fn column(metric: Metric, data: &[u8]) -> Column {
 fn floats(data: &[u8]) -> Vec<f32> {
     let n = data.len() / 4;
     (0..n).map(|i| f32::from_le_bytes([data[i], data[n + i], data[2 * n + i], data[3 * n + i]])).collect()
+}
+
+fn integers(data: &[u8]) -> Arc<[u64]> {
+    let n = data.len() / 8;
+    (0..n).map(|i| u64::from_le_bytes(std::array::from_fn(|k| data[k * n + i]))).collect()
 }
 
 #[cfg(test)]

@@ -2,14 +2,17 @@
 
 mod health;
 mod hosts;
+mod names;
 
 use std::sync::Arc;
 
 use crate::fleet::facility::Facility;
 use crate::fleet::frame::{Frame, Parts};
 use crate::fleet::inventory::Inventory;
+use crate::fleet::jobs::Energy;
+use crate::fleet::jobs::energy::Meter;
 use crate::fleet::staleness::{Change, TrayClock};
-use crate::model::batch::{DenseBatch, JobName};
+use crate::model::batch::DenseBatch;
 use crate::model::metric::{COUNT, Metric};
 use crate::model::topology::Moves;
 use crate::model::topology::place::Placer;
@@ -17,9 +20,7 @@ use crate::model::{Batch, Column, Health, Quality, Timestamp, Topology, TrayId};
 
 use health::XidWatch;
 use hosts::Hosts;
-
-/// Job table and tenant table, shared by frames.
-type Names = (Arc<[JobName]>, Arc<[String]>);
+use names::Names;
 
 /// Where things are once the site has grown: for each GPU and each tray of the present topology, its
 /// index in the first one, and where the racks, CDUs, rows and halls of the first one are now.
@@ -47,13 +48,11 @@ pub struct Stage {
     /// Set when whole columns were written: lost trays must be cleared in them again.
     dense_written: bool,
     facility: Facility,
-    jobs: Vec<JobName>,
-    tenants: Vec<String>,
-    /// Both tables as frames hold them; made anew after a change.
-    names: Option<Names>,
+    names: Names,
     inventory: Arc<Inventory>,
     hosts: Hosts,
     xids: XidWatch,
+    meter: Meter,
     seq: u64,
     /// The frame made last: columns that did not change keep their roll-ups.
     previous: Option<Frame>,
@@ -71,12 +70,11 @@ impl Stage {
             dirty: true,
             dense_written: false,
             facility: Facility::absent(&topology),
-            jobs: vec![JobName::default()],
-            tenants: vec![String::new()],
-            names: None,
+            names: Names::default(),
             inventory: Arc::default(),
             hosts: Hosts::new(placer, &topology),
             xids: XidWatch::new(n),
+            meter: Meter::default(),
             seq: 0,
             previous: None,
             first: Arc::clone(&topology),
@@ -127,8 +125,7 @@ impl Stage {
 
     fn apply_dense(&mut self, dense: &DenseBatch, time: Timestamp, interval_ms: u32) {
         if let Some(jobs) = &dense.jobs {
-            self.jobs = jobs.to_vec();
-            self.names = None;
+            self.names.set_dense(jobs);
         }
         self.find_moved();
         for (metric, column) in &dense.columns {
@@ -170,7 +167,9 @@ impl Stage {
         self.grow();
         self.refresh(now);
         self.seq += 1;
-        let (jobs, tenants) = self.table_names();
+        let column = |m: Metric| &self.columns[m.index()];
+        self.names.reclaim(column(Metric::Job), column(Metric::Tenant));
+        let (jobs, tenants) = self.names.shared();
         let parts = Parts {
             time: now,
             seq: self.seq,
@@ -180,25 +179,12 @@ impl Stage {
             facility: self.facility.clone(),
             jobs,
             tenants,
+            energy: Energy::default(),
         };
-        let frame = Frame::from_parts(parts, self.previous.as_ref());
+        let mut frame = Frame::from_parts(parts, self.previous.as_ref());
+        frame.energy = self.meter.read(&frame);
         self.previous = Some(frame.clone());
         frame
-    }
-
-    fn table_names(&mut self) -> Names {
-        if self.names.is_none() {
-            if self.tenants.len() == 1 {
-                // Dense sources number tenants in order of appearance in their job table.
-                for job in &self.jobs {
-                    if !self.tenants.contains(&job.tenant) {
-                        self.tenants.push(job.tenant.clone());
-                    }
-                }
-            }
-            self.names = Some((self.jobs.clone().into(), self.tenants.clone().into()));
-        }
-        self.names.clone().unwrap_or_else(|| (Arc::new([]), Arc::new([])))
     }
 
     /// Brings qualities and ages to `now`; trays that nothing happened to are not touched.

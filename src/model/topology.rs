@@ -34,6 +34,8 @@ pub struct GpuModel {
     pub idle_w: f32,
     /// Highest SM clock, MHz.
     pub max_clock_mhz: f32,
+    /// SM clock at rest, MHz.
+    pub idle_clock_mhz: f32,
     /// Core temperature at which the margin is zero, °C.
     pub zero_margin_c: f32,
     /// Core temperature of hardware slowdown, °C.

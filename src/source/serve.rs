@@ -33,7 +33,9 @@ use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
 use crate::model::Topology;
+use crate::model::document::FileError;
 use crate::source::serve::fleet::{Fleet, Moment, Site};
+use crate::source::sim::scenario::Plan;
 
 /// Connections that are held at a time; more wait in the listener's queue.
 const MAX_CONNECTIONS: usize = 4096;
@@ -49,8 +51,8 @@ const REFUSED_PAUSE: Duration = Duration::from_millis(100);
 pub struct ServeConfig {
     /// The site that the trays belong to.
     pub topology: Arc<Topology>,
-    /// Seed of the simulation.
-    pub seed: u64,
+    /// Seed of the simulation, and what happens in it.
+    pub plan: Plan,
     /// How many trays to serve, from the first one on; no more than the site has.
     pub trays: usize,
     /// Ticks that are simulated before the first answer, at least 1.
@@ -69,6 +71,9 @@ pub enum ServeError {
     /// No tray was asked for, or the site has none.
     #[error("no trays to serve")]
     NoTrays,
+    /// The scenario does not fit the trays that are served.
+    #[error(transparent)]
+    Scenario(#[from] FileError),
     /// The listening socket has no address.
     #[error("cannot tell the address of the listening socket: {0}")]
     Address(#[source] std::io::Error),
@@ -95,10 +100,11 @@ impl Server {
     /// Simulates the first ticks and writes the target list.
     ///
     /// # Errors
-    /// No trays, no address, or the list cannot be written.
+    /// No trays, a scenario that does not fit them, no address, or the list cannot be written.
     pub fn prepare(listener: TcpListener, config: ServeConfig) -> Result<Self, ServeError> {
         let address = reachable(listener.local_addr().map_err(ServeError::Address)?);
-        let mut fleet = Fleet::new(&config.topology, config.seed, config.trays).ok_or(ServeError::NoTrays)?;
+        let mut fleet =
+            Fleet::new(&config.topology, &config.plan, config.trays)?.ok_or(ServeError::NoTrays)?;
         for _ in 1..config.ticks.max(1) {
             fleet.step();
         }

@@ -23,6 +23,8 @@ pub mod place;
 pub mod plant;
 pub mod power;
 pub mod scenario;
+mod show;
+mod suffer;
 pub mod thermal;
 pub mod water;
 pub mod workload;
@@ -31,13 +33,15 @@ use std::sync::Arc;
 
 use crate::model::batch::{Batch, DenseBatch, SourceId};
 use crate::model::entry::SourceStatus;
-use crate::model::{ClockEvents, GpuId, Health, Timestamp, Topology};
+use crate::model::{ClockEvents, Timestamp, Topology};
 use crate::source::sim::columns::{Published, Sheet};
 use crate::source::sim::fault::{Faults, Trouble};
 use crate::source::sim::incident::{BOOT_S, Incidents};
-use crate::source::sim::noise::{hash, unit};
+use crate::source::sim::noise::hash;
 use crate::source::sim::pace::Load;
 use crate::source::sim::plant::Plant;
+use crate::source::sim::scenario::Timeline;
+use crate::source::sim::suffer::Suffered;
 use crate::source::sim::thermal::throttle::{SLOWED_CLOCK, SLOWED_POWER};
 use crate::source::sim::thermal::{Chip, Drive, Gpus};
 use crate::source::sim::workload::{LoadPlan, Run, Workload};
@@ -111,10 +115,11 @@ pub struct Sim {
     incidents: Incidents,
     plant: Plant,
     published: Published,
-    /// Racks that the fault process keeps from their coolant.
-    choked: Vec<usize>,
+    suffered: Suffered,
     /// XID, health, fabric or recovery of some GPU must be written anew.
     stale: bool,
+    /// What is scripted.
+    timeline: Option<Arc<Timeline>>,
 }
 
 impl Sim {
@@ -137,8 +142,11 @@ impl Sim {
         let (count, seed) = (topology.gpu_count(), plan.seed);
         let chips = topology.rack_models().iter().map(|r| Chip::new(&topology.gpu_models()[r.gpu], r));
         let work = Workload::new(&topology, seed).with_plan(plan.load);
-        let faults =
-            if plan.flawless { Faults::none() } else { Faults::new(&topology, &work, seed, plan.fault_rate) };
+        let faults = if plan.flawless {
+            Faults::none(&topology)
+        } else {
+            Faults::new(&topology, &work, seed, plan.fault_rate)
+        };
         Self {
             seed,
             tick: 0,
@@ -152,10 +160,17 @@ impl Sim {
             incidents: Incidents::default(),
             plant: Plant::new(&topology, seed),
             published: Published::default(),
-            choked: Vec::new(),
+            suffered: Suffered::default(),
             stale: true,
+            timeline: None,
             topology,
         }
+    }
+
+    /// The same, with what `timeline` scripts for this site.
+    #[must_use]
+    pub fn with_timeline(self, timeline: Timeline) -> Self {
+        Self { timeline: Some(Arc::new(timeline)), ..self }
     }
 
     /// The site that is simulated.
@@ -214,6 +229,9 @@ impl Sim {
         if std::mem::take(&mut self.stale) | self.incidents.take_changed() {
             self.show_health(tick);
         }
+        if let Some(timeline) = self.timeline.clone() {
+            timeline.due(tick).iter().for_each(|effect| self.apply(effect));
+        }
         self.tick += 1;
         let silent = self.silent(tick);
         let frozen: Vec<_> = silent.iter().map(|t| self.tray_gpus(*t)).collect();
@@ -237,39 +255,6 @@ impl Sim {
             silent.dedup();
         }
         silent
-    }
-
-    /// Lets the fault process do its work.
-    fn suffer(&mut self, tick: u64) {
-        let changes = self.faults.advance(tick, &self.topology, &self.work);
-        for gpu in &changes.struck {
-            let tray = self.topology.tray_of(GpuId::new(*gpu));
-            self.work.interrupt(tray.index(), tick);
-        }
-        for g in &changes.freed {
-            self.shown[self.work.run_of(*g)] = None;
-            self.gpus.held.cap(*g, 1.0, 1.0);
-        }
-        for fault in self.faults.now(tick).filter(|f| f.from == tick) {
-            if let Trouble::Slow(g, share) = fault.trouble {
-                self.gpus.held.cap(g, 0.4 + 0.6 * share, share);
-            }
-        }
-        self.stale |= changes.shown;
-        for g in self.incidents.advance(tick, &self.topology) {
-            self.shown[self.work.run_of(g)] = None;
-            self.gpus.held.reset(g);
-        }
-        let now: Vec<(usize, f32)> = self.faults.choked(tick).collect();
-        for (rack, share) in now.iter().filter(|(r, _)| !self.choked.contains(r)) {
-            let seconds = if tick == 0 { 1 } else { fault::CHOKE_S as u32 };
-            self.plant.choke(*rack, Some((fault::CHOKED * share.max(1.0), seconds)));
-        }
-        let over = self.choked.iter().filter(|r| !now.iter().any(|(n, _)| n == *r));
-        for rack in over {
-            self.plant.choke(*rack, None);
-        }
-        self.choked = now.into_iter().map(|(r, _)| r).collect();
     }
 
     /// Before the first tick everything has been running for a while.
@@ -337,30 +322,11 @@ impl Sim {
         }
     }
 
-    /// Writes the columns that seldom change for run `i`.
-    fn show_seldom(&mut self, i: usize) {
-        let run = &self.work.runs[i];
-        let Some(shown) = self.shown[i] else { return };
-        let total = self.chips[self.topology.racks()[run.rack].model].memory_mib / 16.0;
-        let tenant = if shown.slot == 0 { 0 } else { self.work.areas[run.area].tenant };
-        let held = &self.gpus.held.bits[run.gpus.clone()];
-        for (events, held) in self.sheet.events[run.gpus.clone()].iter_mut().zip(held) {
-            *events = shown.events | held;
-        }
-        self.sheet.job[run.gpus.clone()].fill(shown.slot);
-        self.sheet.tenant[run.gpus.clone()].fill(tenant);
-        for g in run.gpus.clone() {
-            let own = unit(hash(self.seed, 0x3E3, g as u64)) - 0.5;
-            let used = if shown.memory > 0.0 { total * (shown.memory + 0.03 * own) } else { 0.5 + own };
-            self.sheet.mem_used[g] = (used.max(0.0) + 0.5).min(65_534.0) as u16;
-        }
-    }
-
     /// GPUs that do something else than their run: gone ones, and those that rest.
     fn advance_singles(&mut self, tick: u64) {
         let of_fault = |t: &Trouble| match t {
             Trouble::Lost(g) => Some((*g, true)),
-            Trouble::Sick(g, _) => Some((*g, false)),
+            Trouble::Sick(g) => Some((*g, false)),
             _ => None,
         };
         let mut singles: Vec<(usize, bool)> = self
@@ -448,49 +414,6 @@ impl Sim {
             }
             if let (true, Some(tray)) = (dark, rack.trays.iter().next()) {
                 self.work.interrupt(tray as usize, tick);
-            }
-        }
-    }
-
-    /// Writes XID, health, fabric and recovery of all GPUs anew.
-    fn show_health(&mut self, tick: u64) {
-        self.sheet.xid.fill(0);
-        self.sheet.recovery.fill(0);
-        for rack in self.topology.racks() {
-            let linked = self.topology.rack_models()[rack.model].switch_trays > 0;
-            self.sheet.fabric[rack.gpus.range()].fill(u8::from(linked));
-        }
-        for area in &self.work.areas {
-            let trays = &self.topology.trays()[area.trays.clone()];
-            let (Some(first), Some(last)) = (trays.first(), trays.last()) else { continue };
-            let health = if area.out() { Health::Maintenance } else { Health::Ok };
-            self.sheet.health[first.gpus.range().start..last.gpus.range().end].fill(health as u8);
-        }
-        for (r, rack) in self.topology.racks().iter().enumerate() {
-            let brake = self.plant.power.racks[r].brake;
-            if !brake && !self.racks[r].held {
-                continue;
-            }
-            for g in rack.gpus.range().filter(|g| brake || self.gpus.held.bits[*g] != 0) {
-                self.sheet.health[g] = Health::Degraded as u8;
-            }
-        }
-        for (g, code, health) in self.faults.now(tick).filter_map(|f| f.trouble.shows()) {
-            // The worst stays; among equals the later XID does, as the driver keeps the last.
-            if self.sheet.health[g] <= health as u8 || self.sheet.xid[g] == 0 {
-                self.sheet.xid[g] = code;
-            }
-            self.sheet.health[g] = self.sheet.health[g].max(health as u8);
-        }
-        for (g, shows) in self.incidents.shows(tick, &self.topology) {
-            if shows.xid != 0 {
-                self.sheet.xid[g] = shows.xid;
-            }
-            self.sheet.health[g] = self.sheet.health[g].max(shows.health);
-            self.sheet.fabric[g] = self.sheet.fabric[g].max(shows.fabric);
-            self.sheet.recovery[g] = shows.recovery;
-            if shows.health == Health::Lost as u8 {
-                self.sheet.fabric[g] = u8::MAX;
             }
         }
     }

@@ -28,11 +28,13 @@ pub enum ViewKind {
     Sources,
     /// The console itself.
     Status,
+    /// Jobs and tenants.
+    Jobs,
 }
 
 impl ViewKind {
     /// All views, from the whole to the part.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Site,
         Self::Hall,
         Self::Rack,
@@ -42,6 +44,7 @@ impl ViewKind {
         Self::Grid,
         Self::Sources,
         Self::Status,
+        Self::Jobs,
     ];
 
     /// Word in commands, help and header.
@@ -57,6 +60,7 @@ impl ViewKind {
             Self::Grid => "grid",
             Self::Sources => "sources",
             Self::Status => "status",
+            Self::Jobs => "jobs",
         }
     }
 }
@@ -72,8 +76,8 @@ impl Views {
     pub const MAPS: Self = Self::of(&[ViewKind::Site, ViewKind::Hall, ViewKind::Rack, ViewKind::Gpu]);
     /// Views of the plant around the GPUs: power, cooling, grid.
     pub const PLANT: Self = Self::of(&[ViewKind::Power, ViewKind::Cooling, ViewKind::Grid]);
-    /// Views of lists and figures: sources, status.
-    pub const LISTS: Self = Self::of(&[ViewKind::Sources, ViewKind::Status]);
+    /// Views of lists and figures: sources, status, jobs.
+    pub const LISTS: Self = Self::of(&[ViewKind::Sources, ViewKind::Status, ViewKind::Jobs]);
     /// Views with a heatmap: site and hall.
     pub const HEAT: Self = Self::of(&[ViewKind::Site, ViewKind::Hall]);
     /// Views whose map or charts can be zoomed: site, hall, GPU and those of the plant.
@@ -82,6 +86,10 @@ impl Views {
     pub const CURSOR: Self = Self::of(&[ViewKind::Hall, ViewKind::Rack, ViewKind::Gpu]);
     /// Views in which one goes from rack to rack: those of the facility, power and cooling.
     pub const RACKS: Self = Self::MAPS.or(Self::of(&[ViewKind::Power, ViewKind::Cooling]));
+    /// The view of jobs and tenants alone.
+    pub const JOBS: Self = Self::of(&[ViewKind::Jobs]);
+    /// Views that cycle through the metrics: all but jobs, where the key leads to the map.
+    pub const CYCLE: Self = Self(Self::ALL.0 & !Self::JOBS.0);
 
     /// The set of these views.
     #[must_use]
@@ -195,7 +203,7 @@ actions! {
     General {
         Help = ("help", "help", "show the keys of this view", ALL),
         CommandLine = ("command-line", "command", "type a command", ALL),
-        Find = ("find", "find", "find a hall, row, rack, host, GPU, view, metric or command", ALL),
+        Find = ("find", "find", "find a hall, row, rack, host, GPU, job, tenant, view, metric or command", ALL),
         Open = ("open", "open", "go into what is selected", ALL),
         Back = ("back", "back", "leave a window, or go out one level", ALL),
         Home = ("home", "site", "show the whole site", ALL),
@@ -203,6 +211,7 @@ actions! {
         Cooling = ("cooling", "cooling", "show the coolant loops: CDUs, rows, racks", ALL),
         Grid = ("grid", "grid", "show the grid: contract, frequency, targets, battery, price", ALL),
         Sources = ("sources", "sources", "show sources and targets", ALL),
+        Jobs = ("jobs", "jobs", "show jobs and tenants", ALL),
         Status = ("status", "status", "show the state of the console: memory, history, terminal", ALL),
         LastView = ("last-view", "last view", "switch to the view before this one", ALL),
         HistoryBack = ("history-back", "view back", "go back through the views seen", ALL),
@@ -245,8 +254,12 @@ actions! {
         MetricTenant = ("metric-tenant", "tenant", "show tenants", ALL),
         MetricJob = ("metric-job", "job", "show jobs", ALL),
         MetricAge = ("metric-age", "age", "show the age of values", ALL),
-        NextMetric = ("next-metric", "metric", "show the next metric", ALL),
-        PreviousMetric = ("previous-metric", "metric back", "show the previous metric", ALL),
+        NextMetric = ("next-metric", "metric", "show the next metric", CYCLE),
+        PreviousMetric = ("previous-metric", "metric back", "show the previous metric", CYCLE),
+        OnMap = ("on-map", "on map", "show the job on the map of the site or of its hall", JOBS),
+        NextTab = ("next-tab", "jobs/tenants", "switch between jobs and tenants", JOBS),
+        SortNext = ("sort", "sort", "sort by the next column", JOBS),
+        SortReverse = ("sort-reverse", "reverse", "turn the order round", JOBS),
         ZoomOut = ("zoom-out", "zoom out", "see more at once: a wider map, a longer time", ZOOM),
         ZoomIn = ("zoom-in", "zoom in", "see more detail: a closer map, a shorter time", ZOOM),
         ZoomCycle = ("zoom-cycle", "zoom", "step through the zoom levels", ZOOM),

@@ -473,6 +473,11 @@ impl App {
             Outcome::Done => {}
             Outcome::Selected(selection) => self.selection = selection,
             Outcome::Open(asset) => self.go(asset),
+            Outcome::OnMap(asset, view, metric) => {
+                self.selection.select(&Arc::clone(&self.frame.topology), asset);
+                self.set_metric(metric);
+                self.open(view);
+            }
             Outcome::Refused(why) => self.say(why),
         }
     }

@@ -9,6 +9,7 @@ pub mod gpu;
 pub mod grid;
 pub mod hall;
 pub mod help;
+pub mod jobs;
 pub mod map;
 pub mod nodes;
 pub mod palette;
@@ -25,7 +26,7 @@ pub mod value;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use crate::model::Asset;
+use crate::model::{Asset, Metric};
 use crate::ui::action::{Action, ViewKind};
 use crate::ui::context::Context;
 use crate::ui::selection::{Bounds, Move, Selection};
@@ -41,6 +42,8 @@ pub enum Outcome {
     Selected(Selection),
     /// This is to be selected, and its view opened.
     Open(Asset),
+    /// This is to be selected and shown on a map by a metric.
+    OnMap(Asset, ViewKind, Metric),
     /// It cannot be done, for this reason.
     Refused(String),
 }
@@ -79,6 +82,12 @@ pub trait View {
     /// What is selected here: copied by name, followed by the palette.
     fn subject(&self, cx: &Context<'_>) -> Asset;
 
+    /// What is copied instead of the subject, where that is no asset: its name, or with its values.
+    fn copied(&self, cx: &Context<'_>, values: bool) -> Option<String> {
+        let _ = (cx, values);
+        None
+    }
+
     /// The actions worth a hint in the footer, best first.
     fn hints(&self) -> &'static [Action];
 }
@@ -95,6 +104,8 @@ pub struct ViewStates {
     grid: grid::GridView,
     sources: sources::SourcesView,
     status: status::StatusView,
+    /// Jobs and tenants: the palette and the command line choose one there.
+    pub jobs: jobs::JobsView,
 }
 
 impl ViewStates {
@@ -111,6 +122,7 @@ impl ViewStates {
             ViewKind::Grid => &self.grid,
             ViewKind::Sources => &self.sources,
             ViewKind::Status => &self.status,
+            ViewKind::Jobs => &self.jobs,
         }
     }
 
@@ -126,6 +138,7 @@ impl ViewStates {
             ViewKind::Grid => &mut self.grid,
             ViewKind::Sources => &mut self.sources,
             ViewKind::Status => &mut self.status,
+            ViewKind::Jobs => &mut self.jobs,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! A small site with a past, the same every time: three halls, one of them air-cooled, a hot rack,
-//! a silent tray, a lost GPU, an XID, a failing target, and a plant in which things are wrong.
+//! a silent tray, a lost GPU, a straggler, an XID, a failing target, and a plant in which things are
+//! wrong.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
 pub mod plant;
@@ -11,7 +12,7 @@ use plant::HOT;
 use hallwatch::fleet::history::Archive;
 use hallwatch::fleet::snapshot::EngineStatus;
 use hallwatch::fleet::{Snapshot, Sources, Stage};
-use hallwatch::model::batch::{GpuFacts, JobName, NodeReading};
+use hallwatch::model::batch::{GpuFacts, JobName, JobState, NodeReading};
 use hallwatch::model::entry::{SourceStatus, TargetState, TargetStatus};
 use hallwatch::model::time::SIM_EPOCH;
 use hallwatch::model::topology::place::Placer;
@@ -21,6 +22,8 @@ use hallwatch::model::{
 
 /// Ticks of the past.
 pub const TICKS: i64 = 150;
+/// The GPU that holds its job back and says nothing of it.
+const SLOW: usize = 900;
 
 const SITE: &str = r#"
 [site]
@@ -139,6 +142,7 @@ fn value(t: &Topology, metric: Metric, gpu: usize, tick: i64) -> f32 {
         Metric::Temp => 30.0 + power / 45.0 + 4.0 * noise(g, 7) + heat,
         Metric::MemTemp => 36.0 + power / 40.0 + 4.0 * noise(g, 9) + heat,
         Metric::MemUsed => pick(1_000.0, 180_000.0 + 20_000.0 * noise(g, 3)),
+        Metric::SmClock if gpu == SLOW => 1_200.0,
         Metric::SmClock => pick(345.0, if rack == HOT { 1_500.0 } else { 1_920.0 }),
         Metric::Activity => util * 0.8,
         Metric::Margin => 87.0 - (30.0 + power / 45.0 + heat),
@@ -179,11 +183,14 @@ fn batch(t: &Topology, tick: i64) -> Batch {
             (m, Column::from_raw(m, raw.collect::<Vec<_>>().into_iter()))
         })
         .collect();
-    let jobs = [("", ""), ("llm-r7", "T1"), ("emb-3", "T2"), ("serve-eu", "T1")];
-    let jobs: Vec<JobName> = jobs
-        .iter()
-        .map(|(j, n)| JobName { job: (*j).into(), tenant: (*n).into(), ..JobName::default() })
-        .collect();
+    let jobs = [
+        ("", "", JobState::Unknown),
+        ("llm-r7", "T1", JobState::Running),
+        ("emb-3", "T2", JobState::Stalled),
+        ("serve-eu", "T1", JobState::Unknown),
+    ];
+    let name = |(j, n, state): (&str, &str, JobState)| JobName { job: j.into(), tenant: n.into(), state };
+    let jobs: Vec<JobName> = jobs.into_iter().map(name).collect();
     let silent = if tick > TICKS - 6 { vec![30] } else { vec![] };
     let facility = plant::readings(t, &|i| noise(i as i64, tick / 10));
     let time = at(tick);

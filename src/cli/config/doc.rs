@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use crate::cli::config::keys::{KEYS, Key, SECTIONS, Value};
 use crate::cli::config::{Settings, SourceSpec, TargetSpec};
+use crate::source::sim::scenario::table::show_seconds;
 
 /// Width of comments.
 const WIDTH: usize = 96;
@@ -69,8 +70,12 @@ pub fn in_effect(settings: &Settings) -> String {
 
 fn source_table(out: &mut String, source: &SourceSpec) {
     let _ = match source {
-        SourceSpec::Sim { seed, speed } => {
-            writeln!(out, "\n[[source]]\nkind = \"sim\"\nseed = {seed}\nspeed = {speed:?}")
+        SourceSpec::Sim { seed, speed, script } => {
+            let scenario = script.as_ref().map_or_else(String::new, |s| {
+                let name = Value::Scenario(s.name.clone()).toml();
+                format!("scenario = {name}\nat = \"{}\"\n", show_seconds(s.start()))
+            });
+            write!(out, "\n[[source]]\nkind = \"sim\"\nseed = {seed}\nspeed = {speed:?}\n{scenario}")
         }
         SourceSpec::Scrape { targets } => {
             let targets = Value::Texts(targets.iter().map(TargetSpec::argument).collect());

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 
 use crate::cli::args::ColorChoice;
+use crate::cli::scenario::ScenarioName;
 use crate::cli::units;
 use crate::model::document;
 
@@ -31,6 +32,10 @@ pub enum Kind {
     Count,
     /// A factor.
     Speed,
+    /// A scenario: a built-in one or a file.
+    Scenario,
+    /// When a scenario starts.
+    Start,
     /// A name of a kind of source.
     SourceKind,
     /// A string or a list of strings.
@@ -50,6 +55,8 @@ impl Kind {
             Self::Flag => "true or false",
             Self::Count => "a whole number from 0",
             Self::Speed => "a number above 0",
+            Self::Scenario => "the name of a scenario or a file",
+            Self::Start => "a time such as \"60s\"",
             Self::SourceKind => "\"sim\", \"scrape\" or \"local\"",
             Self::Texts => "a string or a list of strings",
         }
@@ -77,6 +84,8 @@ pub enum Value {
     Speed(f64),
     /// Several words.
     Texts(Vec<String>),
+    /// A scenario.
+    Scenario(ScenarioName),
 }
 
 /// The names of the kinds of sources.
@@ -98,6 +107,8 @@ impl Value {
             Kind::Color => ColorChoice::from_str(text, false).map(Self::Color).map_err(|_| {
                 format!("`{}`: {}", clean(), document::hint(text, &["auto", "always", "never"]))
             }),
+            Kind::Scenario => ScenarioName::parse(text).map(Self::Scenario),
+            Kind::Start => units::scenario_start(text).map(|s| Self::Time(Duration::from_secs(s))),
             Kind::SourceKind if SOURCE_KINDS.contains(&text) => Ok(Self::Text(text.to_owned())),
             Kind::SourceKind => Err(format!("`{}`: {}", clean(), document::hint(text, &SOURCE_KINDS))),
             Kind::Texts => Ok(Self::Texts(vec![text.to_owned()])),
@@ -120,6 +131,7 @@ impl Value {
             Self::Flag(f) => f.to_string(),
             Self::Count(n) => n.to_string(),
             Self::Speed(x) => format!("{x:?}"),
+            Self::Scenario(name) => quote(&name.argument()),
             Self::Texts(t) => format!("[{}]", t.iter().map(|s| quote(s)).collect::<Vec<_>>().join(", ")),
         }
     }
@@ -232,6 +244,14 @@ pub const SOURCE_KEYS: &[Key] = &[
     ),
     key("seed", Kind::Count, "1", "", "sim: the same seed gives the same values."),
     key("speed", Kind::Speed, "1", "", "sim: simulated seconds per second."),
+    key(
+        "scenario",
+        Kind::Scenario,
+        "",
+        "",
+        "sim: a scripted incident: a built-in one or a file (docs/scenarios.md).",
+    ),
+    key("at", Kind::Start, "\"1m\"", "", "sim: simulated time at which the scenario starts; 0s to 720h."),
     key(
         "targets",
         Kind::Texts,

@@ -8,6 +8,7 @@ use toml::de::{DeTable, DeValue};
 
 use crate::cli::config::keys::{KEYS, Key, Kind, PLACE_KEYS, SOURCE_KEYS, Value, top_names};
 use crate::cli::config::source::SourceSpec;
+use crate::cli::scenario::ScenarioName;
 use crate::model::document::{Document, FileError, unknown_key};
 use crate::model::text;
 use crate::model::topology::place::{Placer, RuleSpec};
@@ -136,6 +137,10 @@ impl Reader<'_> {
         let wrong = |m: String| self.doc.error(value.span(), format!("`{}`: {m}", key.name));
         match (key.kind, value.get_ref()) {
             (Kind::Path, DeValue::String(s)) => Ok(Value::Path(self.beside(s))),
+            (Kind::Scenario, DeValue::String(s)) => {
+                let name = ScenarioName::parse(s).map_err(wrong)?;
+                Ok(Value::Scenario(name.seen_from(|p| self.beside(p))))
+            }
             (kind, DeValue::String(s)) => Value::read(kind, s).map_err(wrong),
             (Kind::Flag, DeValue::Boolean(b)) => Ok(Value::Flag(*b)),
             (Kind::Count, DeValue::Integer(n)) => {
@@ -304,7 +309,7 @@ mod tests {
              [keys]\nquit = \"q\"\nhelp = [\"?\", \"f1\"]\n",
         );
         let sources: Vec<_> = l.sources.expect("two sources").into_iter().map(|s| s.value).collect();
-        assert_eq!(sources, [SourceSpec::Sim { seed: 7, speed: 10.0 }, SourceSpec::Local]);
+        assert_eq!(sources, [SourceSpec::Sim { seed: 7, speed: 10.0, script: None }, SourceSpec::Local]);
         assert_eq!(l.places.expect("one rule")[0].value.regex, "(?<rack>r\\d+).*");
         assert_eq!(l.keys["help"].value, ["?", "f1"]);
         assert_eq!(l.keys["quit"].value, ["q"]);

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use crate::cli::CliError;
 use crate::cli::args::Options;
 use crate::cli::config::keys::Value;
+use crate::cli::scenario::Script;
 
 /// Seed of the simulator when none is given.
 pub const DEFAULT_SEED: u64 = 1;
@@ -20,6 +21,8 @@ pub enum SourceSpec {
         seed: u64,
         /// Simulated seconds per second, above 0, at most 3,600.
         speed: f64,
+        /// What happens in it.
+        script: Option<Script>,
     },
     /// Exporters over HTTP.
     Scrape {
@@ -84,6 +87,7 @@ impl SourceSpec {
             "sim" => Ok(Self::Sim {
                 seed: if let Some((Value::Count(n), _)) = values.get("seed") { *n } else { DEFAULT_SEED },
                 speed: if let Some((Value::Speed(x), _)) = values.get("speed") { *x } else { 1.0 },
+                script: script(values)?,
             }),
             "scrape" => match values.get("targets") {
                 Some((Value::Texts(list), _)) if !list.is_empty() => {
@@ -98,6 +102,14 @@ impl SourceSpec {
         }
     }
 
+    /// The scenario of a simulator.
+    pub const fn script_mut(&mut self) -> Option<&mut Script> {
+        match self {
+            Self::Sim { script, .. } => script.as_mut(),
+            _ => None,
+        }
+    }
+
     /// True for sources that measure something.
     #[must_use]
     pub const fn is_live(&self) -> bool {
@@ -105,22 +117,37 @@ impl SourceSpec {
     }
 }
 
+/// The scenario of a `[[source]]` table.
+fn script(values: &Entries) -> Result<Option<Script>, (Option<Range<usize>>, String)> {
+    let at = match values.get("at") {
+        Some((Value::Time(t), at)) => Some((t.as_secs(), at)),
+        _ => None,
+    };
+    match (values.get("scenario"), at) {
+        (Some((Value::Scenario(name), _)), at) => {
+            Ok(Some(Script { at: at.map(|(s, _)| s), ..Script::new(name.clone()) }))
+        }
+        (_, Some((_, place))) => Err((Some(place.clone()), String::from("`at` needs a `scenario`"))),
+        _ => Ok(None),
+    }
+}
+
 /// True when a source of `kind` has the key `name`.
 fn fits(kind: &str, name: &str) -> bool {
     match name {
-        "seed" | "speed" => kind == "sim",
+        "seed" | "speed" | "scenario" | "at" => kind == "sim",
         "targets" => kind == "scrape",
         _ => true,
     }
 }
 
 /// The sources in effect: those of the command line, else of the config, else the simulator.
-/// `--seed` and `--speed` change the simulator wherever it comes from.
+/// `--seed`, `--speed`, `--scenario` and `--at` change the simulator wherever it comes from.
 ///
 /// # Errors
-/// `--seed` or `--speed` without a simulator.
+/// One of these without a simulator, or `--at` without a scenario.
 pub fn resolve(options: &Options, config: Option<Vec<SourceSpec>>) -> Result<Vec<SourceSpec>, CliError> {
-    let sim = SourceSpec::Sim { seed: DEFAULT_SEED, speed: 1.0 };
+    let sim = SourceSpec::Sim { seed: DEFAULT_SEED, speed: 1.0, script: None };
     let mut given = Vec::new();
     if options.sim {
         given.push(sim.clone());
@@ -136,16 +163,27 @@ pub fn resolve(options: &Options, config: Option<Vec<SourceSpec>>) -> Result<Vec
     if sources.is_empty() {
         sources.push(sim);
     }
-    let mut simulated = false;
+    let (mut simulated, mut scripted) = (false, false);
     for source in &mut sources {
-        if let SourceSpec::Sim { seed, speed } = source {
+        if let SourceSpec::Sim { seed, speed, script } = source {
             *seed = options.seed.unwrap_or(*seed);
             *speed = options.speed.unwrap_or(*speed);
+            *script = options.scenario.clone().map(Script::new).or_else(|| script.take());
+            if let Some(script) = script {
+                script.at = options.at.or(script.at);
+                scripted = true;
+            }
             simulated = true;
         }
     }
     if !simulated && (options.seed.is_some() || options.speed.is_some()) {
         return Err(CliError::Usage(String::from("--seed and --speed need the simulator: add --sim")));
+    }
+    if !simulated && options.scenario.is_some() {
+        return Err(CliError::Usage(String::from("--scenario needs the simulator: add --sim")));
+    }
+    if !scripted && options.at.is_some() {
+        return Err(CliError::Usage(String::from("--at needs a scenario: add --scenario")));
     }
     Ok(sources)
 }
@@ -153,14 +191,16 @@ pub fn resolve(options: &Options, config: Option<Vec<SourceSpec>>) -> Result<Vec
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::scenario::ScenarioName;
 
-    const SIM: SourceSpec = SourceSpec::Sim { seed: 1, speed: 1.0 };
+    const SIM: SourceSpec = SourceSpec::Sim { seed: 1, speed: 1.0, script: None };
 
     #[test]
     fn without_any_source_the_site_is_simulated() {
         assert_eq!(resolve(&Options::default(), None).expect("valid"), [SIM]);
         let seeded = Options { seed: Some(7), ..Options::default() };
-        assert_eq!(resolve(&seeded, None).expect("valid"), [SourceSpec::Sim { seed: 7, speed: 1.0 }]);
+        let seven = SourceSpec::Sim { seed: 7, speed: 1.0, script: None };
+        assert_eq!(resolve(&seeded, None).expect("valid"), [seven]);
     }
 
     #[test]
@@ -188,6 +228,27 @@ mod tests {
         assert_eq!(resolve(&options, None).expect_err("no simulator").exit_code(), 2);
         let both = Options { local: true, sim: true, seed: Some(7), ..Options::default() };
         assert_eq!(resolve(&both, None).expect("valid").len(), 2);
+    }
+
+    #[test]
+    fn a_scenario_of_the_command_line_goes_before_that_of_the_config() {
+        let name = |text: &str| ScenarioName::parse(text).expect("a name");
+        let script = Script { at: Some(5), ..Script::new(name("rack-leak")) };
+        let config = vec![SourceSpec::Sim { seed: 1, speed: 1.0, script: Some(script.clone()) }];
+        let of = |options: &Options| match resolve(options, Some(config.clone())).expect("valid").pop() {
+            Some(SourceSpec::Sim { script: Some(script), .. }) => (script.name.argument(), script.start()),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(of(&Options::default()), ("rack-leak".to_owned(), 5));
+        assert_eq!(of(&Options { at: Some(9), ..Options::default() }), ("rack-leak".to_owned(), 9));
+        let other = Options { scenario: Some(name("straggler")), ..Options::default() };
+        assert_eq!(of(&other), ("straggler".to_owned(), 60), "its own start, not that of the other one");
+        for options in [
+            Options { at: Some(9), ..Options::default() },
+            Options { local: true, scenario: Some(name("straggler")), ..Options::default() },
+        ] {
+            assert_eq!(resolve(&options, None).expect_err("nothing to start").exit_code(), 2);
+        }
     }
 
     #[test]

@@ -36,7 +36,7 @@ impl Home {
 fn without_files_the_default_site_is_simulated() {
     let s = Home::new("", "").load(&Options::default()).expect("defaults are valid");
     assert_eq!(s.topology.gpu_count(), 100_224);
-    assert_eq!(s.sources, [SourceSpec::Sim { seed: 1, speed: 1.0 }]);
+    assert_eq!(s.sources, [SourceSpec::Sim { seed: 1, speed: 1.0, script: None }]);
     assert_eq!((s.history_bytes, s.interval.as_secs(), s.timeout.as_secs()), (512 << 20, 15, 5));
     assert_eq!(
         (s.theme.as_str(), s.color, s.ascii, s.mouse, s.probe),

@@ -59,11 +59,16 @@ fn page(s: &Scenario) -> String {
         out.push('\n');
     }
     if let Some(pick) = &s.pick {
-        let _ = writeln!(out, "picked: one {}, {} (by the seed)\n", pick.kind.name(), match pick.among.name() {
-            "training" => "where training runs",
-            "largest-job" => "in the largest training job",
-            _ => "anywhere",
-        });
+        let _ = writeln!(
+            out,
+            "picked: one {}, {} (by the seed)\n",
+            pick.kind.name(),
+            match pick.among.name() {
+                "training" => "where training runs",
+                "largest-job" => "in the largest training job",
+                _ => "anywhere",
+            }
+        );
     }
     out.push_str("What happens\n");
     for e in &s.events {
@@ -159,9 +164,10 @@ fn object(s: &Scenario) -> Value {
         alarm["to"] = json!(a.at + a.within);
         alarm
     });
-    let quiet = s.quiet.iter().flat_map(|q| {
-        q.rules.iter().map(move |r| json!({"rule": r.slug, "on": q.on.to_string()}))
-    });
+    let quiet = s
+        .quiet
+        .iter()
+        .flat_map(|q| q.rules.iter().map(move |r| json!({"rule": r.slug, "on": q.on.to_string()})));
     json!({
         "name": s.name,
         "title": s.title,
@@ -238,11 +244,14 @@ mod tests {
         let text = output("hallwatch sim scenarios").expect("it runs");
         assert_eq!(text.lines().count(), super::BUILT_IN.len());
         assert!(text.lines().all(|l| l.chars().count() <= 100), "{text}");
-        assert!(text.contains("rack-leak               30m  A rack leaks"), "{text}");
+        assert!(text.contains("rack-leak                30m  A rack leaks"), "{text}");
         let json: serde_json::Value =
             serde_json::from_str(&output("hallwatch sim scenarios --json").expect("it runs")).expect("JSON");
         assert_eq!(json[0]["name"], "cdu-pump-failover");
-        assert_eq!((json.as_array().map(Vec::len), &json[0]["length"]), (Some(super::BUILT_IN.len()), &300.into()));
+        assert_eq!(
+            (json.as_array().map(Vec::len), &json[0]["length"]),
+            (Some(super::BUILT_IN.len()), &300.into())
+        );
     }
 
     #[test]
@@ -268,7 +277,10 @@ mod tests {
         let json: serde_json::Value = serde_json::from_str(&text).expect("JSON");
         let first = &json["events"][0];
         assert_eq!((&first["with"]["clock"], &first["with"]["power"]), (&0.75.into(), &0.6.into()));
-        assert_eq!((&first["each"], &first["per"], &first["spread"]), (&180.into(), &"hall".into(), &60.into()));
+        assert_eq!(
+            (&first["each"], &first["per"], &first["spread"]),
+            (&120.into(), &"hall".into(), &60.into())
+        );
         assert_eq!(json["signatures"][0]["value"], "gpu_sm_clock");
         assert_eq!(json["pick"]["kind"], "hall");
     }
@@ -277,6 +289,8 @@ mod tests {
     fn an_unknown_name_is_wrong_usage() {
         let e = output("hallwatch sim scenarios rack-leek").expect_err("no such scenario");
         assert!(e.contains("did you mean `rack-leak`?"), "{e}");
-        assert!(output("hallwatch sim scenarios /nowhere/x.toml").expect_err("no file").contains("cannot read"));
+        assert!(
+            output("hallwatch sim scenarios /nowhere/x.toml").expect_err("no file").contains("cannot read")
+        );
     }
 }

@@ -48,7 +48,8 @@ pub fn object(snapshot: &Snapshot, asset: Asset) -> Value {
     Value::Object(root)
 }
 
-fn head(snapshot: &Snapshot) -> Map<String, Value> {
+/// What every object begins with.
+pub(super) fn head(snapshot: &Snapshot) -> Map<String, Value> {
     let names: Vec<_> = snapshot.sources.iter().map(|s| s.status.name.as_str()).collect();
     let mut root = Map::new();
     root.insert("time".into(), json!(snapshot.frame.time.to_string()));
@@ -130,7 +131,8 @@ fn group(frame: &Frame, asset: Asset) -> Value {
     json!({ "name": frame.topology.name(asset), "gpus": counts(frame.counts(asset)), "metrics": metrics })
 }
 
-fn counts(c: Counts) -> Value {
+/// GPUs by quality.
+pub(super) fn counts(c: Counts) -> Value {
     json!({
         "total": c.total(), "good": c.good, "stale": c.stale, "lost": c.lost, "unsupported": c.unsupported
     })
@@ -183,7 +185,7 @@ fn one_gpu(snapshot: &Snapshot, gpu: GpuId) -> Value {
 }
 
 /// Rounded to three decimals, so that an answer does not depend on the last bits of a sum.
-fn number(value: f64) -> f64 {
+pub(super) fn number(value: f64) -> f64 {
     (value * 1000.0).round() / 1000.0
 }
 

@@ -4,14 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::fleet::stage::Stage;
-use crate::model::batch::{GpuReading, HostFacts, HostReading, JobName};
+use crate::model::batch::{GpuReading, HostFacts, HostReading};
 use crate::model::topology::Moves;
 use crate::model::topology::place::Placer;
 use crate::model::topology::plan::{MAX_GPUS_PER_HOST, NewHost};
 use crate::model::{GpuId, Metric, Quality, Timestamp, Topology, TrayId};
-
-/// Most job names kept; what comes later is shown as "other".
-const MAX_NAMES: usize = 4096;
 
 /// Bindings of hosts to trays.
 #[derive(Debug)]
@@ -124,27 +121,11 @@ impl Stage {
             }
         }
         if let Some(facts) = &reading.facts {
-            let (job, tenant) = self.name_slots(&facts.job, &facts.tenant);
+            let (job, tenant) = self.names.slots(&facts.job, &facts.tenant);
             self.columns[Metric::Job.index()].set_raw(i, job);
             self.columns[Metric::Tenant.index()].set_raw(i, tenant);
             Arc::make_mut(&mut self.inventory).set_gpu(id, Arc::clone(facts));
         }
-    }
-
-    /// Slots of a job and a tenant, entering them into the tables when new.
-    fn name_slots(&mut self, job: &str, tenant: &str) -> (u16, u16) {
-        let tenant_slot = slot(&mut self.tenants, tenant.to_owned());
-        let name = if job.is_empty() {
-            JobName::default()
-        } else {
-            JobName { job: job.to_owned(), tenant: tenant.to_owned(), ..JobName::default() }
-        };
-        let before = self.jobs.len() + self.tenants.len();
-        let job_slot = slot(&mut self.jobs, name);
-        if before != self.jobs.len() + self.tenants.len() || self.tenants.len() > usize::from(tenant_slot) {
-            self.names = None;
-        }
-        (job_slot, tenant_slot)
     }
 
     /// Gives the waiting hosts a place, in a larger topology where needed.
@@ -211,32 +192,5 @@ impl Stage {
         self.topology = topology;
         self.from_first = None;
         self.dirty = true;
-    }
-}
-
-fn slot<T: PartialEq>(table: &mut Vec<T>, name: T) -> u16 {
-    let at = table.iter().position(|n| *n == name).unwrap_or_else(|| {
-        if table.len() < MAX_NAMES {
-            table.push(name);
-        }
-        table.len() - 1
-    });
-    at as u16
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn slots_are_stable_and_bounded() {
-        let mut table = vec![String::new()];
-        assert_eq!(slot(&mut table, "a".into()), 1);
-        assert_eq!(slot(&mut table, "b".into()), 2);
-        assert_eq!(slot(&mut table, "a".into()), 1);
-        for i in 0..2 * MAX_NAMES {
-            slot(&mut table, format!("x{i}"));
-        }
-        assert_eq!(table.len(), MAX_NAMES);
     }
 }

@@ -242,6 +242,7 @@ impl GpuModel {
             tdp_w: 1000.0,
             idle_w: 70.0,
             max_clock_mhz: 2100.0,
+            idle_clock_mhz: 120.0,
             zero_margin_c: 87.0,
             slowdown_c: 89.0,
             shutdown_c: 92.0,

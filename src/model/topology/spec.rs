@@ -101,6 +101,7 @@ struct GpuSpec {
     tdp_w: f32,
     idle_w: f32,
     max_clock_mhz: f32,
+    idle_clock_mhz: Option<f32>,
     zero_margin_c: f32,
     slowdown_c: f32,
     shutdown_c: f32,
@@ -281,6 +282,8 @@ fn gpu_model(g: &GpuSpec) -> GpuModel {
         tdp_w: g.tdp_w,
         idle_w: g.idle_w,
         max_clock_mhz: g.max_clock_mhz,
+        // Hopper rests at 345 MHz, Blackwell at 120 MHz (captures of driver 580).
+        idle_clock_mhz: g.idle_clock_mhz.unwrap_or(if g.name.starts_with('H') { 345.0 } else { 120.0 }),
         zero_margin_c: g.zero_margin_c,
         slowdown_c: g.slowdown_c,
         shutdown_c: g.shutdown_c,

@@ -6,11 +6,13 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::model::batch::JobName;
+use crate::model::document::FileError;
 use crate::model::id::{Asset, GpuId, TrayId};
 use crate::model::time::SIM_EPOCH;
 use crate::model::topology::{Cooling, GpuModel, Plan, Topology};
 use crate::model::{Column, Metric, Timestamp};
 use crate::source::sim::noise::hash;
+use crate::source::sim::scenario::Plan as Scripted;
 use crate::source::sim::{Sim, TICK_MS};
 
 /// Driver that the simulated trays run.
@@ -244,9 +246,12 @@ pub struct Fleet {
 
 impl Fleet {
     /// The first `trays` trays of `topology` at their first tick; `None` when that is none.
-    #[must_use]
-    pub fn new(topology: &Arc<Topology>, seed: u64, trays: usize) -> Option<Self> {
-        let topology = cut(topology, trays)?;
+    ///
+    /// # Errors
+    /// The scenario of `plan` does not fit these trays.
+    pub fn new(topology: &Arc<Topology>, plan: &Scripted, trays: usize) -> Result<Option<Self>, FileError> {
+        let Some(topology) = cut(topology, trays) else { return Ok(None) };
+        let seed = plan.seed;
         let count = topology.gpu_count();
         let moment = Moment {
             tick: 0,
@@ -258,13 +263,13 @@ impl Fleet {
         };
         let mut fleet = Self {
             site: Arc::new(Site { topology: Arc::clone(&topology), seed }),
-            sim: Sim::new(topology, seed),
+            sim: plan.start(topology)?,
             // Each driver was loaded at another time.
             energy: (0..count as u64).map(|g| hash(seed, 0xE, g) >> 24).collect(),
             moment: Arc::new(moment),
         };
         fleet.step();
-        Some(fleet)
+        Ok(Some(fleet))
     }
 
     /// Who the trays are.
@@ -332,7 +337,9 @@ mod tests {
     use super::*;
 
     fn fleet(trays: usize) -> Fleet {
-        Fleet::new(&Arc::new(Topology::default_site()), 7, trays).expect("there are trays")
+        Fleet::new(&Arc::new(Topology::default_site()), &Scripted::of_seed(7), trays)
+            .expect("nothing is scripted")
+            .expect("there are trays")
     }
 
     #[test]
@@ -340,7 +347,8 @@ mod tests {
         let f = fleet(40);
         assert_eq!((f.site.trays(), f.site.topology.racks().len()), (40, 3));
         assert_eq!(f.site.host(39), "kvd-h1-r01-k3-t04");
-        assert!(Fleet::new(&Arc::new(Topology::default_site()), 7, 0).is_none());
+        let none = Fleet::new(&Arc::new(Topology::default_site()), &Scripted::of_seed(7), 0);
+        assert!(none.expect("nothing is scripted").is_none());
     }
 
     #[test]

@@ -206,9 +206,12 @@ mod tests {
     use super::*;
     use crate::model::Topology;
     use crate::source::serve::fleet::Fleet;
+    use crate::source::sim::scenario::Plan;
 
     fn fleet() -> Fleet {
-        Fleet::new(&Arc::new(Topology::default_site()), 7, 36).expect("there are trays")
+        Fleet::new(&Arc::new(Topology::default_site()), &Plan::of_seed(7), 36)
+            .expect("nothing is scripted")
+            .expect("there are trays")
     }
 
     #[test]

@@ -16,7 +16,7 @@ struct Running {
 fn config(trays: usize, ticks: u64) -> ServeConfig {
     ServeConfig {
         topology: Arc::new(Topology::default_site()),
-        seed: 7,
+        plan: Plan::of_seed(7),
         trays,
         ticks,
         frozen: true,

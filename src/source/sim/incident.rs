@@ -154,6 +154,11 @@ impl Incidents {
         self.temps.insert(g, celsius);
     }
 
+    /// Forgets the temperature of GPU `g`: it does what its run does again.
+    pub fn forget_temp(&mut self, g: usize) {
+        self.temps.remove(&g);
+    }
+
     /// Everything that shows, by GPU.
     #[must_use]
     pub fn shows(&self, tick: u64, topology: &Topology) -> BTreeMap<usize, Shows> {

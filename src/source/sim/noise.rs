@@ -1,6 +1,6 @@
 //! Repeatable randomness without state: integer hashes, and numbers made from them.
 //!
-//! Only integer operations and the exactly rounded `+ - *` of IEEE 754 are used, never a function
+//! Only integer operations and the exactly rounded `+ - * /` of IEEE 754 are used, never a function
 //! of the C library, so that every machine draws the same numbers.
 
 /// Mixes all bits of `x` into all bits of the answer (the finalizer of SplitMix64).
@@ -50,6 +50,21 @@ pub fn slow(seed: u64, tick: u64, period: u64) -> f32 {
     a + (b - a) * (part as f32 / period as f32)
 }
 
+/// Natural logarithm of a positive normal number, exact to 1e-8, from `+ - * /` alone: the one of
+/// the C library differs in its last bits from machine to machine.
+#[must_use]
+pub fn ln(x: f64) -> f64 {
+    let bits = x.to_bits();
+    let exponent = (bits >> 52 & 0x7FF) as i64 - 1023;
+    let mantissa = f64::from_bits(bits & 0x000F_FFFF_FFFF_FFFF | 0x3FF0_0000_0000_0000);
+    // ln(m) = 2 artanh((m - 1) / (m + 1)), whose argument stays below a third.
+    let s = (mantissa - 1.0) / (mantissa + 1.0);
+    let q = s * s;
+    let tail = q * (1.0 / 9.0 + q * (1.0 / 11.0 + q * (1.0 / 13.0 + q / 15.0)));
+    let series = 1.0 + q * (1.0 / 3.0 + q * (1.0 / 5.0 + q * (1.0 / 7.0 + tail)));
+    exponent as f64 * std::f64::consts::LN_2 + 2.0 * s * series
+}
+
 /// A sequence of random numbers.
 #[derive(Clone, Debug)]
 pub struct Rng(u64);
@@ -82,9 +97,21 @@ impl Rng {
         low + (high - low) * unit(self.bits())
     }
 
+    /// A number in [0, 1) in the finest steps there are.
+    pub fn part(&mut self) -> f64 {
+        ((self.bits() >> 11) as f64) * (1.0 / 9_007_199_254_740_992.0)
+    }
+
     /// True with probability `p` (0 to 1).
     pub fn chance(&mut self, p: f64) -> bool {
-        ((self.bits() >> 11) as f64) * (1.0 / 9_007_199_254_740_992.0) < p
+        self.part() < p
+    }
+
+    /// A gap of a Poisson process of `rate` events a second, s: exponentially distributed, without
+    /// end when `rate` is 0.
+    pub fn gap(&mut self, rate: f64) -> f64 {
+        let above_zero = ((self.bits() >> 11) + 1) as f64 * (1.0 / 9_007_199_254_740_992.0);
+        if rate > 0.0 { -ln(above_zero) / rate } else { f64::INFINITY }
     }
 
     /// One of `items`, which must not be empty.
@@ -127,6 +154,26 @@ mod tests {
             assert!((-1.0..=1.0).contains(&v) && (v - last).abs() <= 2.0 / 60.0 + 1e-5);
             last = v;
         }
+    }
+
+    #[test]
+    fn the_logarithm_is_that_of_the_library() {
+        let mut x = 1.1e-16f64;
+        while x < 1e9 {
+            assert!((ln(x) - x.ln()).abs() < 1e-8, "{x}: {} {}", ln(x), x.ln());
+            x *= 1.000_37;
+        }
+        assert_eq!(ln(1.0), 0.0);
+    }
+
+    #[test]
+    fn gaps_have_the_mean_and_the_deviation_of_their_rate() {
+        let mut rng = Rng::new(5, 9);
+        let gaps: Vec<f64> = (0..40_000).map(|_| rng.gap(0.25)).collect();
+        let mean = gaps.iter().sum::<f64>() / gaps.len() as f64;
+        let var = gaps.iter().map(|g| (g - mean).powi(2)).sum::<f64>() / gaps.len() as f64;
+        assert!((mean - 4.0).abs() < 0.08 && (var.sqrt() - 4.0).abs() < 0.15, "{mean} {var}");
+        assert_eq!(rng.gap(0.0), f64::INFINITY);
     }
 
     #[test]

@@ -34,6 +34,8 @@ pub struct RackPower {
     /// Shelves installed, and those that are out of order.
     shelves: u16,
     failed: u16,
+    /// Shelves that have failed by themselves.
+    pub worn: u16,
     /// Power drawn now, kW.
     pub kw: f32,
     /// Of it from busway A and B, kW.
@@ -66,7 +68,7 @@ impl RackPower {
     /// Shelves that work.
     #[must_use]
     pub const fn shelves_ok(&self) -> u16 {
-        self.shelves - self.failed
+        self.shelves.saturating_sub(self.failed + self.worn)
     }
 
     /// Sets how many shelves are out of order.
@@ -85,7 +87,7 @@ impl RackPower {
     fn capacity(&self, live: [bool; 2]) -> [f32; 2] {
         // Shelves fail on side A first: the higher half of the rack hangs on B.
         let half = self.shelves.div_ceil(2);
-        let a = half.saturating_sub(self.failed);
+        let a = half.saturating_sub(self.failed + self.worn);
         let b = self.shelves_ok() - a;
         let kw = |n: u16, live: bool| if live { f32::from(n) * self.shelf_kw } else { 0.0 };
         [kw(a, live[0]), kw(b, live[1])]

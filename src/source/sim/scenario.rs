@@ -81,7 +81,7 @@ pub struct Pick {
 /// Where an asset is drawn.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Among {
-    /// Where training jobs run: among the assets of which most trains, at least half.
+    /// Where training jobs run: among the assets of which the largest part trains.
     Training,
     /// Anywhere.
     Any,

@@ -74,8 +74,7 @@ impl Chip {
             idle_w: model.idle_w.clamp(0.0, tdp),
             full_w: tdp * FULL,
             max_mhz: model.max_clock_mhz,
-            // Hopper rests at 345 MHz, Blackwell at 120 MHz (captures of driver 580).
-            idle_mhz: if model.name.starts_with('H') { 345.0f32 } else { 120.0 }.min(model.max_clock_mhz),
+            idle_mhz: model.idle_clock_mhz.clamp(0.0, model.max_clock_mhz.max(0.0)),
             memory_mib: model.memory_mib as f32,
             zero_margin_c: model.zero_margin_c,
             slowdown_c: model.slowdown_c,

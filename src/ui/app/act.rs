@@ -42,6 +42,7 @@ impl App {
             Action::Cooling => self.open(ViewKind::Cooling),
             Action::Grid => self.open(ViewKind::Grid),
             Action::Sources => self.open(ViewKind::Sources),
+            Action::Jobs => self.open(ViewKind::Jobs),
             Action::Status => self.open(ViewKind::Status),
             Action::LastView => self.last_view(),
             Action::HistoryBack => self.travel_views(true),
@@ -81,6 +82,10 @@ impl App {
             Command::Action(action) => self.act(action),
             Command::Go(asset) => self.go(asset),
             Command::View(view) => self.open(view),
+            Command::Job(by, slot) => {
+                self.views.jobs.select(&self.frame, by, slot);
+                self.open(ViewKind::Jobs);
+            }
             Command::Metric(metric) => self.set_metric(metric),
             Command::Time(moment) => self.go_to(moment),
             Command::Theme(name) => self.set_theme(&name),
@@ -109,9 +114,12 @@ impl App {
             ViewKind::Gpu => ViewKind::Rack,
             ViewKind::Rack => ViewKind::Hall,
             ViewKind::Hall => ViewKind::Site,
-            ViewKind::Power | ViewKind::Cooling | ViewKind::Grid | ViewKind::Sources | ViewKind::Status => {
-                self.nav.last_map()
-            }
+            ViewKind::Power
+            | ViewKind::Cooling
+            | ViewKind::Grid
+            | ViewKind::Sources
+            | ViewKind::Status
+            | ViewKind::Jobs => self.nav.last_map(),
             ViewKind::Site => {
                 let key = self.options.keymap.key_of(Action::Quit, ViewKind::Site);
                 return self.say(format!("this is the top: {} quits", key.unwrap_or_default()));
@@ -210,9 +218,13 @@ impl App {
     }
 
     fn copy(&mut self, values: bool) {
-        let asset = self.views.get(self.nav.view()).subject(&self.context());
-        let name = self.frame.topology.full_name(asset);
-        let copied = if values { format!("{name}{}", self.values(asset)) } else { name };
+        let view = self.views.get(self.nav.view());
+        let asset = view.subject(&self.context());
+        let own = view.copied(&self.context(), values);
+        let copied = own.unwrap_or_else(|| {
+            let name = self.frame.topology.full_name(asset);
+            if values { format!("{name}{}", self.values(asset)) } else { name }
+        });
         self.say(format!("copy: {copied}"));
         self.requests.push(Request::Copy(copied));
     }

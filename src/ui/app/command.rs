@@ -1,10 +1,12 @@
 //! The command line: action ids, and a few commands with an argument.
 
+use crate::fleet::jobs::By;
 use crate::model::{Asset, Metric, Timestamp, text};
 use crate::ui::action::{Action, ViewKind};
 use crate::ui::app::time;
 use crate::ui::context::Context;
 use crate::ui::theme::Theme;
+use crate::ui::view::jobs;
 
 /// Something to be done, from the command line or the palette.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,6 +17,8 @@ pub enum Command {
     Go(Asset),
     /// Show a view.
     View(ViewKind),
+    /// Show the job or tenant in this slot of the frame shown.
+    Job(By, u16),
     /// Show a metric.
     Metric(Metric),
     /// Show a moment; `None` is the present.
@@ -26,7 +30,8 @@ pub enum Command {
 }
 
 /// The commands with an argument: name, argument, what they do.
-pub const WITH_ARGUMENT: [(&str, &str, &str); 5] = [
+pub const WITH_ARGUMENT: [(&str, &str, &str); 6] = [
+    ("job", "NAME", "show a job or a tenant: :job llm-r7"),
     ("go", "NAME", "show a hall, row, rack, tray or GPU: :go H3-R17-K5"),
     ("metric", "NAME", "show a metric: :metric temp"),
     ("time", "MOMENT", "show a moment: :time -5m, :time 03:11, :time now"),
@@ -46,6 +51,7 @@ pub fn parse(cx: &Context<'_>, view: ViewKind, line: &str) -> Result<Command, St
         ("", _) => Err("type a command, Tab completes".into()),
         ("q" | "q!" | "quit" | "exit", "") => Ok(Command::Quit),
         ("go", name) if !name.is_empty() => find(cx, name).map(Command::Go),
+        ("job", name) if !name.is_empty() => job(cx, name),
         ("metric", name) if !name.is_empty() => Metric::parse(name).map(Command::Metric),
         ("time", moment) => time::parse(moment, cx.snapshot.frame.time).map(Command::Time),
         ("theme", name) if !name.is_empty() => Ok(Command::Theme(name.to_owned())),
@@ -86,6 +92,17 @@ fn find(cx: &Context<'_>, name: &str) -> Result<Asset, String> {
     })
 }
 
+/// The job or tenant called `name` that holds GPUs.
+fn job(cx: &Context<'_>, name: &str) -> Result<Command, String> {
+    let all = || By::ALL.into_iter().flat_map(|by| jobs::names(cx, by).map(move |(slot, n)| (by, slot, n)));
+    let found = all().find(|(.., n)| n.eq_ignore_ascii_case(name));
+    found.map(|(by, slot, _)| Command::Job(by, slot)).ok_or_else(|| {
+        let hint = text::nearest(name, all().map(|(.., n)| n));
+        let hint = hint.map_or_else(String::new, |n| format!(": did you mean `{n}`?"));
+        format!("no job or tenant `{}` holds GPUs{hint}", text::clean(name))
+    })
+}
+
 fn view_named(name: &str) -> Result<ViewKind, String> {
     ViewKind::ALL.into_iter().find(|v| v.name() == name).ok_or_else(|| {
         let names = ViewKind::ALL.map(ViewKind::name);
@@ -112,6 +129,7 @@ pub fn complete(cx: &Context<'_>, line: &str) -> (String, Vec<String>) {
         "theme" => Theme::names(&[]).into_iter().map(str::to_owned).collect(),
         "view" => ViewKind::ALL.iter().map(|v| v.name().to_owned()).collect(),
         "go" => places(cx, word),
+        "job" => By::ALL.into_iter().flat_map(|by| jobs::names(cx, by)).map(|(_, n)| n.to_owned()).collect(),
         _ => Vec::new(),
     };
     let matching: Vec<String> =

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use crate::model::{Asset, Metric, Timestamp};
-use crate::ui::action::ViewKind;
+use crate::ui::action::{ViewKind, Views};
 use crate::ui::app::time;
 use crate::ui::context::{Context, Moment};
 use crate::ui::text;
@@ -180,7 +180,7 @@ fn path(cx: &Context<'_>, view: ViewKind, scope: Asset) -> Vec<String> {
         ViewKind::Rack => s.rack(t).map(Asset::Rack),
         ViewKind::Gpu => s.gpu(t).map(Asset::Gpu).or(s.tray().map(Asset::Tray)),
         ViewKind::Power | ViewKind::Cooling => Some(scope),
-        ViewKind::Site | ViewKind::Grid | ViewKind::Sources | ViewKind::Status => None,
+        ViewKind::Site | ViewKind::Grid | ViewKind::Sources | ViewKind::Status | ViewKind::Jobs => None,
     };
     let mut at = end.unwrap_or_default();
     let mut path = Vec::with_capacity(7);
@@ -190,7 +190,7 @@ fn path(cx: &Context<'_>, view: ViewKind, scope: Asset) -> Vec<String> {
     }
     path.push(t.site().to_owned());
     path.reverse();
-    if !crate::ui::action::Views::MAPS.contains(view) {
+    if !Views::MAPS.contains(view) {
         path.push(view.name().to_owned());
     }
     path

@@ -1,4 +1,5 @@
-//! The palette: find a hall, row, rack, host, GPU, view, metric or command by a few letters.
+//! The palette: find a hall, row, rack, host, GPU, job, tenant, view, metric or command by a few
+//! letters.
 
 mod score;
 
@@ -7,6 +8,7 @@ use std::sync::Arc;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use crate::fleet::jobs::By;
 use crate::model::{Asset, GpuId, HallId, Metric, RackId, RowId, Topology, TrayId};
 use crate::ui::action::{Action, ViewKind};
 use crate::ui::app::command::Command;
@@ -16,6 +18,7 @@ use crate::ui::overlay::Verdict;
 use crate::ui::overlay::line::LineEdit;
 use crate::ui::text;
 use crate::ui::theme::Scope;
+use crate::ui::view::jobs;
 
 use score::{Needle, score};
 
@@ -208,6 +211,7 @@ enum Target {
     Place(Asset),
     View(ViewKind),
     Metric(Metric),
+    Job(By, u16),
     Action(Action),
 }
 
@@ -218,6 +222,10 @@ fn commands(cx: &Context<'_>, needle: &Needle) -> Vec<(i32, Target)> {
     }
     for metric in Metric::ON_KEYS {
         out.extend(score(needle, metric.spec().label).map(|s| (s + 2, Target::Metric(metric))));
+    }
+    for by in By::ALL.into_iter().filter(|_| !needle.is_empty()) {
+        let named = jobs::names(cx, by);
+        out.extend(named.filter_map(|(slot, n)| Some((score(needle, n)? + 1, Target::Job(by, slot)))));
     }
     for action in Action::ALL.iter().filter(|a| a.metric().is_none()) {
         let spec = action.spec();
@@ -246,6 +254,12 @@ impl Target {
                 what: metric.spec().doc.to_owned(),
                 command: Command::Metric(metric),
             },
+            Self::Job(by, slot) => {
+                let usage = cx.frame.usage(by).of_slot(slot);
+                let what = usage.map_or_else(String::new, |u| jobs::summary(cx, u));
+                let name = jobs::name(cx, by, slot).to_owned();
+                Hit { score, kind: by.name(), name, what, command: Command::Job(by, slot) }
+            }
             Self::Action(action) => {
                 let keys: Vec<String> = cx.keymap.all_keys_of(action).into_iter().map(|(k, _)| k).collect();
                 let what = format!("{}  {}", keys.join(" "), action.spec().doc);

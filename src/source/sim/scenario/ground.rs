@@ -186,18 +186,17 @@ impl<'a> Ground<'a> {
         }
     }
 
-    /// The trays of the job that holds most of `asset`, if one holds any.
+    /// The trays of the job that holds most of `asset`, of a training job if there is one.
     #[must_use]
     pub fn job_of(&self, asset: Asset) -> Option<Range<usize>> {
         let gpus = self.topology.gpus_of(asset);
         let held = |j: &Job| common(self.gpus_of_trays(&j.trays), gpus);
-        let best = self.jobs.iter().max_by_key(|j| held(j)).filter(|j| held(j) > 0)?;
-        Some(best.trays.clone())
+        let there = self.jobs.iter().filter(|j| held(j) > 0);
+        there.max_by_key(|j| (j.training, held(j))).map(|j| j.trays.clone())
     }
 
     /// How much of `asset` trains, in thousandths of its GPUs; with `largest`, how much of it
     /// belongs to the largest training job.
-    #[must_use]
     pub fn training(&self, largest: bool) -> impl Fn(Asset) -> usize {
         let training = self.jobs.iter().filter(|j| j.training);
         let mut spans: Vec<Span> = training.map(|j| self.gpus_of_trays(&j.trays)).collect();

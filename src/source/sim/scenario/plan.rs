@@ -29,9 +29,9 @@ impl Plan {
     /// # Errors
     /// The scenario does not fit the site.
     pub fn start(&self, topology: Arc<Topology>) -> Result<Sim, FileError> {
-        if let Some((scenario, _)) = &self.scenario {
-            scenario.resolve(&topology, &Workload::new(&topology, self.seed), self.seed)?;
-        }
-        Ok(Sim::new(topology, self.seed))
+        let Some((scenario, at)) = &self.scenario else { return Ok(Sim::new(topology, self.seed)) };
+        let work = Workload::new(&topology, self.seed);
+        let timeline = scenario.resolve(&topology, &work, self.seed)?.starting_at(*at);
+        Ok(Sim::new(topology, self.seed).with_timeline(timeline))
     }
 }

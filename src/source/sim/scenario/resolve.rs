@@ -17,8 +17,6 @@ use crate::source::sim::workload::Workload;
 /// Streams of chance: one for the pick, and one for each event after it, so that an event more does
 /// not change what the others draw.
 const PICK_DRAW: u64 = 0x5CE0;
-/// Least share of an asset that must train for it to count as one where training runs, thousandths.
-const LEAST_TRAINING: usize = 500;
 
 /// What happens on one site, second by second.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -171,7 +169,7 @@ impl Resolver<'_> {
         if pick.among != Among::Any {
             let share = self.ground.training(pick.among == Among::LargestJob);
             let most = able.iter().map(|id| share(pick.kind.asset(*id))).max().unwrap_or(0);
-            if most < LEAST_TRAINING {
+            if most == 0 {
                 let job = if pick.among == Among::Training { "training jobs" } else { "the largest job" };
                 let message = format!("no {kind} of {} is held by {job}", self.site());
                 return Err(self.scenario.error(pick.line, message));

@@ -362,7 +362,8 @@ fn the_built_in_scenarios_fit_the_built_in_site() {
         let s = Scenario::parse(text, name).expect(name);
         assert_eq!(s.name, *name);
         assert!(s.doc.contains("What to see:") && s.doc.contains("What to learn:"), "{name}");
-        assert!(!s.signatures.is_empty() && !(s.raises.is_empty() && s.quiet.is_empty()), "{name}");
+        assert!(!s.signatures.is_empty(), "{name}");
+        assert!(s.raises.len() + s.quiet.len() > 0, "{name}");
         for seed in [1, 7, 42] {
             let t = s.resolve(&g.topology, &g.work, seed).expect(name);
             assert!(t.effects().len() > 0, "{name}");
@@ -419,12 +420,12 @@ prop_compose! {
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
-
-    #[test]
-    fn a_valid_file_gives_effects_in_order_of_time(text in events(), seed in 0u64..1000) {
-        let g = kvandal();
+#[test]
+fn a_valid_file_gives_effects_in_order_of_time() {
+    let g = kvandal();
+    let config = ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() };
+    let mut runner = proptest::test_runner::TestRunner::new(config);
+    let check = |(text, seed): (String, u64)| {
         match g.timeline(&text, seed) {
             Ok(t) => {
                 let seconds: Vec<u64> = t.effects().map(|(s, _)| s).collect();
@@ -433,10 +434,14 @@ proptest! {
                 let due: usize = (0..=t.length).map(|s| t.due(s).len()).sum();
                 prop_assert_eq!(due, seconds.len());
             }
-            Err(e) => prop_assert!(e.contains("more than 200000 effects") || e.contains("no job"), "{e}"),
+            Err(e) => prop_assert!(e.contains("makes no sense there"), "{e}"),
         }
-    }
+        Ok(())
+    };
+    runner.run(&(events(), 0u64..1000), check).expect("every file of the strategy is valid");
+}
 
+proptest! {
     #[test]
     fn no_text_makes_the_parser_panic(text in "([a-z]{1,9} = ?[\"0-9a-zA-Z\\[\\]{}.,' -]{0,12}\n|\\[\\[?(event|pick|alarm|signature)\\]?\\]\n|(at|do|on|of|value|count|spread) = \"?[0-9a-z-]{0,9}\"?\n|\\PC{0,9}\n){0,12}") {
         for whole in [text.clone(), format!("{HEAD}{text}")] {

@@ -1,0 +1,90 @@
+//! The built-in scenarios show what their own files say: every signature is measured on a small site
+//! without a screen, and the measured value is printed beside the expected one
+//! (`cargo test --test scenarios -- --nocapture`).
+
+#[path = "scenarios/bench.rs"]
+mod bench;
+
+use std::sync::Arc;
+
+use bench::{Run, hall_of};
+use hallwatch::model::Topology;
+use hallwatch::source::sim::scenario::{BUILT_IN, Scenario};
+
+const SEED: u64 = 7;
+/// Rows of the hall: enough for a training job that fills some of them.
+const ROWS: usize = 16;
+
+/// Runs the scenario and holds every signature of its file.
+fn holds(name: &str, site: &Arc<Topology>) {
+    let scenario = Scenario::built_in(name).expect("it is built in");
+    let run = Run::new(&scenario, site, SEED);
+    let picked = run.timeline.picked.map_or_else(String::new, |a| format!(" on {}", site.name(a)));
+    println!("{name}{picked}");
+    let mut missed = Vec::new();
+    for (watch, verdict) in run.verdicts() {
+        let second = verdict.second.map_or_else(|| "never".to_owned(), |s| format!("at {s} s"));
+        let measured = verdict.measured.map_or_else(|| "nothing".to_owned(), |v| format!("{v:.3}"));
+        let mark = if verdict.shown { "ok    " } else { "missed" };
+        let line = format!("  {mark} {}: measured {measured} {second}", watch.signature);
+        println!("{line}");
+        if !verdict.shown {
+            missed.push(line);
+        }
+    }
+    assert!(missed.is_empty(), "{name}: {} signatures are not shown:\n{}", missed.len(), missed.join("\n"));
+}
+
+macro_rules! signatures {
+    ($($test:ident = $name:literal),+ $(,)?) => {
+        $(#[test]
+        fn $test() {
+            holds($name, &hall_of(ROWS));
+        })+
+
+        #[test]
+        fn every_built_in_scenario_is_measured() {
+            let mut measured = vec!["power-oscillation", $($name),+];
+            let mut all: Vec<&str> = BUILT_IN.iter().map(|(name, _)| *name).collect();
+            measured.sort_unstable();
+            all.sort_unstable();
+            assert_eq!(measured, all);
+        }
+    };
+}
+
+signatures!(
+    a_pump_that_fails_over_dips_the_flow_and_throttles_nothing = "cdu-pump-failover",
+    a_cdu_that_stops_is_replaced_by_its_sibling = "cdu-sibling-takeover",
+    a_row_without_cooling_throttles_within_seconds_and_shuts_down = "row-cooling-lost",
+    a_rack_that_leaks_is_isolated_in_one_second = "rack-leak",
+    a_row_on_one_busway_brakes = "busway-loss",
+    a_dip_of_the_grid_leaves_the_load_alone = "grid-dip",
+    a_drifting_set_point_takes_everything_with_it = "setpoint-drift",
+    a_failed_switch_tray_stalls_the_job = "switch-tray-failure",
+    a_burst_of_lost_gpus_leaves_one_or_two = "xid79-burst",
+    a_bad_firmware_lowers_clocks_and_temperatures = "firmware-throttling",
+    a_silent_hall_ages_while_its_plant_goes_on = "network-partition",
+    a_straggler_holds_its_job_back = "straggler",
+);
+
+/// The largest job of the whole site is needed to swing it.
+#[test]
+fn a_synchronous_job_swings_the_site_until_it_is_smoothed() {
+    holds("power-oscillation", &Arc::new(Topology::default_site()));
+}
+
+#[test]
+fn the_same_seed_gives_the_same_run() {
+    let site = hall_of(6);
+    for (name, text) in BUILT_IN {
+        let scenario = Scenario::parse(text, name).expect("it is valid");
+        let run = || Run::new(&scenario, &site, SEED);
+        let (mut one, mut two) = (run(), run());
+        assert_eq!(one.timeline, two.timeline);
+        for second in 0..bench::START + 90 {
+            let (a, b) = (one.batch(), two.batch());
+            assert!(a == b, "{name} differs in second {second}");
+        }
+    }
+}
