@@ -113,7 +113,7 @@ fn what_is_wrong_is_said_in_words_without_any_colour() {
         (ViewKind::Cooling, "H1-R01-K1", (80, 24), &["leak sensor broken"]),
         (ViewKind::Cooling, "H1-R03-K1", (80, 24), &["◆4 filter dirty"]),
         (ViewKind::Cooling, "H3-R01-K1", (80, 24), &["cooled by air", "air-cooled: no liquid"]),
-        (ViewKind::Power, "H2-R03", (120, 40), &["■1 side A LOST", "busway B at 96 %", "side A dead"]),
+        (ViewKind::Power, "H2-R03", (200, 60), &["■1 side A LOST", "busway B at 96 %", "side A dead"]),
         (ViewKind::Power, "H1-R03-K2", (120, 40), &["▲2 5 of 8 shelves", "R03-K2 short of shelves"]),
         (ViewKind::Power, "H2-R01-K3", (120, 40), &["power isolated"]),
         (ViewKind::Power, "H1", (80, 24), &["headroom", "target 2.70 MW", "MW too much"]),

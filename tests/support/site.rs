@@ -1,5 +1,6 @@
 //! A small site with a past, the same every time: three halls, one of them air-cooled, a hot rack,
-//! a silent tray, a lost GPU, a straggler, an XID, a failing target, and a plant in which things are wrong.
+//! a silent tray, a lost GPU, a straggler, an XID, a failing target, and a plant in which things are
+//! wrong.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
 pub mod plant;

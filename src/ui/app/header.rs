@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use crate::model::{Asset, Metric, Timestamp};
-use crate::ui::action::ViewKind;
+use crate::ui::action::{ViewKind, Views};
 use crate::ui::app::time;
 use crate::ui::context::{Context, Moment};
 use crate::ui::text;
@@ -190,7 +190,7 @@ fn path(cx: &Context<'_>, view: ViewKind, scope: Asset) -> Vec<String> {
     }
     path.push(t.site().to_owned());
     path.reverse();
-    if !crate::ui::action::Views::MAPS.contains(view) {
+    if !Views::MAPS.contains(view) {
         path.push(view.name().to_owned());
     }
     path

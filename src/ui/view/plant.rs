@@ -304,9 +304,11 @@ impl Courses {
 
     /// The course of an asset, as a drawing.
     #[must_use]
-    pub fn field(&self, asset: Asset, slot: u8) -> Field {
+    pub fn field(&self, cx: &Context<'_>, asset: Asset, slot: u8) -> Field {
         let Some(values) = self.known.get(&(asset, slot)) else { return Field::default() };
-        Draw::Spark(values.clone(), crate::ui::view::rows::spark_range(values)).into()
+        let draw = Some(Draw::Spark(values.clone(), crate::ui::view::rows::spark_range(values)));
+        // Many of them stand together: in the tone of what is normal, not that of one chart.
+        Field { draw, ..Field::styled("", cx.brush.style(Scope::BandNormal)) }
     }
 }
 

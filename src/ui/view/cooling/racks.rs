@@ -62,7 +62,7 @@ impl RackLine {
         out.push(derived(rise, "K"));
         out.extend([RackPoint::Valve, RackPoint::LiquidDp, RackPoint::Power].map(point));
         out.push(derived(f.heat_balance(self.id), "%"));
-        out.push(courses.field(Asset::Rack(self.id), 0));
+        out.push(courses.field(cx, Asset::Rack(self.id), 0));
         out.push(if !self.liquid {
             Field::styled("air-cooled: no liquid", cx.brush.style(Scope::TextDim))
         } else {

@@ -244,7 +244,7 @@ impl Branch {
             }
             None => Field::styled(b.glyphs.absent.to_string(), b.style(Scope::QualityAbsent)),
         });
-        out.push(courses.field(self.asset, 0));
+        out.push(courses.field(cx, self.asset, 0));
         out.push(plant::notes_field(cx, &self.notes));
         out
     }
@@ -275,7 +275,7 @@ pub fn columns() -> [Column<'static>; 13] {
         Column::number("LOAD", 5).rank(2),
         Column::number("VOLT", 5).rank(6),
         Column::number("SHELVES", 9).rank(3),
-        Column::text("1 h", 18).rank(5),
-        Column::text("WHAT", 18).growing(),
+        Column::text("1 h", 18).rank(7),
+        Column::text("WHAT", 22).growing(),
     ]
 }
