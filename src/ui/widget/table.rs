@@ -57,6 +57,15 @@ impl<'a> Column<'a> {
     }
 }
 
+/// A course over time as it stands in a table.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Course {
+    /// Values, oldest first; `None` where there is none.
+    pub values: Vec<Option<f32>>,
+    /// Values of the lowest and the highest bar.
+    pub range: (f32, f32),
+}
+
 /// One field of a row.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Field {
@@ -64,8 +73,8 @@ pub struct Field {
     pub text: String,
     /// Its style; `None` for that of the row.
     pub style: Option<Style>,
-    /// A sparkline instead of text: its values, and those of the lowest and the highest bar.
-    pub spark: Option<(Vec<Option<f32>>, (f32, f32))>,
+    /// A sparkline instead of text.
+    pub spark: Option<Course>,
 }
 
 impl Field {
@@ -171,9 +180,13 @@ impl Table<'_> {
                 let plain = own.bg == brush.style(Scope::Text).bg;
                 style.patch(if plain { Style { bg: None, ..own } } else { own })
             });
-            if let Some((values, range)) = &field.spark {
+            if let Some(course) = &field.spark {
                 let place = Rect::new(x, y, room as u16, 1).intersection(area);
-                Spark { values, range: *range, style }.render(brush, place, pen.buffer());
+                Spark { values: &course.values, range: course.range, style }.render(
+                    brush,
+                    place,
+                    pen.buffer(),
+                );
             } else {
                 let align = if column.right { text::right } else { text::left };
                 pen.text((x, y), &align(&field.text, room, brush.glyphs.ellipsis), style);
@@ -230,6 +243,20 @@ mod tests {
         assert_eq!(draw(18, 0, 0).0[1], "> P0 H3 R17 Coola…");
         assert_eq!(draw(12, 0, 0).0[1], "> P0 Coolan…");
         assert_eq!(draw(8, 0, 0).0[1], "> P0 Co…", "rank 0 is cut, not dropped");
+    }
+
+    #[test]
+    fn a_course_fills_its_column_with_the_newest_at_the_right() {
+        let p = palette(ColorDepth::TrueColor);
+        let course = Course { values: vec![Some(0.0), None, Some(10.0)], range: (0.0, 10.0) };
+        let row =
+            |_: usize| vec![Field::from("a"), Field { spark: Some(course.clone()), ..Field::default() }];
+        let columns = [Column::text("X", 1), Column::text("60 min", 4).growing()];
+        let table =
+            Table { columns: &columns, rows: 1, row: &row, selected: None, offset: 0, headings: false };
+        let mut buf = Buffer::empty(Rect::new(0, 0, 10, 1));
+        table.render(Brush { palette: &p, glyphs: &Glyphs::UNICODE }, buf.area, &mut buf);
+        assert_eq!(lines(&buf), ["  a    ▁ █"]);
     }
 
     #[test]
