@@ -15,7 +15,7 @@ use crate::ui::theme::Scope;
 use crate::ui::view::jobs::name;
 use crate::ui::widget::badge::Badge;
 use crate::ui::widget::frame::Frame;
-use crate::ui::widget::table::{Column, Course, Field, Table, scroll};
+use crate::ui::widget::table::{Column, Draw, Field, Table, scroll};
 
 /// Window of the sparklines: an hour in 60 points.
 const WINDOW: (i64, usize) = (3_600_000, 60);
@@ -321,10 +321,7 @@ fn field(
         What::Worst => worst(cx, u),
         What::Halls => halls(cx, u, usize::from(width)).into(),
         What::Energy => known(cx.frame.energy.mwh(by, u.slot).map(digits)),
-        What::Spark => Field {
-            spark: Some(Course { values: spark.to_vec(), range: SPARK }),
-            ..Field::styled("", b.style(Scope::ChartLine))
-        },
+        What::Spark => Draw::Spark(spark.to_vec(), SPARK).into(),
     }
 }
 
