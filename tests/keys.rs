@@ -1,5 +1,7 @@
 //! Keys typed into the app: what they do in every view, on every size.
 
+#[path = "keys/jobs.rs"]
+mod jobs;
 #[path = "support/site.rs"]
 mod site;
 
@@ -173,32 +175,6 @@ const ROWS: &[(&str, &str)] = &[
     ("F3 \"power Enter", "power H1-R01-K1"),
     ("F3 \"power Down Enter", "site H1 power"),
     ("f \"sources Enter", "sources"),
-    ("g j", "jobs"),
-    ("F7", "jobs"),
-    ("Enter g j Esc", "hall H1-R01-K1-T18-G1"),
-    ("Enter g j q", "hall H1-R01-K1-T18-G1"),
-    ("g j Enter Esc", "jobs"),
-    ("g j Enter q", "jobs"),
-    ("g j Enter Esc Esc", "site H1"),
-    ("g j Enter Enter", "gpu H1-R01-K2-T13-G1"),
-    ("g j Enter j Enter", "gpu H1-R01-K2-T13-G2"),
-    ("g j Enter G Enter", "gpu H1-R01-K2-T13-G4"),
-    ("g j Enter Right Enter", "gpu H1-R04-K1-T10-G1"),
-    ("g j Enter Enter '", "jobs"),
-    ("g j Enter Enter ' Enter", "gpu H1-R01-K2-T13-G1"),
-    ("g j m", "site H2 job"),
-    ("g j Tab m", "site H1 tenant"),
-    ("g j m '", "jobs job"),
-    ("g j o o o o o g g Enter Enter", "gpu H1-R02-K2-T01-G1"),
-    ("g j o o o o o O g g Enter Enter", "gpu H1-R01-K2-T13-G1"),
-    ("g j M", "jobs"),
-    ("g j 3", "jobs temp"),
-    ("f \"llm-r7 Enter", "jobs"),
-    ("f \"llm-r7 Enter m", "site H1 job"),
-    (": \"job Space \"serve-eu Enter Enter Enter", "gpu H1-R02-K2-T01-G1"),
-    (": \"job Space \"t2 Enter m", "site H2 tenant"),
-    (": \"job Space \"serve-us Enter", "site H1 +"),
-    ("g j H", "jobs PAST 03:01:29"),
     ("?", "site H1 +"),
     ("? \"zoom Esc", "site H1"),
     ("F1 ?", "site H1"),
@@ -212,9 +188,13 @@ const ROWS: &[(&str, &str)] = &[
 
 #[test]
 fn every_row_of_keys_leads_where_it_should() {
+    check(ROWS);
+}
+
+fn check(rows: &[(&str, &str)]) {
     let snapshot = site::snapshot();
     let mut wrong = Vec::new();
-    for (keys, expected) in ROWS {
+    for (keys, expected) in rows {
         let mut app = app(&snapshot);
         type_keys(&mut app, keys);
         let found = state(&app);
@@ -251,62 +231,6 @@ fn copying_hands_the_full_name_and_the_values_to_the_session() {
     });
     let copied = copied.expect("a copy");
     assert!(copied.contains("\tpower 1 ") && copied.contains("\ttemp "), "{copied}");
-}
-
-/// What was put into the clipboard last.
-fn copied(app: &mut App) -> String {
-    let copies = app.take_requests().into_iter().filter_map(|r| match r {
-        Request::Copy(text) => Some(text),
-        _ => None,
-    });
-    copies.last().expect("a copy")
-}
-
-#[test]
-fn a_job_is_copied_by_name_and_with_its_figures() {
-    let snapshot = site::snapshot();
-    let mut app = app(&snapshot);
-    type_keys(&mut app, "g j y");
-    assert_eq!(copied(&mut app), "emb-3");
-    type_keys(&mut app, "Y");
-    let values = copied(&mut app);
-    assert!(values.starts_with("emb-3\t2026-") && values.contains("\ttenant T2\tstate stalled"), "{values}");
-    type_keys(&mut app, "Tab y");
-    assert_eq!(copied(&mut app), "T1");
-    type_keys(&mut app, "Tab Enter y");
-    assert!(copied(&mut app).starts_with("TD-H"), "in detail it is the GPU under the cursor");
-}
-
-#[test]
-fn the_past_shows_the_energy_of_then_and_the_cursor_stays_on_its_job() {
-    let snapshot = site::snapshot();
-    let mut app = app(&snapshot);
-    let energy = |app: &mut App| {
-        type_keys(app, "Y");
-        let text = copied(app);
-        let value = text.split("energy ").nth(1).and_then(|rest| rest.split(' ').next());
-        (text.split('\t').next().map(str::to_owned), value.and_then(|v| v.parse::<f64>().ok()).expect("MWh"))
-    };
-    type_keys(&mut app, "g j j");
-    let (now_name, now) = energy(&mut app);
-    type_keys(&mut app, "H");
-    let (then_name, then) = energy(&mut app);
-    assert_eq!(now_name, then_name);
-    assert!(then > 0.0 && then < 0.7 * now, "{then} {now}");
-    type_keys(&mut app, "BSpace");
-    assert_eq!(energy(&mut app).1, now);
-}
-
-#[test]
-fn sorting_by_any_column_keeps_the_cursor_on_its_job() {
-    let snapshot = site::snapshot();
-    let mut app = app(&snapshot);
-    type_keys(&mut app, "g j j");
-    for key in ["o", "O", "o", "O", "o", "o", "O", "o", "o", "O"] {
-        type_keys(&mut app, key);
-        type_keys(&mut app, "y");
-        assert_eq!(copied(&mut app), "llm-r7", "after {key}");
-    }
 }
 
 #[test]

@@ -58,11 +58,6 @@ impl Pen<'_> {
         self.area
     }
 
-    /// The buffer, for a widget that draws into a part of the area.
-    pub const fn buffer(&mut self) -> &mut Buffer {
-        self.buf
-    }
-
     /// Writes `text` at a column and row, cut with an ellipsis at the right edge of the area.
     /// Returns the column after the text.
     pub fn text(&mut self, (x, y): (u16, u16), text: &str, style: Style) -> u16 {

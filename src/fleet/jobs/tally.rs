@@ -66,8 +66,8 @@ impl<const N: usize> Bins<N> {
             self.bins[place(*v)][lane] += 1;
         }
         for four in fours {
-            for lane in 0..LANES {
-                self.bins[place(four[lane])][lane] += 1;
+            for (lane, v) in four.iter().enumerate() {
+                self.bins[place(*v)][lane] += 1;
             }
         }
     }

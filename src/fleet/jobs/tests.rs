@@ -172,10 +172,10 @@ fn naive_stragglers(f: &Frame, slot: u16) -> Vec<(GpuId, Metric)> {
 fn noisy(seed: u64, m: Metric, g: usize) -> u16 {
     let h = (g as u64 + 1).wrapping_mul(seed | 1).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 20;
     let h = h ^ (m as u64 + 3).wrapping_mul(7919).wrapping_mul(seed);
-    let rare = h % 41 == 0;
+    let rare = h.is_multiple_of(41);
     let spread = (h >> 8) as u16;
     match m {
-        _ if h % 97 == 0 => m.none_raw(),
+        _ if h.is_multiple_of(97) => m.none_raw(),
         Metric::Util => {
             if rare {
                 spread % 101
