@@ -167,6 +167,9 @@ fn cost(c: &mut Criterion) {
         });
     });
     group.finish();
+    app.show(ViewKind::Jobs, Asset::Site);
+    let name = "jobs 200x60: update, draw, diff, encode; tables made before";
+    c.bench_function(name, |b| b.iter_custom(|n| alternate(&mut app, &pair, n, Part::Both)));
 }
 
 /// What consecutive seconds of the simulated site send, hall by hall.

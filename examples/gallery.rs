@@ -141,7 +141,7 @@ fn charts(brush: Brush<'_>, area: Rect, buf: &mut Buffer) {
         })
         .collect();
     let times = [(0.0, "02:58"), (0.33, "03:02"), (0.66, "03:06"), (1.0, "now")];
-    Trend { points: &points, range: (30.0, 100.0), limit: Some(85.0), times: &times }
+    Trend { points: &points, range: (30.0, 100.0), limits: [Some(85.0), None], times: &times }
         .render(brush, left, buf);
     let right = Rect { x: area.x + half, width: area.width - half, ..area };
     let inner = Frame { title: "DISTRIBUTION util", note: "log", focused: false }.render(brush, right, buf);

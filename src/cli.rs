@@ -14,6 +14,7 @@ pub mod serve;
 pub mod snapshot;
 pub mod start;
 pub mod units;
+pub mod validate;
 pub mod watch;
 
 use std::io::Write;
@@ -55,6 +56,7 @@ pub fn run(args: Args, out: &mut dyn Write) -> Result<ExitCode, CliError> {
         Some(Command::Watch(watch)) => return watch::run(config::load(&watch.options)?, &watch),
         Some(Command::Snapshot(snapshot)) => snapshot::run(config::load(&snapshot.options)?, &snapshot, out),
         Some(Command::Sim { command: SimCommand::Serve(serve) }) => serve::run(&serve, out),
+        Some(Command::Sim { command: SimCommand::Validate(args) }) => validate::run(&args, out),
         Some(Command::Sim { command: SimCommand::Scenarios(args) }) => scenario::show::run(&args, out),
         Some(Command::Check(check)) => check::run(&check, &config::Surroundings::real(), out),
         Some(Command::Doctor(options)) => doctor::run(&options, &config::Surroundings::real(), out),

@@ -12,7 +12,9 @@ use clap_complete::Shell;
 use crate::cli::CliError;
 use crate::cli::scenario::ScenarioName;
 use crate::cli::units::{self, PictureSize};
+use crate::cli::validate::ValidateArgs;
 use crate::model::{Asset, Metric, Topology};
+use crate::ui::action::ViewKind;
 
 /// Shown first in the help.
 pub const EXAMPLES: &str = "\
@@ -84,6 +86,8 @@ pub enum Command {
 pub enum SimCommand {
     /// Serve the simulated trays as dcgm-exporter endpoints on this machine
     Serve(ServeArgs),
+    /// Measure the simulated site against published figures; exit code 1 when one is out of range
+    Validate(ValidateArgs),
     /// List the built-in scenarios, or tell one at length
     Scenarios(ScenariosArgs),
 }
@@ -213,7 +217,8 @@ pub struct WatchArgs {
 /// Options of `snapshot`.
 #[derive(clap::Args, Clone, Debug)]
 pub struct SnapshotArgs {
-    /// What to show: site, hall:H3, rack:H3-R17-K5, gpu:H3-R17-K5-T09-G2, jobs or sources
+    /// What to show: site, hall:H3, rack:H3-R17-K5, gpu:H3-R17-K5-T09-G2, power or power:H3-R17,
+    /// cooling or cooling:H3-R17, grid, jobs or sources
     #[arg(long, value_name = "VIEW", default_value = "site")]
     pub view: SnapshotView,
     /// Metric to colour by
@@ -258,6 +263,12 @@ pub enum SnapshotView {
     Sources,
     /// Jobs and tenants.
     Jobs,
+    /// Power, of the whole or opened at a hall, row or rack of this name.
+    Power(Option<String>),
+    /// Cooling, of the row of this name.
+    Cooling(Option<String>),
+    /// The grid.
+    Grid,
     /// The hall of this name.
     Hall(String),
     /// The rack of this name.
@@ -274,22 +285,54 @@ impl std::str::FromStr for SnapshotView {
             None if text == "site" => Ok(Self::Site),
             None if text == "sources" => Ok(Self::Sources),
             None if text == "jobs" => Ok(Self::Jobs),
+            None if text == "power" => Ok(Self::Power(None)),
+            None if text == "cooling" => Ok(Self::Cooling(None)),
+            None if text == "grid" => Ok(Self::Grid),
+            Some(("power", name)) => Ok(Self::Power(Some(name.to_owned()))),
+            Some(("cooling", name)) => Ok(Self::Cooling(Some(name.to_owned()))),
             Some(("hall", name)) => Ok(Self::Hall(name.to_owned())),
             Some(("rack", name)) => Ok(Self::Rack(name.to_owned())),
             Some(("gpu", name)) => Ok(Self::Gpu(name.to_owned())),
-            _ => Err(String::from("expected site, sources, jobs, hall:NAME, rack:NAME or gpu:NAME")),
+            _ => Err(String::from(
+                "expected site, sources, power, cooling, grid, jobs, hall:NAME, rack:NAME, gpu:NAME, power:NAME \
+                 or cooling:NAME",
+            )),
         }
     }
 }
 
 impl SnapshotView {
-    /// The asset it shows on `topology`; the site for lists.
+    /// The view it is a picture of.
+    #[must_use]
+    pub const fn kind(&self) -> ViewKind {
+        match self {
+            Self::Site => ViewKind::Site,
+            Self::Sources => ViewKind::Sources,
+            Self::Jobs => ViewKind::Jobs,
+            Self::Power(_) => ViewKind::Power,
+            Self::Cooling(_) => ViewKind::Cooling,
+            Self::Grid => ViewKind::Grid,
+            Self::Hall(_) => ViewKind::Hall,
+            Self::Rack(_) => ViewKind::Rack,
+            Self::Gpu(_) => ViewKind::Gpu,
+        }
+    }
+
+    /// The asset it shows on `topology`; the site for views that name none.
     ///
     /// # Errors
     /// A name that does not exist, with the nearest one, or one of another kind of asset.
     pub fn asset(&self, topology: &Topology) -> Result<Asset, CliError> {
         let (name, kind) = match self {
-            Self::Site | Self::Sources | Self::Jobs => return Ok(Asset::Site),
+            Self::Site
+            | Self::Sources
+            | Self::Jobs
+            | Self::Grid
+            | Self::Power(None)
+            | Self::Cooling(None) => {
+                return Ok(Asset::Site);
+            }
+            Self::Power(Some(name)) | Self::Cooling(Some(name)) => (name, "hall, row or rack"),
             Self::Hall(name) => (name, "hall"),
             Self::Rack(name) => (name, "rack"),
             Self::Gpu(name) => (name, "GPU"),
@@ -298,7 +341,10 @@ impl SnapshotView {
         match (self, asset) {
             (Self::Hall(_), Asset::Hall(_))
             | (Self::Rack(_), Asset::Rack(_))
-            | (Self::Gpu(_), Asset::Gpu(_)) => Ok(asset),
+            | (Self::Gpu(_), Asset::Gpu(_))
+            | (Self::Power(_) | Self::Cooling(_), Asset::Hall(_) | Asset::Row(_) | Asset::Rack(_)) => {
+                Ok(asset)
+            }
             _ => Err(CliError::Usage(format!("--view: `{}` is no {kind}", topology.name(asset)))),
         }
     }
@@ -408,7 +454,10 @@ mod tests {
         let cases = [
             ("hallwatch --interval 15", "expected one like 15s"),
             ("hallwatch --history 12", "expected one like 512MiB"),
-            ("hallwatch snapshot --view hal:H3", "expected site, sources, jobs, hall:NAME"),
+            (
+                "hallwatch snapshot --view hal:H3",
+                "expected site, sources, power, cooling, grid, jobs, hall:NAME",
+            ),
             ("hallwatch snapshot --metric tmep", "temp"),
             ("hallwatch snapshot --size 9x9", "out of range"),
             ("hallwatch --thme x", "--theme"),
@@ -428,6 +477,9 @@ mod tests {
         let asset = |v: &str| v.parse::<SnapshotView>().expect("well formed").asset(&t);
         assert!(matches!(asset("hall:H3"), Ok(Asset::Hall(_))));
         assert!(matches!(asset("gpu:KVD-H3-R17-K5-T09-G2"), Ok(Asset::Gpu(_))));
+        assert!(matches!(asset("power:H3-R17"), Ok(Asset::Row(_))));
+        assert!(matches!((asset("cooling"), asset("grid")), (Ok(Asset::Site), Ok(Asset::Site))));
+        assert!(asset("power:H3-R17-K5-T09").is_err(), "a tray has no power of its own");
         let e = asset("rack:H3").expect_err("a hall is no rack");
         assert_eq!((e.report().as_str(), e.exit_code()), ("--view: `H3` is no rack", 2));
         assert!(asset("hall:H33").expect_err("8 halls").report().contains("did you mean"));

@@ -22,7 +22,6 @@ use crate::model::entry::TargetState;
 use crate::model::time::SIM_EPOCH;
 use crate::model::{Asset, Entry};
 use crate::source::sim::scenario::Plan;
-use crate::ui::action::ViewKind;
 use crate::ui::app::App;
 use crate::ui::depth::ColorDepth;
 
@@ -145,11 +144,7 @@ fn draw(
     let depth = if args.format == Format::Text { ColorDepth::Mono } else { ColorDepth::TrueColor };
     let mut app = App::new(watch::options(settings, depth)?, Arc::new(snapshot));
     app.resize(width, height);
-    let view = match &args.view {
-        SnapshotView::Sources => ViewKind::Sources,
-        SnapshotView::Jobs => ViewKind::Jobs,
-        _ => crate::ui::view::view_of(asset),
-    };
+    let view = args.view.kind();
     // Before the view: what it shows is computed when it opens.
     app.set_metric(args.metric);
     app.show(view, asset);
@@ -195,7 +190,7 @@ mod tests {
 
     #[test]
     fn every_view_is_drawn_at_every_size() {
-        for view in ["site", "hall:H1", "sources", "jobs"] {
+        for view in ["site", "hall:H1", "power", "cooling", "grid", "sources", "jobs"] {
             for size in ["200x60", "120x40", "80x24", "40x12"] {
                 let text = snapshot(&format!(
                     "hallwatch snapshot --topology sites/air-cooled.toml --ticks 3 --view {view} --size {size}"

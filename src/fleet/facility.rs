@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::fleet::limits::plant::BMS_SILENT_S;
 use crate::fleet::series::Signal;
 use crate::model::facility::{CduPoint, HallPoint, RackPoint, RowPoint, SitePoint};
 use crate::model::id::{CduId, HallId, RackId, RowId};
@@ -17,6 +18,11 @@ pub struct Facility {
     halls: Arc<[f32]>,
     site: Arc<[f32]>,
 }
+
+/// Heat capacity of the coolant (PG25), kJ per litre and kelvin.
+pub const COOLANT_KJ: f32 = 3.98;
+/// Power below which a heat balance says nothing, kW.
+const LEAST_BALANCED_KW: f32 = 5.0;
 
 const RACK: usize = RackPoint::ALL.len();
 const CDU: usize = CduPoint::ALL.len();
@@ -73,6 +79,24 @@ impl Facility {
         get(&self.racks, id.index() * RACK + point.index())
     }
 
+    /// True when at least one rack reports a point.
+    #[must_use]
+    pub fn any_rack(&self, point: RackPoint) -> bool {
+        self.racks.chunks_exact(RACK).any(|rack| rack[point.index()].is_finite())
+    }
+
+    /// True when at least one CDU reports anything.
+    #[must_use]
+    pub fn any_cdu(&self) -> bool {
+        self.cdus.iter().any(|v| v.is_finite())
+    }
+
+    /// True when a CDU reports anything.
+    #[must_use]
+    pub fn speaks(&self, id: CduId) -> bool {
+        CduPoint::ALL.iter().any(|p| self.cdu(id, *p).is_some())
+    }
+
     /// A value of a CDU.
     #[must_use]
     pub fn cdu(&self, id: CduId, point: CduPoint) -> Option<f32> {
@@ -95,6 +119,30 @@ impl Facility {
     #[must_use]
     pub fn site(&self, point: SitePoint) -> Option<f32> {
         get(&self.site, point.index())
+    }
+
+    /// Heat that the coolant carries out of a rack, kW: flow times rise of temperature. `None` where
+    /// one of the three is not reported.
+    #[must_use]
+    pub fn liquid_heat_kw(&self, id: RackId) -> Option<f32> {
+        let flow = self.rack(id, RackPoint::LiquidFlow)?;
+        let rise = self.rack(id, RackPoint::LiquidReturn)? - self.rack(id, RackPoint::LiquidSupply)?;
+        Some(flow * rise * COOLANT_KJ / 60.0)
+    }
+
+    /// Share of a rack's power that the coolant carries away, %. `None` where something is not
+    /// reported, and for racks that draw next to nothing.
+    #[must_use]
+    pub fn heat_balance(&self, id: RackId) -> Option<f32> {
+        let power = self.rack(id, RackPoint::Power).filter(|kw| *kw >= LEAST_BALANCED_KW)?;
+        Some(100.0 * self.liquid_heat_kw(id)? / power)
+    }
+
+    /// Seconds since the last heartbeat of the building management system, when that is too long:
+    /// then what it brought is frozen, and not true now.
+    #[must_use]
+    pub fn silent_s(&self) -> Option<f32> {
+        self.site(SitePoint::BmsHeartbeat).filter(|s| *s > BMS_SILENT_S)
     }
 
     /// What a signal of an asset says now; `None` where it is not reported, or not one of the plant.
@@ -184,6 +232,29 @@ mod tests {
         let mut f = Facility::absent(&Topology::default_site());
         f.apply(&[FacilityReading::Rack(RackId(9_999_999), RackPoint::Power, 1.0)]);
         assert_eq!(f.rack(RackId(9_999_999), RackPoint::Power), None);
+    }
+
+    #[test]
+    fn the_heat_balance_is_that_of_measured_racks() {
+        let mut f = Facility::absent(&Topology::default_site());
+        let of = |p, v| FacilityReading::Rack(RackId(4), p, v);
+        f.apply(&[of(RackPoint::LiquidFlow, 50.0), of(RackPoint::LiquidSupply, 32.0)]);
+        assert_eq!((f.liquid_heat_kw(RackId(4)), f.heat_balance(RackId(4))), (None, None));
+        f.apply(&[of(RackPoint::LiquidReturn, 45.0), of(RackPoint::Power, 45.0)]);
+        let share = f.heat_balance(RackId(4)).expect("all is known");
+        assert!((share - 95.8).abs() < 0.1, "{share}");
+        f.apply(&[of(RackPoint::Power, 0.0)]);
+        assert_eq!(f.heat_balance(RackId(4)), None, "nothing by nothing is no balance");
+    }
+
+    #[test]
+    fn a_building_management_system_without_heartbeat_is_silent() {
+        let mut f = Facility::absent(&Topology::default_site());
+        assert_eq!(f.silent_s(), None, "it never spoke");
+        for (age, silent) in [(3.0, None), (31.0, Some(31.0))] {
+            f.apply(&[FacilityReading::Site(SitePoint::BmsHeartbeat, age)]);
+            assert_eq!(f.silent_s(), silent);
+        }
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! This is a judgement of one moment, without delay and memory. Margins are used instead of
 //! absolute temperatures, because they mean the same on every product.
 
+pub mod plant;
+
 use crate::model::{ClockEvents, Health, Metric, Quality};
 
 /// Margin to thermal slowdown under which a GPU is worth a look, K.

@@ -26,6 +26,7 @@ pub mod scenario;
 mod show;
 mod suffer;
 pub mod thermal;
+pub mod validate;
 pub mod water;
 pub mod workload;
 

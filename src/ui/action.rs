@@ -18,6 +18,12 @@ pub enum ViewKind {
     Rack,
     /// One GPU.
     Gpu,
+    /// Power, from the feeds to the racks.
+    Power,
+    /// Coolant, from the facility water to the racks.
+    Cooling,
+    /// The grid: contract, frequency, targets, battery, price.
+    Grid,
     /// Sources and targets.
     Sources,
     /// The console itself.
@@ -28,8 +34,18 @@ pub enum ViewKind {
 
 impl ViewKind {
     /// All views, from the whole to the part.
-    pub const ALL: [Self; 7] =
-        [Self::Site, Self::Hall, Self::Rack, Self::Gpu, Self::Sources, Self::Status, Self::Jobs];
+    pub const ALL: [Self; 10] = [
+        Self::Site,
+        Self::Hall,
+        Self::Rack,
+        Self::Gpu,
+        Self::Power,
+        Self::Cooling,
+        Self::Grid,
+        Self::Sources,
+        Self::Status,
+        Self::Jobs,
+    ];
 
     /// Word in commands, help and header.
     #[must_use]
@@ -39,6 +55,9 @@ impl ViewKind {
             Self::Hall => "hall",
             Self::Rack => "rack",
             Self::Gpu => "gpu",
+            Self::Power => "power",
+            Self::Cooling => "cooling",
+            Self::Grid => "grid",
             Self::Sources => "sources",
             Self::Status => "status",
             Self::Jobs => "jobs",
@@ -55,21 +74,26 @@ impl Views {
     pub const ALL: Self = Self::of(&ViewKind::ALL);
     /// Views of the facility: site, hall, rack, GPU.
     pub const MAPS: Self = Self::of(&[ViewKind::Site, ViewKind::Hall, ViewKind::Rack, ViewKind::Gpu]);
+    /// Views of the plant around the GPUs: power, cooling, grid.
+    pub const PLANT: Self = Self::of(&[ViewKind::Power, ViewKind::Cooling, ViewKind::Grid]);
     /// Views of lists and figures: sources, status, jobs.
     pub const LISTS: Self = Self::of(&[ViewKind::Sources, ViewKind::Status, ViewKind::Jobs]);
     /// Views with a heatmap: site and hall.
     pub const HEAT: Self = Self::of(&[ViewKind::Site, ViewKind::Hall]);
-    /// Views whose map or charts can be zoomed: site, hall, GPU.
-    pub const ZOOM: Self = Self::of(&[ViewKind::Site, ViewKind::Hall, ViewKind::Gpu]);
+    /// Views whose map or charts can be zoomed: site, hall, GPU and those of the plant.
+    pub const ZOOM: Self = Self::of(&[ViewKind::Site, ViewKind::Hall, ViewKind::Gpu]).or(Self::PLANT);
     /// Views with a GPU cursor: hall, rack, GPU.
     pub const CURSOR: Self = Self::of(&[ViewKind::Hall, ViewKind::Rack, ViewKind::Gpu]);
+    /// Views in which one goes from rack to rack: those of the facility, power and cooling.
+    pub const RACKS: Self = Self::MAPS.or(Self::of(&[ViewKind::Power, ViewKind::Cooling]));
     /// The view of jobs and tenants alone.
     pub const JOBS: Self = Self::of(&[ViewKind::Jobs]);
     /// Views that cycle through the metrics: all but jobs, where the key leads to the map.
     pub const CYCLE: Self = Self(Self::ALL.0 & !Self::JOBS.0);
 
     /// The set of these views.
-    const fn of(views: &[ViewKind]) -> Self {
+    #[must_use]
+    pub const fn of(views: &[ViewKind]) -> Self {
         let (mut bits, mut i) = (0, 0);
         while i < views.len() {
             bits |= 1 << views[i] as u16;
@@ -81,7 +105,13 @@ impl Views {
     /// True when `view` is in the set.
     #[must_use]
     pub const fn contains(self, view: ViewKind) -> bool {
-        self.0 & (1 << view as u8) != 0
+        self.0 & (1 << view as u16) != 0
+    }
+
+    /// Views in either set.
+    #[must_use]
+    pub const fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
     }
 
     /// Views in both sets.
@@ -177,6 +207,9 @@ actions! {
         Open = ("open", "open", "go into what is selected", ALL),
         Back = ("back", "back", "leave a window, or go out one level", ALL),
         Home = ("home", "site", "show the whole site", ALL),
+        Power = ("power", "power", "show power: feeds, halls, rows, racks, both sides", ALL),
+        Cooling = ("cooling", "cooling", "show the coolant loops: CDUs, rows, racks", ALL),
+        Grid = ("grid", "grid", "show the grid: contract, frequency, targets, battery, price", ALL),
         Sources = ("sources", "sources", "show sources and targets", ALL),
         Jobs = ("jobs", "jobs", "show jobs and tenants", ALL),
         Status = ("status", "status", "show the state of the console: memory, history, terminal", ALL),
@@ -197,10 +230,10 @@ actions! {
         Down = ("down", "down", "move down", ALL),
         Up = ("up", "up", "move up", ALL),
         Right = ("right", "right", "move right", ALL),
-        RackLeft = ("rack-left", "rack left", "move one rack to the left (a hall on the site)", MAPS),
-        RackDown = ("rack-down", "rack down", "move one row of racks down", MAPS),
-        RackUp = ("rack-up", "rack up", "move one row of racks up", MAPS),
-        RackRight = ("rack-right", "rack right", "move one rack to the right (a hall on the site)", MAPS),
+        RackLeft = ("rack-left", "rack left", "move one rack to the left (a row on power and cooling, a hall on the site)", RACKS),
+        RackDown = ("rack-down", "rack down", "move one row of racks down (to the next hall on power and cooling)", RACKS),
+        RackUp = ("rack-up", "rack up", "move one row of racks up (to the hall before on power and cooling)", RACKS),
+        RackRight = ("rack-right", "rack right", "move one rack to the right (a row on power and cooling, a hall on the site)", RACKS),
         First = ("first", "first", "go to the first", ALL),
         Last = ("last", "last", "go to the last", ALL),
         HalfUp = ("half-page-up", "half page up", "move half a page up", ALL),
@@ -342,5 +375,7 @@ mod tests {
         assert_eq!(Views::ALL.iter().count(), ViewKind::ALL.len());
         assert!(Views::MAPS.and(Views::LISTS).is_empty());
         assert!(Views::CURSOR.contains(ViewKind::Gpu) && !Views::CURSOR.contains(ViewKind::Site));
+        assert_eq!(Views::of(&[ViewKind::Status]).iter().collect::<Vec<_>>(), [ViewKind::Status]);
+        assert!(Views::MAPS.or(Views::PLANT).or(Views::LISTS) == Views::ALL);
     }
 }

@@ -307,7 +307,8 @@ impl App {
             if let Some(overlay) = &mut overlay {
                 overlay.update(&cx, view, body);
             }
-            Header::of(&cx, view, self.silent_s, &self.header)
+            let scope = views.get(view).scope(&cx);
+            Header::of(&cx, (view, scope), self.silent_s, &self.header)
         };
         self.views = views;
         self.overlay = overlay;
@@ -395,7 +396,7 @@ impl App {
     fn set_title(&mut self) {
         let asset = self.views.get(self.nav.view()).subject(&self.context());
         let name = match self.nav.view() {
-            view if Views::LISTS.contains(view) => view.name().to_owned(),
+            view if !Views::MAPS.contains(view) => view.name().to_owned(),
             _ => self.frame.topology.name(asset),
         };
         let site = self.frame.topology.site();
@@ -461,6 +462,7 @@ impl App {
     /// Shows an asset, as `--view hall:H3` asks for.
     pub fn show(&mut self, view: ViewKind, asset: Asset) {
         self.selection.select(&Arc::clone(&self.frame.topology), asset);
+        self.views.get_mut(view).show(asset);
         self.open(view);
         self.refresh();
     }

@@ -4,13 +4,17 @@
 //! data, selection, choice or size changed; [`View::render`] only draws what is there.
 
 pub mod chart;
+pub mod cooling;
 pub mod gpu;
+pub mod grid;
 pub mod hall;
 pub mod help;
 pub mod jobs;
 pub mod map;
 pub mod nodes;
 pub mod palette;
+pub mod plant;
+pub mod power;
 pub mod rack;
 pub mod ranking;
 pub mod rows;
@@ -55,6 +59,17 @@ pub trait View {
         Outcome::Ignored
     }
 
+    /// Is about to be opened on `asset`, which is selected already.
+    fn show(&mut self, asset: Asset) {
+        let _ = asset;
+    }
+
+    /// What a view of the plant is about, for the path in the header.
+    fn scope(&self, cx: &Context<'_>) -> Asset {
+        let _ = cx;
+        Asset::Site
+    }
+
     /// A click at a cell of the screen inside of the view's area.
     fn click(&mut self, cx: &Context<'_>, at: (u16, u16)) -> Outcome {
         let _ = (cx, at);
@@ -84,6 +99,9 @@ pub struct ViewStates {
     hall: hall::HallView,
     rack: rack::RackView,
     gpu: gpu::GpuView,
+    power: power::PowerView,
+    cooling: cooling::CoolingView,
+    grid: grid::GridView,
     sources: sources::SourcesView,
     status: status::StatusView,
     /// Jobs and tenants: the palette and the command line choose one there.
@@ -99,6 +117,9 @@ impl ViewStates {
             ViewKind::Hall => &self.hall,
             ViewKind::Rack => &self.rack,
             ViewKind::Gpu => &self.gpu,
+            ViewKind::Power => &self.power,
+            ViewKind::Cooling => &self.cooling,
+            ViewKind::Grid => &self.grid,
             ViewKind::Sources => &self.sources,
             ViewKind::Status => &self.status,
             ViewKind::Jobs => &self.jobs,
@@ -112,6 +133,9 @@ impl ViewStates {
             ViewKind::Hall => &mut self.hall,
             ViewKind::Rack => &mut self.rack,
             ViewKind::Gpu => &mut self.gpu,
+            ViewKind::Power => &mut self.power,
+            ViewKind::Cooling => &mut self.cooling,
+            ViewKind::Grid => &mut self.grid,
             ViewKind::Sources => &mut self.sources,
             ViewKind::Status => &mut self.status,
             ViewKind::Jobs => &mut self.jobs,

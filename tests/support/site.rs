@@ -1,8 +1,13 @@
-//! A small site with a past, the same every time: two halls, one of them air-cooled, a hot rack,
-//! a silent tray, a lost GPU, a straggler, an XID and a failing target.
+//! A small site with a past, the same every time: three halls, one of them air-cooled, a hot rack,
+//! a silent tray, a lost GPU, a straggler, an XID, a failing target, and a plant in which things are
+//! wrong.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+pub mod plant;
+
 use std::sync::{Arc, OnceLock};
+
+use plant::HOT;
 
 use hallwatch::fleet::history::Archive;
 use hallwatch::fleet::snapshot::EngineStatus;
@@ -12,14 +17,11 @@ use hallwatch::model::entry::{SourceStatus, TargetState, TargetStatus};
 use hallwatch::model::time::SIM_EPOCH;
 use hallwatch::model::topology::place::Placer;
 use hallwatch::model::{
-    Batch, Column, DenseBatch, FacilityReading, GpuReading, Health, HostFacts, HostReading, Metric, RackId,
-    RackPoint, SitePoint, Timestamp, Topology,
+    Batch, Column, DenseBatch, GpuReading, Health, HostFacts, HostReading, Metric, Timestamp, Topology,
 };
 
 /// Ticks of the past.
 pub const TICKS: i64 = 150;
-/// The rack that is too hot.
-const HOT: usize = 5;
 /// The GPU that holds its job back and says nothing of it.
 const SLOW: usize = 900;
 
@@ -27,8 +29,17 @@ const SITE: &str = r#"
 [site]
 name = "Testdal"
 prefix = "TD"
-contract_mw = 2
+contract_mw = 3.2
 host = "td-{hall}-{row}-{rack}-{tray}"
+
+[grid]
+area = "NO4"
+feed_kv = 132
+ramp_mw_s = 0.05
+oscillation_mw = 0.25
+bess_mw = 1
+bess_mwh = 2
+heat_export_mw = 0.5
 
 [[gpu]]
 name = "GB300"
@@ -63,6 +74,7 @@ names = ["H1", "H2"]
 rows = 4
 racks_per_row = 4
 rack = "NVL72"
+cdus_per_row = 2
 columns = 2
 
 [[hall]]
@@ -180,19 +192,7 @@ fn batch(t: &Topology, tick: i64) -> Batch {
     let name = |(j, n, state): (&str, &str, JobState)| JobName { job: j.into(), tenant: n.into(), state };
     let jobs: Vec<JobName> = jobs.into_iter().map(name).collect();
     let silent = if tick > TICKS - 6 { vec![30] } else { vec![] };
-    let mut facility = vec![FacilityReading::Site(SitePoint::ItPower, 2.1)];
-    for r in 0..32 {
-        let k = |p, v: f32| FacilityReading::Rack(RackId::new(r), p, v);
-        let wobble = noise(r as i64, tick / 10);
-        facility.extend([
-            k(RackPoint::Power, if r % 5 == 3 { 14.0 } else { 96.0 + 4.0 * wobble }),
-            k(RackPoint::LiquidSupply, 37.5 + wobble),
-            k(RackPoint::LiquidReturn, if r == 5 { 61.0 } else { 49.0 + wobble }),
-            k(RackPoint::LiquidFlow, if r == 5 { 31.0 } else { 110.0 + 5.0 * wobble }),
-            k(RackPoint::ShelvesOk, 8.0),
-            k(RackPoint::Leak, 0.0),
-        ]);
-    }
+    let facility = plant::readings(t, &|i| noise(i as i64, tick / 10));
     let time = at(tick);
     Batch {
         dense: Some(DenseBatch { columns, silent, jobs: Some(jobs.into()) }),

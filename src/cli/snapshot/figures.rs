@@ -40,7 +40,7 @@ pub fn object(snapshot: &Snapshot, asset: Asset) -> Value {
         Asset::Hall(id) => {
             root.insert("hall".into(), hall(frame, id));
         }
-        // No view shows a row or a tray by itself.
+        // Power and cooling may be opened at a row; no view shows a tray by itself.
         other => {
             root.insert("asset".into(), group(frame, other));
         }

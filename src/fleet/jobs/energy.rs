@@ -65,9 +65,15 @@ impl Meter {
     /// What was measured stays with its name; a slot that has another name now begins anew.
     fn follow_names(&mut self, frame: &Frame) {
         if !Arc::ptr_eq(&self.jobs, &frame.jobs) {
-            let key = |j: &JobName| (j.job.clone(), j.tenant.clone());
-            self.energy.slots[By::Job as usize] =
-                moved(&self.energy.slots[By::Job as usize], self.jobs.iter().map(key), &frame.jobs, key);
+            // Most often only what a job is doing has changed.
+            let same = |(a, b): (&JobName, &JobName)| a.job == b.job && a.tenant == b.tenant;
+            let mut pairs = self.jobs.iter().zip(frame.jobs.iter());
+            if self.jobs.len() != frame.jobs.len() || !pairs.all(same) {
+                let key = |j: &JobName| (j.job.clone(), j.tenant.clone());
+                let slots = &self.energy.slots[By::Job as usize];
+                self.energy.slots[By::Job as usize] =
+                    moved(slots, self.jobs.iter().map(key), &frame.jobs, key);
+            }
             self.jobs = Arc::clone(&frame.jobs);
         }
         if !Arc::ptr_eq(&self.tenants, &frame.tenants) {

@@ -5,7 +5,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use crate::model::Column;
-use crate::model::batch::JobName;
+use crate::model::batch::{JobName, JobState};
 
 /// Most names in a table, idle included. When all of them are held, new ones share the last slot.
 const MAX_NAMES: usize = 4096;
@@ -30,7 +30,10 @@ pub(super) struct Names {
 impl Default for Names {
     fn default() -> Self {
         let other = JobName { job: OTHER.to_owned(), ..JobName::default() };
-        Self { jobs: Slots::new(other), tenants: Slots::new(OTHER.to_owned()), dense: 1, shared: None }
+        // A job is the same whatever it is doing.
+        let unstated = |j: &JobName| JobName { state: JobState::default(), ..j.clone() };
+        let tenants = Slots::new(OTHER.to_owned(), String::clone);
+        Self { jobs: Slots::new(other, unstated), tenants, dense: 1, shared: None }
     }
 }
 
@@ -88,11 +91,14 @@ struct Slots<T> {
     /// Slots that nobody held when it was last looked, smallest last.
     free: Vec<u16>,
     other: T,
+    /// What of an entry tells one name from another.
+    key: fn(&T) -> T,
 }
 
 impl<T: Clone + Eq + Hash + Default> Slots<T> {
-    fn new(other: T) -> Self {
-        Self { names: vec![T::default()], index: HashMap::from([(T::default(), 0)]), free: Vec::new(), other }
+    fn new(other: T, key: fn(&T) -> T) -> Self {
+        let index = HashMap::from([(T::default(), 0)]);
+        Self { names: vec![T::default()], index, free: Vec::new(), other, key }
     }
 
     fn replace(&mut self, names: Vec<T>) {
@@ -100,7 +106,7 @@ impl<T: Clone + Eq + Hash + Default> Slots<T> {
         self.free.clear();
         self.index.clear();
         for (i, name) in self.names.iter().enumerate() {
-            self.index.entry(name.clone()).or_insert(i as u16);
+            self.index.entry((self.key)(name)).or_insert(i as u16);
         }
     }
 
@@ -111,7 +117,7 @@ impl<T: Clone + Eq + Hash + Default> Slots<T> {
             return (slot, false);
         }
         let slot = if let Some(slot) = self.free.pop() {
-            self.index.remove(&self.names[usize::from(slot)]);
+            self.index.remove(&(self.key)(&self.names[usize::from(slot)]));
             self.names[usize::from(slot)] = name.clone();
             slot
         } else if self.names.len() < MAX_NAMES - 1 {
@@ -155,8 +161,8 @@ mod tests {
     }
 
     fn dense(jobs: &[(&str, &str)]) -> Vec<JobName> {
-        let name =
-            |(j, t): &(&str, &str)| JobName { job: (*j).into(), tenant: (*t).into(), ..JobName::default() };
+        let state = JobState::Running;
+        let name = |(j, t): &(&str, &str)| JobName { job: (*j).into(), tenant: (*t).into(), state };
         jobs.iter().map(name).collect()
     }
 
@@ -187,21 +193,15 @@ mod tests {
     #[test]
     fn slots_that_nobody_holds_are_used_again() {
         let mut n = Names::default();
-        let days = 20_000u32;
-        for i in 0..days {
+        let name = |i: usize| JobName { job: format!("j{i}"), tenant: "T".into(), ..JobName::default() };
+        for i in 0..6000usize {
             let (slot, _) = n.slots(&format!("j{i}"), "T");
-            assert!(usize::from(slot) < MAX_NAMES - 1, "job {i}");
+            assert_eq!(n.jobs.names[usize::from(slot)].job, format!("j{i}"));
             // The ten newest jobs run.
-            n.reclaim(
-                &held((0..10).map(|back| n.jobs.index.get(&name(i, back)).copied().unwrap_or(0))),
-                &held([1].into_iter()),
-            );
-            let (jobs, _) = n.shared();
-            assert_eq!(jobs[usize::from(slot)].job, format!("j{i}"));
+            let running = (i.saturating_sub(9)..=i).map(|i| n.jobs.index[&name(i)]);
+            n.reclaim(&held(running), &held([1].into_iter()));
         }
-        fn name(i: u32, back: u32) -> JobName {
-            JobName { job: format!("j{}", i.saturating_sub(back)), tenant: "T".into(), ..JobName::default() }
-        }
+        assert!(n.jobs.names.len() < MAX_NAMES - 1, "the shared slot was not needed");
     }
 
     #[test]
@@ -226,5 +226,6 @@ mod tests {
         assert_eq!(names, ["idle", "a", "c", "mine"]);
         assert_eq!(*tenants, ["", "T1", "T2", "T3"].map(str::to_owned));
         assert_eq!(n.slots("mine", "T2"), (3, 2));
+        assert_eq!(n.slots("a", "T1"), (1, 1), "the same job, told by two sources");
     }
 }

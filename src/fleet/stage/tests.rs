@@ -1,6 +1,7 @@
 //! Tests of the stage.
 
 use super::*;
+use crate::fleet::jobs::By;
 use crate::model::batch::{GpuFacts, GpuReading, HostFacts, HostReading, NodeReading};
 use crate::model::topology::place::RuleSpec;
 use crate::model::{Asset, GpuId};
@@ -95,6 +96,45 @@ fn jobs_and_tenants_get_slots_and_names() {
     assert_eq!((job.job.as_str(), job.tenant.as_str()), ("llm-r7", "team-a"));
     assert_eq!(f.tenants[f.column(Metric::Tenant).raw(0) as usize], "team-a");
     assert_eq!(stage.inventory().gpu(GpuId(0)).map(|i| i.uuid.as_str()), Some("GPU-1"));
+}
+
+/// A host whose four GPUs belong to `job` of a team and draw 1,000 W each.
+fn working(host_name: &str, job: &str) -> HostReading {
+    let facts = GpuFacts { job: job.into(), tenant: "team-a".into(), ..GpuFacts::default() };
+    let one = |i: u16| {
+        let mut g = gpu(i, &[(Metric::Util, 90.0), (Metric::Power, 1000.0)]);
+        g.facts = Some(Arc::new(facts.clone()));
+        g
+    };
+    host(host_name, (0..4).map(one).collect())
+}
+
+#[test]
+fn jobs_of_live_hosts_have_figures_energy_and_a_course_by_name() {
+    let mut stage = default_stage();
+    let mut archive = crate::fleet::history::Archive::new(1 << 20);
+    let mut last = None;
+    for s in 0..60 {
+        // The second host goes from one job to the other after half a minute.
+        let second = if s < 30 { "llm-1" } else { "llm-2" };
+        let hosts = vec![working("node-h1-r1-k1-t1", "llm-1"), working("node-h1-r1-k1-t2", second)];
+        let f = Arc::new(apply(&mut stage, s, hosts));
+        archive.push(&f);
+        last = Some(f);
+    }
+    let f = last.expect("frames");
+    let rows: Vec<_> = f.usage(By::Job).rows.iter().map(|u| (u.slot, u.counts.good, u.power_w)).collect();
+    assert_eq!(rows, [(1, 4, Some(4000.0)), (2, 4, Some(4000.0))]);
+    assert_eq!(f.jobs[2].job, "llm-2");
+    assert_eq!(f.usage(By::Job).unknown, 100_224 - 8, "GPUs that no host has reported");
+    let energy = |by, slot| f.energy.mwh(by, slot).map(|mwh| (mwh * 3.6e9).round() as u32);
+    // 59 intervals; in the first 29 of them both hosts worked for llm-1.
+    assert_eq!(energy(By::Job, 1), Some(4000 * 59 + 4000 * 29));
+    assert_eq!(energy(By::Job, 2), Some(4000 * 30));
+    assert_eq!(energy(By::Tenant, 1), Some(8000 * 59));
+    let course = archive.publish().courses.course(&f, By::Job, 2, (60_000, 6));
+    let known: Vec<bool> = course.power.iter().map(Option::is_some).collect();
+    assert_eq!(known, [false, false, false, true, true, true]);
 }
 
 #[test]

@@ -38,6 +38,9 @@ impl App {
             Action::Find => self.find(),
             Action::Back => self.up(),
             Action::Home => self.open(ViewKind::Site),
+            Action::Power => self.open(ViewKind::Power),
+            Action::Cooling => self.open(ViewKind::Cooling),
+            Action::Grid => self.open(ViewKind::Grid),
             Action::Sources => self.open(ViewKind::Sources),
             Action::Jobs => self.open(ViewKind::Jobs),
             Action::Status => self.open(ViewKind::Status),
@@ -105,13 +108,18 @@ impl App {
         }
     }
 
-    /// Out one level: GPU, rack, hall, site. Lists close to the map they were opened from.
+    /// Out one level: GPU, rack, hall, site. Plant and lists close to the map they were opened from.
     fn up(&mut self) {
         let view = match self.nav.view() {
             ViewKind::Gpu => ViewKind::Rack,
             ViewKind::Rack => ViewKind::Hall,
             ViewKind::Hall => ViewKind::Site,
-            ViewKind::Sources | ViewKind::Status | ViewKind::Jobs => self.nav.last_map(),
+            ViewKind::Power
+            | ViewKind::Cooling
+            | ViewKind::Grid
+            | ViewKind::Sources
+            | ViewKind::Status
+            | ViewKind::Jobs => self.nav.last_map(),
             ViewKind::Site => {
                 let key = self.options.keymap.key_of(Action::Quit, ViewKind::Site);
                 return self.say(format!("this is the top: {} quits", key.unwrap_or_default()));

@@ -49,10 +49,10 @@ struct Part {
 }
 
 impl Header {
-    /// What is to be said about the frame on the screen and about the sources of now. `last` is the
-    /// header before this one.
+    /// What is to be said about the frame on the screen and about the sources of now. `scope` is
+    /// what a view of the plant is about, `last` the header before this one.
     #[must_use]
-    pub fn of(cx: &Context<'_>, view: ViewKind, silent_s: u32, last: &Self) -> Self {
+    pub fn of(cx: &Context<'_>, (view, scope): (ViewKind, Asset), silent_s: u32, last: &Self) -> Self {
         let counts = cx.frame.counts(Asset::Site);
         // A pass over all GPUs, so once per frame and not once per key.
         let age = || cx.frame.stats(Asset::Site, Metric::Age).map(|s| s.p50);
@@ -60,7 +60,7 @@ impl Header {
         let (down, targets) =
             tallies.fold((0, 0), |(d, n), (up, down, waiting)| (d + down, n + up + down + waiting));
         Self {
-            path: path(cx, view),
+            path: path(cx, view, scope),
             moment: cx.choice.moment,
             time: cx.frame.time,
             behind_ms: cx.snapshot.frame.time.since(cx.frame.time),
@@ -172,23 +172,25 @@ fn on(ground: Style, style: Style, scope: Scope) -> Style {
     }
 }
 
-fn path(cx: &Context<'_>, view: ViewKind) -> Vec<String> {
+fn path(cx: &Context<'_>, view: ViewKind, scope: Asset) -> Vec<String> {
     let t = cx.topology();
-    let mut path = vec![t.site().to_owned()];
-    let mut push = |asset: Option<Asset>| path.extend(asset.map(|a| t.short_name(a)));
     let s = cx.selection;
-    if Views::CURSOR.contains(view) {
-        push(s.hall(t).map(Asset::Hall));
+    let end = match view {
+        ViewKind::Hall => s.hall(t).map(Asset::Hall),
+        ViewKind::Rack => s.rack(t).map(Asset::Rack),
+        ViewKind::Gpu => s.gpu(t).map(Asset::Gpu).or(s.tray().map(Asset::Tray)),
+        ViewKind::Power | ViewKind::Cooling => Some(scope),
+        ViewKind::Site | ViewKind::Grid | ViewKind::Sources | ViewKind::Status | ViewKind::Jobs => None,
+    };
+    let mut at = end.unwrap_or_default();
+    let mut path = Vec::with_capacity(7);
+    while at != Asset::Site {
+        path.push(t.short_name(at));
+        at = t.parent(at);
     }
-    if matches!(view, ViewKind::Rack | ViewKind::Gpu) {
-        push(s.row(t).map(Asset::Row));
-        push(s.rack(t).map(Asset::Rack));
-    }
-    if view == ViewKind::Gpu {
-        push(s.tray().map(Asset::Tray));
-        push(s.gpu(t).map(Asset::Gpu));
-    }
-    if Views::LISTS.contains(view) {
+    path.push(t.site().to_owned());
+    path.reverse();
+    if !Views::MAPS.contains(view) {
         path.push(view.name().to_owned());
     }
     path

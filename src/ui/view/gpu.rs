@@ -110,7 +110,8 @@ impl View for GpuView {
             let now = value::long(cx, gpu, metric);
             let title = format!("{} {}  {name}", metric.spec().label, now.text);
             let limit = value::band(model, metric, None).and_then(|b| b.normal.1);
-            Chart { metric, points: series, limit, span_ms: ms }.render(cx, *at, &title, buf);
+            let (scale, limits) = (metric.spec().range, [limit, None]);
+            Chart { points: series, scale, limits, span_ms: ms }.render(cx, *at, &title, buf);
         }
     }
 

@@ -64,22 +64,23 @@ struct Areas {
 }
 
 impl Areas {
-    /// `alone`: without the list.
-    fn new(area: Rect, alone: bool) -> Self {
+    /// For a list of `rows`; `None`: without the list.
+    fn new(area: Rect, rows: Option<usize>) -> Self {
         let tabs = Rect { height: area.height.min(1), ..area };
         let body = below(area, 1);
         let out = Self { tabs, ..Self::default() };
         match (area.width, area.height) {
-            (150.., 44..) => out.wide(body, alone),
-            (100.., 30..) => out.medium(body, alone),
-            _ => out.small(body, alone),
+            (150.., 44..) => out.wide(body, rows),
+            (100.., 30..) => out.medium(body, rows),
+            _ => out.small(body, rows.is_none()),
         }
     }
 
-    fn wide(self, body: Rect, alone: bool) -> Self {
-        let list = if alone { 0 } else { body.height * 9 / 20 };
+    fn wide(self, body: Rect, rows: Option<usize>) -> Self {
+        let alone = rows.is_none();
+        let list = rows.map_or(0, |rows| list_height(rows, body.height * 9 / 20));
         let rest = below(body, list);
-        let charts = if alone { rest.height * 2 / 7 } else { rest.height * 5 / 12 };
+        let charts = if alone { rest.height * 2 / 7 } else { (rest.height * 5 / 12).min(14) };
         let upper = Rect { height: rest.height - charts, ..rest };
         let (map, right) = beside(upper, body.width * 13 / 20);
         let lower = below(rest, upper.height);
@@ -92,8 +93,9 @@ impl Areas {
         Self { list, map, suspects: right, charts, facts, ..self }
     }
 
-    fn medium(self, body: Rect, alone: bool) -> Self {
-        let list = if alone { 0 } else { body.height / 2 };
+    fn medium(self, body: Rect, rows: Option<usize>) -> Self {
+        let alone = rows.is_none();
+        let list = rows.map_or(0, |rows| list_height(rows, body.height / 2));
         let rest = below(body, list);
         let charts = if alone { rest.height / 3 } else { 0 };
         let upper = Rect { height: rest.height - charts, ..rest };
@@ -124,6 +126,11 @@ impl Areas {
     }
 }
 
+/// Lines of a framed list with headings: at most `most`, fewer when it is short.
+fn list_height(rows: usize, most: u16) -> u16 {
+    u16::try_from(rows + 3).map_or(most, |needed| needed.clamp(most.min(8), most))
+}
+
 /// `area` without its first `lines`.
 fn below(area: Rect, lines: u16) -> Rect {
     let lines = lines.min(area.height);
@@ -139,8 +146,8 @@ fn beside(area: Rect, columns: u16) -> (Rect, Rect) {
 
 impl View for JobsView {
     fn update(&mut self, cx: &Context<'_>, area: Rect) {
-        self.areas = Areas::new(area, self.alone);
         let order = list::order(cx, self.by, self.sort, self.reversed);
+        self.areas = Areas::new(area, Some(order.len()).filter(|_| !self.alone));
         let chosen = &mut self.chosen[self.by as usize];
         let at = chosen
             .as_ref()
@@ -154,7 +161,7 @@ impl View for JobsView {
             self.alone = false;
             return;
         };
-        self.suspects.update(cx, self.by, usage, self.areas.suspects);
+        self.suspects.update(cx, (self.by, usage), self.alone, self.areas.suspects);
         let cursor = self.suspects.gpu().filter(|_| self.alone);
         self.lit.update(cx, (self.by, usage), cursor, self.areas.map);
         self.course = cx.snapshot.history.courses.course(cx.frame, self.by, usage.slot, WINDOW);
@@ -235,14 +242,7 @@ impl View for JobsView {
 
     fn hints(&self) -> &'static [Action] {
         if self.alone {
-            return &[
-                Action::Open,
-                Action::Right,
-                Action::OnMap,
-                Action::CopyName,
-                Action::Pause,
-                Action::Back,
-            ];
+            return &[Action::Open, Action::OnMap, Action::CopyName, Action::Pause, Action::Back];
         }
         &[
             Action::Open,
@@ -269,6 +269,7 @@ impl JobsView {
     /// Moves the choice; false when the action is no move.
     fn choose(&mut self, cx: &Context<'_>, action: Action) -> bool {
         let Some(slot) = self.list.step(action) else { return false };
+        self.suspects.first();
         self.select(cx.frame, self.by, slot);
         true
     }
@@ -282,6 +283,18 @@ impl JobsView {
         let Some((usage, gpu)) = found else { return Outcome::Refused("no job holds a GPU".into()) };
         let view = if usage.halls.len() > 1 { ViewKind::Site } else { ViewKind::Hall };
         Outcome::OnMap(Asset::Gpu(gpu), view, self.by.metric())
+    }
+
+    /// The name of the one shown alone, its place in the order, and the keys to the next.
+    fn place(&self, cx: &Context<'_>, slot: u16) -> String {
+        let key = |action| cx.keymap.key_of(action, ViewKind::Jobs).unwrap_or_default();
+        let (left, right) = (key(Action::Left), key(Action::Right));
+        let (at, all) = (self.list.place(), self.list.len());
+        format!(
+            "{}  {at} of {all} {} ({left} {right})",
+            name(cx, self.by, slot),
+            self.sort.words(self.reversed)
+        )
     }
 
     fn tabs(&self, cx: &Context<'_>, buf: &mut Buffer) {
@@ -299,7 +312,7 @@ impl JobsView {
             x = b.on(area, buf).text((x, area.y), &tab, b.style(scope)) + 1;
         }
         let note = if self.alone {
-            self.list.slot().map_or_else(String::new, |slot| name(cx, self.by, slot).to_owned())
+            self.list.slot().map_or_else(String::new, |slot| self.place(cx, slot))
         } else {
             self.sort.words(self.reversed)
         };

@@ -17,8 +17,16 @@ pub struct Row {
     unit: &'static str,
     decimals: usize,
     normal: (Option<f32>, Option<f32>),
+    priority: u8,
+    /// Said instead of the number.
+    words: Option<String>,
     spark: Vec<Option<f32>>,
 }
+
+/// Columns of labels: the fewest, and the most.
+const LABEL: (u16, u16) = (13, 18);
+/// Columns of values.
+const VALUE: u16 = 12;
 
 impl Row {
     /// A value in `unit` with so many decimals, and its normal range.
@@ -29,7 +37,30 @@ impl Row {
         (unit, decimals): (&'static str, usize),
         normal: (Option<f32>, Option<f32>),
     ) -> Self {
-        Self { label: label.to_owned(), value, unit, decimals, normal, spark: Vec::new() }
+        Self {
+            label: label.to_owned(),
+            value,
+            unit,
+            decimals,
+            normal,
+            priority: 3,
+            words: None,
+            spark: Vec::new(),
+        }
+    }
+
+    /// With the priority of a value outside of its normal range.
+    #[must_use]
+    pub fn priority(mut self, priority: u8) -> Self {
+        self.priority = priority;
+        self
+    }
+
+    /// With words instead of the number.
+    #[must_use]
+    pub fn words(mut self, words: impl Into<String>) -> Self {
+        self.words = Some(words.into());
+        self
     }
 
     /// With its course over time.
@@ -42,6 +73,9 @@ impl Row {
     /// The value with its unit; `–` when it is not known.
     #[must_use]
     pub fn text(&self, absent: char) -> String {
+        if let Some(words) = &self.words {
+            return words.clone();
+        }
         match self.value {
             Some(v) => {
                 format!("{} {}", text::decimal(f64::from(v), self.decimals), self.unit).trim_end().to_owned()
@@ -62,42 +96,58 @@ impl Row {
     }
 
     fn band(&self) -> Band {
-        Band { range: self.scale(), normal: self.normal, now: self.value, priority: 3 }
+        Band { range: self.scale(), normal: self.normal, now: self.value, priority: self.priority }
     }
+}
 
-    fn spark_range(&self) -> (f32, f32) {
-        let known = self.spark.iter().flatten();
-        let (low, high) = known.fold((f32::INFINITY, f32::NEG_INFINITY), |(a, b), v| (a.min(*v), b.max(*v)));
-        // A steady value is a line in the middle, not noise blown up to full height.
-        let pad = ((high - low) * 0.2).max(high.abs() * 0.02).max(f32::MIN_POSITIVE);
-        if low > high { (0.0, 1.0) } else { (low - pad, high + pad) }
-    }
+/// Values of the lowest and the highest bar of a course: a steady value is a line in the middle, not
+/// noise blown up to full height.
+#[must_use]
+pub fn spark_range(values: &[Option<f32>]) -> (f32, f32) {
+    let known = values.iter().flatten();
+    let (low, high) = known.fold((f32::INFINITY, f32::NEG_INFINITY), |(a, b), v| (a.min(*v), b.max(*v)));
+    let pad = ((high - low) * 0.2).max(high.abs() * 0.02).max(f32::MIN_POSITIVE);
+    if low > high { (0.0, 1.0) } else { (low - pad, high + pad) }
+}
+
+/// Columns that the labels of rows take; rows that stand apart may share one width.
+#[must_use]
+pub fn label_width<'a>(rows: impl IntoIterator<Item = &'a Row>) -> u16 {
+    let widest = rows.into_iter().map(|r| text::width(&r.label) as u16 + 2).max().unwrap_or(0);
+    widest.clamp(LABEL.0, LABEL.1)
 }
 
 /// Draws as many rows as fit into `area`.
 pub fn render(cx: &Context<'_>, rows: &[Row], area: Rect, buf: &mut Buffer) {
+    render_with(cx, rows, label_width(rows), area, buf);
+}
+
+/// Draws rows with labels of `label` columns.
+pub fn render_with(cx: &Context<'_>, rows: &[Row], label: u16, area: Rect, buf: &mut Buffer) {
     for (i, row) in rows.iter().take(usize::from(area.height)).enumerate() {
-        line(cx, row, Rect::new(area.x, area.y + i as u16, area.width, 1), buf);
+        line(cx, row, label, Rect::new(area.x, area.y + i as u16, area.width, 1), buf);
     }
 }
 
-fn line(cx: &Context<'_>, row: &Row, area: Rect, buf: &mut Buffer) {
+fn line(cx: &Context<'_>, row: &Row, label: u16, area: Rect, buf: &mut Buffer) {
     let b = cx.brush;
     let outside = row.band().is_outside();
-    let scope = if outside { Scope::AlarmP3 } else { Scope::Text };
-    let (label, value) = (13u16, 12u16);
-    let label_scope = if outside { Scope::AlarmP3 } else { Scope::TextDim };
+    let alarm = Scope::alarm(row.priority);
+    let (label_scope, scope) = if outside { (alarm, alarm) } else { (Scope::TextDim, Scope::Text) };
+    if outside {
+        // The shape too: on a narrow screen there is no band that would show it.
+        b.on(area, buf).glyph((area.x, area.y), b.glyphs.alarm(row.priority), b.style(alarm));
+    }
+    let name = text::truncate(&row.label, usize::from(label) - 2, b.glyphs.ellipsis);
     b.on(Rect { width: label.min(area.width), ..area }, buf).text(
         (area.x + 1, area.y),
-        &row.label,
+        &name,
         b.style(label_scope),
     );
+    let value = row.words.as_ref().map_or(VALUE, |w| (text::width(w) as u16).max(VALUE));
     let shown = text::right(&row.text(b.glyphs.absent), usize::from(value), b.glyphs.ellipsis);
-    b.on(area, buf).text(
-        (area.x + label, area.y),
-        &shown,
-        b.style(if row.value.is_none() { Scope::QualityAbsent } else { scope }),
-    );
+    let scope = if row.value.is_none() && row.words.is_none() { Scope::QualityAbsent } else { scope };
+    b.on(area, buf).text((area.x + label, area.y), &shown, b.style(scope));
     let rest = area.width.saturating_sub(label + value + 2);
     let x = area.x + label + value + 2;
     if rest < 5 {
@@ -105,12 +155,12 @@ fn line(cx: &Context<'_>, row: &Row, area: Rect, buf: &mut Buffer) {
     }
     let spark = if rest >= 26 { rest * 2 / 5 } else { 0 };
     let band = Rect::new(x, area.y, rest - spark - 1, 1);
-    if row.normal != (None, None) && row.value.is_some() {
+    if row.normal != (None, None) && row.value.is_some() && row.words.is_none() {
         row.band().render(b, band, buf);
     }
     if spark > 0 && !row.spark.is_empty() {
         let place = Rect::new(x + rest - spark, area.y, spark.saturating_sub(1), 1);
-        Spark { values: &row.spark, range: row.spark_range(), style: b.style(Scope::ChartLine) }
+        Spark { values: &row.spark, range: spark_range(&row.spark), style: b.style(Scope::ChartLine) }
             .render(b, place, buf);
     }
 }
@@ -137,7 +187,7 @@ mod tests {
     #[test]
     fn a_steady_course_is_not_blown_up() {
         let row = Row::new("x", Some(5.0), ("", 0), (None, None)).spark(vec![Some(100.0), Some(100.1), None]);
-        let (low, high) = row.spark_range();
+        let (low, high) = spark_range(&row.spark);
         assert!(high - low > 3.0, "{low} {high}");
     }
 }

@@ -13,6 +13,7 @@ use ratatui::style::Style;
 
 use crate::ui::text;
 use crate::ui::theme::Scope;
+use crate::ui::widget::band::Band;
 use crate::ui::widget::spark::Spark;
 use crate::ui::widget::{Brush, Pen};
 
@@ -64,20 +65,36 @@ pub struct Field {
     pub text: String,
     /// Its style; `None` for that of the row.
     pub style: Option<Style>,
-    /// A sparkline instead of text: its values, and those of the lowest and the highest bar.
-    pub spark: Option<(Vec<Option<f32>>, (f32, f32))>,
+    /// Drawn instead of the text.
+    pub draw: Option<Draw>,
+}
+
+/// A drawing in a field.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Draw {
+    /// Where a value stands in its range.
+    Band(Band),
+    /// The course of a value, between the lowest and the highest bar.
+    Spark(Vec<Option<f32>>, (f32, f32)),
 }
 
 impl Field {
     /// Text in a style of its own.
+    #[must_use]
     pub fn styled(text: impl Into<String>, style: Style) -> Self {
-        Self { text: text.into(), style: Some(style), spark: None }
+        Self { text: text.into(), style: Some(style), draw: None }
     }
 }
 
 impl<T: Into<String>> From<T> for Field {
     fn from(text: T) -> Self {
         Self { text: text.into(), ..Self::default() }
+    }
+}
+
+impl From<Draw> for Field {
+    fn from(draw: Draw) -> Self {
+        Self { draw: Some(draw), ..Self::default() }
     }
 }
 
@@ -125,7 +142,14 @@ impl Table<'_> {
                 brush.on(Rect::new(area.left(), y, area.width, 1), buf).fill(style);
                 brush.on(area, buf).glyph((area.left(), y), '>', style);
             }
-            self.line(&mut brush.on(area, buf), y, &widths, (&(self.row)(i), style));
+            let fields = (self.row)(i);
+            self.line(&mut brush.on(area, buf), y, &widths, (&fields, style));
+            if let (true, Some(ground)) = (selected, style.bg) {
+                // Drawings bring the ground of the screen.
+                (area.left()..area.right()).for_each(|x| {
+                    buf[(x, y)].set_bg(ground);
+                });
+            }
         }
     }
 
@@ -171,12 +195,16 @@ impl Table<'_> {
                 let plain = own.bg == brush.style(Scope::Text).bg;
                 style.patch(if plain { Style { bg: None, ..own } } else { own })
             });
-            if let Some((values, range)) = &field.spark {
-                let place = Rect::new(x, y, room as u16, 1).intersection(area);
-                Spark { values, range: *range, style }.render(brush, place, pen.buffer());
-            } else {
-                let align = if column.right { text::right } else { text::left };
-                pen.text((x, y), &align(&field.text, room, brush.glyphs.ellipsis), style);
+            let place = Rect::new(x, y, room as u16, 1).intersection(area);
+            match &field.draw {
+                Some(Draw::Spark(values, range)) => {
+                    Spark { values, range: *range, style }.render(brush, place, pen.buffer());
+                }
+                Some(Draw::Band(band)) => band.render(brush, place, pen.buffer()),
+                None => {
+                    let align = if column.right { text::right } else { text::left };
+                    pen.text((x, y), &align(&field.text, room, brush.glyphs.ellipsis), style);
+                }
             }
             x += width + 1;
         }
@@ -230,6 +258,23 @@ mod tests {
         assert_eq!(draw(18, 0, 0).0[1], "> P0 H3 R17 Coola…");
         assert_eq!(draw(12, 0, 0).0[1], "> P0 Coolan…");
         assert_eq!(draw(8, 0, 0).0[1], "> P0 Co…", "rank 0 is cut, not dropped");
+    }
+
+    #[test]
+    fn a_field_may_hold_a_drawing_and_keeps_to_its_column() {
+        let p = palette(ColorDepth::Mono);
+        let band = Band { range: (0.0, 10.0), normal: (None, Some(8.0)), now: Some(9.0), priority: 2 };
+        let spark = Draw::Spark(vec![Some(0.0), None, Some(1.0)], (0.0, 1.0));
+        let row = |_| -> Vec<Field> { vec!["R1".into(), Draw::Band(band).into(), spark.clone().into()] };
+        let columns = [Column::text("ROW", 3), Column::text("", 6), Column::text("", 3).rank(1)];
+        let table =
+            Table { columns: &columns, rows: 1, row: &row, selected: None, offset: 0, headings: false };
+        for (width, expected) in [(17, "  R1  ━━━━┿▲ ▁ █ "), (13, "  R1  ━━━━┿▲ "), (9, "  R1  ━━▲")]
+        {
+            let mut buf = Buffer::empty(Rect::new(0, 0, width, 1));
+            table.render(Brush { palette: &p, glyphs: &Glyphs::UNICODE }, buf.area, &mut buf);
+            assert_eq!(lines(&buf), [expected], "{width}");
+        }
     }
 
     #[test]

@@ -25,8 +25,8 @@ pub struct Trend<'a> {
     pub points: &'a [Point],
     /// Values at the lower and upper edge; what lies outside is drawn at the edge.
     pub range: (f32, f32),
-    /// The limit.
-    pub limit: Option<f32>,
+    /// Limits.
+    pub limits: [Option<f32>; 2],
     /// Times below the chart: place from 0 (oldest) to 1 (newest), and text.
     pub times: &'a [(f32, &'a str)],
 }
@@ -136,11 +136,12 @@ impl Trend<'_> {
             }
             last = Some(y);
         }
-        let limit = self.limit.filter(|l| (low..=high).contains(l)).map(|l| place(l) / dots.per_cell.1);
-        Self::cells(brush, area, &dots, limit, buf);
+        let limits =
+            self.limits.map(|l| l.filter(|l| (low..=high).contains(l)).map(|l| place(l) / dots.per_cell.1));
+        Self::cells(brush, area, &dots, limits, buf);
     }
 
-    fn cells(brush: Brush<'_>, area: Rect, dots: &Dots, limit: Option<usize>, buf: &mut Buffer) {
+    fn cells(brush: Brush<'_>, area: Rect, dots: &Dots, limits: [Option<usize>; 2], buf: &mut Buffer) {
         let draw = |bits: u32, plain: char| {
             if brush.glyphs.braille { char::from_u32(0x2800 + bits).unwrap_or(plain) } else { plain }
         };
@@ -148,7 +149,7 @@ impl Trend<'_> {
             for column in 0..dots.columns {
                 let at = row * dots.columns + column;
                 let (glyph, scope) = match (dots.line[at], dots.band[at]) {
-                    (0, 0) if limit == Some(row) => (brush.glyphs.limit, Scope::ChartLimit),
+                    (0, 0) if limits.contains(&Some(row)) => (brush.glyphs.limit, Scope::ChartLimit),
                     (0, 0) => continue,
                     (0, band) => (draw(band, ':'), Scope::ChartBand),
                     (line, _) => (draw(line, '*'), Scope::ChartLine),
@@ -205,7 +206,7 @@ mod tests {
     #[test]
     fn a_steady_value_is_a_level_line_below_its_limit() {
         let points = steady(50.0, 8);
-        let trend = Trend { points: &points, range: (0.0, 100.0), limit: Some(100.0), times: &[] };
+        let trend = Trend { points: &points, range: (0.0, 100.0), limits: [Some(100.0), None], times: &[] };
         assert_eq!(draw(&trend, (8, 3), &Glyphs::ASCII), ["100 ----", "    ****", "  0     "]);
         assert_eq!(draw(&trend, (8, 3), &Glyphs::UNICODE), ["100 ╌╌╌╌", "    ⠤⠤⠤⠤", "  0     "]);
     }
@@ -214,7 +215,7 @@ mod tests {
     fn a_gap_is_a_gap_and_not_a_line_across() {
         let mut points = steady(100.0, 8);
         points[2..6].fill(None);
-        let trend = Trend { points: &points, range: (0.0, 100.0), limit: None, times: &[] };
+        let trend = Trend { points: &points, range: (0.0, 100.0), limits: [None; 2], times: &[] };
         assert_eq!(draw(&trend, (12, 2), &Glyphs::UNICODE)[0], "100 ⠉⠉    ⠉⠉");
         let none = Trend { points: &[], ..trend };
         assert_eq!(draw(&none, (12, 2), &Glyphs::UNICODE)[0].trim_end(), "100");
@@ -223,14 +224,14 @@ mod tests {
     #[test]
     fn a_jump_is_joined() {
         let points = [steady(100.0, 2), steady(0.0, 2)].concat();
-        let trend = Trend { points: &points, range: (0.0, 100.0), limit: None, times: &[] };
+        let trend = Trend { points: &points, range: (0.0, 100.0), limits: [None; 2], times: &[] };
         assert_eq!(draw(&trend, (8, 3), &Glyphs::ASCII), ["100 **  ", "      * ", "  0   **"]);
     }
 
     #[test]
     fn minimum_and_maximum_are_a_band_around_the_mean() {
         let points = vec![Some((0.0, 50.0, 100.0)); 4];
-        let trend = Trend { points: &points, range: (0.0, 100.0), limit: None, times: &[] };
+        let trend = Trend { points: &points, range: (0.0, 100.0), limits: [None; 2], times: &[] };
         assert_eq!(draw(&trend, (8, 3), &Glyphs::ASCII), ["100 ::::", "    ****", "  0 ::::"]);
     }
 
@@ -238,7 +239,7 @@ mod tests {
     fn one_hot_second_in_an_hour_is_not_lost() {
         let mut points = steady(20.0, 3600);
         points[1800] = Some((20.0, 20.0, 90.0));
-        let trend = Trend { points: &points, range: (0.0, 100.0), limit: None, times: &[] };
+        let trend = Trend { points: &points, range: (0.0, 100.0), limits: [None; 2], times: &[] };
         let lines = draw(&trend, (40, 8), &Glyphs::UNICODE);
         assert!(lines[1].trim_end().chars().count() > 20, "{lines:?}");
     }
@@ -247,14 +248,15 @@ mod tests {
     fn times_stand_below_and_the_newest_wins() {
         let points = steady(0.0, 4);
         let times = [(0.0, "02:58"), (0.5, "03:06"), (0.9, "03:10"), (1.0, "now")];
-        let trend = Trend { points: &points, range: (0.0, 100.0), limit: None, times: &times };
+        let trend = Trend { points: &points, range: (0.0, 100.0), limits: [None; 2], times: &times };
         assert_eq!(draw(&trend, (28, 4), &Glyphs::ASCII)[3], "    02:58     03:06      now");
     }
 
     #[test]
     fn no_room_draws_nothing_and_does_not_panic() {
         let points = steady(5.0, 3);
-        let trend = Trend { points: &points, range: (0.0, 10.0), limit: Some(5.0), times: &[(0.0, "a")] };
+        let trend =
+            Trend { points: &points, range: (0.0, 10.0), limits: [Some(5.0), None], times: &[(0.0, "a")] };
         for size in [(0, 0), (3, 3), (9, 1), (10, 2)] {
             draw(&trend, size, &Glyphs::UNICODE);
         }

@@ -196,5 +196,5 @@ fn chart(
     let live = cx.choice.moment.time().is_none();
     let words = |i: usize| if i == 4 && live { "now" } else { clocks[i].as_str() };
     let times = [0, 1, 2, 3, 4].map(|i| (i as f32 / 4.0, words(i)));
-    Trend { points: &points, range, limit: None, times: &times }.render(b, inner, buf);
+    Trend { points: &points, range, limits: [None; 2], times: &times }.render(b, inner, buf);
 }

@@ -15,7 +15,7 @@ use crate::ui::theme::Scope;
 use crate::ui::view::jobs::name;
 use crate::ui::widget::badge::Badge;
 use crate::ui::widget::frame::Frame;
-use crate::ui::widget::table::{Column, Field, Table, scroll};
+use crate::ui::widget::table::{Column, Draw, Field, Table, scroll};
 
 /// Window of the sparklines: an hour in 60 points.
 const WINDOW: (i64, usize) = (3_600_000, 60);
@@ -132,6 +132,11 @@ impl List {
     /// How many rows there are.
     pub fn len(&self) -> usize {
         self.order.len()
+    }
+
+    /// The row of the cursor, from 1.
+    pub const fn place(&self) -> usize {
+        self.at + 1
     }
 
     /// The slot under the cursor.
@@ -317,7 +322,8 @@ fn field(
         What::Halls => halls(cx, u, usize::from(width)).into(),
         What::Energy => known(cx.frame.energy.mwh(by, u.slot).map(digits)),
         What::Spark => {
-            Field { spark: Some((spark.to_vec(), SPARK)), ..Field::styled("", b.style(Scope::ChartLine)) }
+            let draw = Some(Draw::Spark(spark.to_vec(), SPARK));
+            Field { draw, ..Field::styled("", b.style(Scope::ChartLine)) }
         }
     }
 }

@@ -46,9 +46,13 @@ pub struct Suspects {
 }
 
 impl Suspects {
-    /// Makes the list for the frame shown. The cursor stays on its GPU where that is still listed.
-    pub fn update(&mut self, cx: &Context<'_>, by: By, usage: &Usage, area: Rect) {
-        let before = self.gpu();
+    /// Makes the list for the frame shown. The cursor stays on its GPU where that is still listed;
+    /// where it cannot be moved, the list shows its beginning.
+    pub fn update(&mut self, cx: &Context<'_>, (by, usage): (By, &Usage), focused: bool, area: Rect) {
+        if !focused {
+            self.first();
+        }
+        let before = self.gpu().filter(|_| focused);
         self.area = area;
         self.list = list(cx, by, usage);
         self.total = total(cx, by, usage, &self.list);

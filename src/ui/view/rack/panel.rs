@@ -52,7 +52,8 @@ pub fn render(cx: &Context<'_>, rack: RackId, area: Rect, series: &[Vec<Option<P
             format!("mean {}  max {}", text::value(metric, s.mean.into()), text::value(metric, s.max.into()))
         });
         let title = format!("GPU {}  {note}", metric.spec().label);
-        let chart = chart::Chart { metric, points: &series[usize::from(i)], limit: None, span_ms: 900_000 };
+        let (points, scale) = (&series[usize::from(i)], metric.spec().range);
+        let chart = chart::Chart { points, scale, limits: [None; 2], span_ms: 900_000 };
         chart.render(cx, at, &title, buf);
     }
 }

@@ -4,6 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use crate::fleet::series::Signal;
+use crate::model::metric::Kind;
 use crate::model::{Asset, HallId, Metric};
 use crate::ui::context::Context;
 use crate::ui::text;
@@ -176,7 +177,9 @@ impl Tile {
         let c = cx.frame.counts(asset);
         let power = cx.frame.stats(asset, Metric::Power).map(|s| text::power(s.sum));
         let metric = cx.choice.metric;
-        let mean = cx.frame.stats(asset, metric).map(|s| s.mean);
+        // The mean of codes and slots says nothing.
+        let mean = cx.frame.stats(asset, metric).filter(|_| metric.spec().kind == Kind::Quantity);
+        let mean = mean.map(|s| s.mean);
         let absent = || cx.brush.glyphs.absent.to_string();
         let mut parts = vec![name.clone()];
         if metric == Metric::Power || mean.is_none() {
