@@ -175,6 +175,20 @@ mod tests {
     }
 
     #[test]
+    fn a_scenario_changes_the_bytes_and_the_same_one_does_not() {
+        let line = "hallwatch snapshot --topology sites/air-cooled.toml --format json --seed 7 --ticks 30";
+        let scripted = format!("{line} --scenario grid-dip --at 10s");
+        let first = snapshot(&scripted).expect("it runs");
+        assert_eq!(Ok(first.clone()), snapshot(&scripted));
+        assert_ne!(Ok(first.clone()), snapshot(line));
+        let json: serde_json::Value = serde_json::from_str(&first).expect("JSON");
+        let hz = json["site"]["facility"]["frequency"]["value"].as_f64().expect("a number");
+        assert!((49.5..49.7).contains(&hz), "{hz}");
+        let late = snapshot(&scripted.replace("--at 10s", "--at 1h")).expect("it runs");
+        assert_eq!(late, snapshot(line).expect("it runs"), "nothing has happened yet");
+    }
+
+    #[test]
     fn every_view_is_drawn_at_every_size() {
         for view in ["site", "hall:H1", "power", "cooling", "grid", "sources", "jobs"] {
             for size in ["200x60", "120x40", "80x24", "40x12"] {

@@ -10,16 +10,19 @@ use hallwatch::model::time::SIM_EPOCH;
 use hallwatch::model::topology::place::Placer;
 use hallwatch::model::topology::spec::DEFAULT_SITE;
 use hallwatch::model::{
-    Batch, CduId, Entry, GpuId, HallId, Health, Metric, Quantity, RackId, RowId, Topology,
+    Asset, Batch, CduId, Entry, GpuId, HallId, Health, Metric, Quantity, RackId, RowId, Topology,
 };
+use hallwatch::source::sim::place::Kind;
 use hallwatch::source::sim::scenario::resolve::Watch;
-use hallwatch::source::sim::scenario::signature::Verdict;
-use hallwatch::source::sim::scenario::{Scenario, Timeline};
-use hallwatch::source::sim::workload::Workload;
+use hallwatch::source::sim::scenario::signature::{Verdict, When};
+use hallwatch::source::sim::scenario::{Scenario, Signature, Timeline};
+use hallwatch::source::sim::workload::{Area, Phase, Workload};
 use hallwatch::source::sim::{Sim, SimPlan};
 
-/// Second at which scenarios start.
-pub const START: u64 = 90;
+/// Earliest and latest second at which scenarios start.
+const START: std::ops::Range<u64> = 150..2400;
+/// Seconds after a checkpoint until power, GPUs and coolant are again what they were.
+const SETTLED: u64 = 90;
 /// Memory for the past, which nobody looks at here.
 const HISTORY: usize = 1 << 20;
 
@@ -48,7 +51,9 @@ impl Run {
     /// The scenario on `site` under `seed`, without faults of its own.
     pub fn new(scenario: &Scenario, site: &Arc<Topology>, seed: u64) -> Self {
         let work = Workload::new(site, seed);
-        let timeline = scenario.resolve(site, &work, seed).expect("it fits the site").starting_at(START);
+        let timeline = scenario.resolve(site, &work, seed).expect("it fits the site");
+        let start = undisturbed(&timeline, site, work);
+        let timeline = timeline.starting_at(start);
         let plan = SimPlan { flawless: true, ..SimPlan::new(seed) };
         let sim = Sim::from_plan(Arc::clone(site), plan).with_timeline(timeline.clone());
         let mut core = Core::new(Arc::clone(site), Placer::default(), HISTORY);
@@ -77,19 +82,63 @@ impl Run {
         let watches = self.timeline.watches.clone();
         let last = watches.iter().map(|w| w.signature.until()).max().unwrap_or(0);
         let mut values: Vec<Vec<Option<f64>>> = vec![Vec::new(); watches.len()];
-        for _ in 0..=START + last {
+        let start = self.timeline.start;
+        for _ in 0..=start + last {
             let frame = self.step();
             for (watch, values) in watches.iter().zip(&mut values) {
                 values.push(value(&frame, watch));
             }
         }
         let judge = |(w, values): (Watch, Vec<Option<f64>>)| {
-            let (before, after) = values.split_at(START as usize);
+            let (before, after) = values.split_at(start as usize);
             let first = before.len() - w.signature.before() as usize;
             let verdict = w.signature.judge(&before[first..], after);
             (w, verdict)
         };
         watches.into_iter().zip(values).map(judge).collect()
+    }
+}
+
+/// The first second from which on no checkpoint and no restart falls into a moment that a signature
+/// looks at: what an incident does to a job that rests is another thing.
+fn undisturbed(timeline: &Timeline, site: &Topology, mut work: Workload) -> u64 {
+    let looks: Vec<(i64, i64)> = timeline.watches.iter().flat_map(|w| looks_of(&w.signature)).collect();
+    let last = looks.iter().map(|(_, to)| *to).max().unwrap_or(0);
+    let gpus = timeline.picked.map(|a| site.gpus_of(a));
+    // Of a hall it is one job that the signatures are about; of anything else all jobs on it.
+    let hall = matches!(timeline.picked, Some(Asset::Hall(_)));
+    let overlap = |a: &Area| {
+        let span = |t: usize| site.trays()[t].gpus;
+        let held = span(a.trays.start).start..span(a.trays.end - 1).end;
+        gpus.map_or(held.len(), |g| held.end.min(g.end).saturating_sub(held.start.max(g.start)) as usize)
+    };
+    let mut jobs: Vec<usize> = (0..work.areas.len())
+        .filter(|i| work.areas[*i].kind == Kind::Train && overlap(&work.areas[*i]) > 0)
+        .collect();
+    if hall {
+        jobs.sort_by_key(|i| std::cmp::Reverse(overlap(&work.areas[*i])));
+        jobs.truncate(1);
+    }
+    let mut rests = Vec::new();
+    for tick in 0..START.end as i64 + last + 1 {
+        work.advance((tick as u64, SIM_EPOCH.plus_millis(1000 * tick)), 1.0);
+        rests.push(jobs.iter().any(|i| work.areas[*i].phase != Phase::Run));
+    }
+    let free = |start: &u64| {
+        let at = |t: i64| (*start as i64 + t).max(0) as usize;
+        looks.iter().all(|(from, to)| !rests[at(*from)..=at(*to)].contains(&true))
+    };
+    START.into_iter().find(free).expect("jobs compute most of the time")
+}
+
+/// The seconds around the start of the scenario in which a job must compute undisturbed.
+fn looks_of(signature: &Signature) -> Vec<(i64, i64)> {
+    let settled = |from: u64, to: u64| (from as i64 - SETTLED as i64, to as i64);
+    let before = (-((signature.before() + SETTLED) as i64), 0);
+    match signature.when {
+        When::At(t) => vec![before, settled((t + 1).saturating_sub(signature.over), t)],
+        When::During(..) => vec![],
+        When::Begins(_, to) => vec![before, settled(0, to)],
     }
 }
 

@@ -261,7 +261,7 @@ mod tests {
             "What to learn:",
             "picked: one rack, where training runs (by the seed)",
             "     0s  gpu-lost on picked, 4 to 20 of them, spread over 1m (as lost)",
-            "    12m  gpu-back on lost, all but 1 to 2, spread over 1m",
+            "     8m  gpu-back on lost, all but 1 to 2, spread over 1m",
             "  P1 XID burst on picked, 0s to 1m5s",
             "  none on picked: NVLink switch tray down, Rack leak, Power shelf failed",
             "  at 1m2s: mean gpu_lost of lost above 0.99",
@@ -279,7 +279,7 @@ mod tests {
         assert_eq!((&first["with"]["clock"], &first["with"]["power"]), (&0.75.into(), &0.6.into()));
         assert_eq!(
             (&first["each"], &first["per"], &first["spread"]),
-            (&120.into(), &"hall".into(), &60.into())
+            (&90.into(), &"hall".into(), &60.into())
         );
         assert_eq!(json["signatures"][0]["value"], "gpu_sm_clock");
         assert_eq!(json["pick"]["kind"], "hall");

@@ -6,6 +6,7 @@ use serde_json::Value;
 use tokio::sync::oneshot;
 
 use super::*;
+use crate::source::sim::scenario::Scenario;
 
 struct Running {
     url: String,
@@ -103,6 +104,29 @@ async fn every_page_says_what_the_truth_says_and_lost_gpus_are_missing() {
     }
     assert!(lost >= 1 && silent >= 1 && compared > 150, "{lost} lost, {silent} silent, {compared} compared");
     server.end().await;
+}
+
+/// A configuration in which tray 2 falls silent in second 3.
+fn scripted(asset: &str) -> ServeConfig {
+    let text = format!(
+        "name = \"x\"\ntitle = \"X\"\ndoc = \"\"\nlength = \"9s\"\n\
+         [[event]]\nat = \"1s\"\ndo = \"silent\"\non = \"{asset}\"\n"
+    );
+    let scenario = Scenario::parse(&text, "s.toml").expect("valid");
+    ServeConfig { plan: Plan { seed: 7, scenario: Some((Arc::new(scenario), 2)) }, ..config(4, 8) }
+}
+
+#[tokio::test]
+async fn a_scenario_happens_to_the_trays_that_are_served() {
+    let silent = |truth: &Value| truth["hosts"][2]["silent"] == true;
+    let (plain, script) = (start(config(4, 8)).await, start(scripted("H1-R01-K1-T03")).await);
+    assert!(!silent(&plain.json("/truth.json").await) && silent(&script.json("/truth.json").await));
+    plain.end().await;
+    script.end().await;
+    // The sixth tray is not served, so nothing can happen to it.
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback");
+    let refused = Server::prepare(listener, scripted("H1-R01-K1-T06")).expect_err("it is not there");
+    assert!(refused.to_string().starts_with("s.toml:8: no `T06` in H1-R01-K1"), "{refused}");
 }
 
 #[tokio::test]
