@@ -144,6 +144,7 @@ impl Table<'_> {
             }
             let fields = (self.row)(i);
             self.line(&mut brush.on(area, buf), y, &widths, (&fields, style));
+            draw(brush, Rect { y, height: 1, ..area }, &widths, &fields, buf);
             if let (true, Some(ground)) = (selected, style.bg) {
                 // Drawings bring the ground of the screen.
                 (area.left()..area.right()).for_each(|x| {
@@ -195,19 +196,28 @@ impl Table<'_> {
                 let plain = own.bg == brush.style(Scope::Text).bg;
                 style.patch(if plain { Style { bg: None, ..own } } else { own })
             });
-            let place = Rect::new(x, y, room as u16, 1).intersection(area);
-            match &field.draw {
-                Some(Draw::Spark(values, range)) => {
-                    Spark { values, range: *range, style }.render(brush, place, pen.buffer());
-                }
-                Some(Draw::Band(band)) => band.render(brush, place, pen.buffer()),
-                None => {
-                    let align = if column.right { text::right } else { text::left };
-                    pen.text((x, y), &align(&field.text, room, brush.glyphs.ellipsis), style);
-                }
-            }
+            let align = if column.right { text::right } else { text::left };
+            pen.text((x, y), &align(&field.text, room, brush.glyphs.ellipsis), style);
             x += width + 1;
         }
+    }
+}
+
+/// Draws what a row has beside text.
+fn draw(brush: Brush<'_>, line: Rect, widths: &[u16], fields: &[Field], buf: &mut Buffer) {
+    let mut x = line.left() + MARKER;
+    for (width, field) in widths.iter().zip(fields).filter(|(w, _)| **w > 0) {
+        let place = Rect { x, width: *width, ..line }.intersection(line);
+        match &field.draw {
+            Some(Draw::Band(band)) => band.render(brush, place, buf),
+            Some(Draw::Spark(values, range)) => {
+                // Many of them stand together: in the tone of what is normal, not that of one chart.
+                Spark { values, range: *range, style: brush.style(Scope::BandNormal) }
+                    .render(brush, place, buf);
+            }
+            None => {}
+        }
+        x += width + 1;
     }
 }
 

@@ -321,10 +321,7 @@ fn field(
         What::Worst => worst(cx, u),
         What::Halls => halls(cx, u, usize::from(width)).into(),
         What::Energy => known(cx.frame.energy.mwh(by, u.slot).map(digits)),
-        What::Spark => {
-            let draw = Some(Draw::Spark(spark.to_vec(), SPARK));
-            Field { draw, ..Field::styled("", b.style(Scope::ChartLine)) }
-        }
+        What::Spark => Draw::Spark(spark.to_vec(), SPARK).into(),
     }
 }
 
