@@ -1,8 +1,9 @@
 //! Keys in the view of jobs and tenants.
 
 use hallwatch::ui::app::{App, Request};
+use hallwatch::ui::key::{InputEvent, Mouse, MouseKind};
 
-use crate::{app, check, site, type_keys};
+use crate::{app, check, lines, site, state, type_keys};
 
 /// The rows: keys typed at a fresh app, and where they lead.
 const ROWS: &[(&str, &str)] = &[
@@ -93,4 +94,33 @@ fn sorting_by_any_column_keeps_the_cursor_on_its_job() {
         type_keys(&mut app, "y");
         assert_eq!(copied(&mut app), "llm-r7", "after {key}");
     }
+}
+
+/// Clicks at the first place where `text` stands on the screen, from column `from` on.
+fn click(app: &mut App, text: &str, from: usize) {
+    let screen = lines(app, 120, 40);
+    let find = |line: &String| {
+        let rest: String = line.chars().skip(from).collect();
+        Some(from + rest.split_once(text)?.0.chars().count())
+    };
+    let found = screen.iter().enumerate().skip(2).find_map(|(row, line)| Some((find(line)?, row)));
+    let (column, row) = found.unwrap_or_else(|| panic!("no {text} in {}", screen.join("\n")));
+    let (column, row) = (column as u16, row as u16);
+    let kind = MouseKind::Down(0);
+    app.event(&InputEvent::Mouse(Mouse { kind, column, row, ctrl: false, alt: false, shift: false }));
+}
+
+#[test]
+fn clicks_choose_a_job_open_it_and_lead_to_a_gpu() {
+    let snapshot = site::snapshot();
+    let mut app = app(&snapshot);
+    type_keys(&mut app, "g j");
+    click(&mut app, "llm-r7", 0);
+    type_keys(&mut app, "y");
+    assert_eq!(copied(&mut app), "llm-r7");
+    assert!(lines(&app, 120, 40).iter().any(|l| l.contains("serve-eu")), "the list is still there");
+    click(&mut app, "llm-r7", 0);
+    assert!(!lines(&app, 120, 40).iter().any(|l| l.contains("serve-eu")), "the job stands alone");
+    click(&mut app, "H1-R04-K1-T10-G1", 60);
+    assert_eq!(state(&app), "gpu H1-R04-K1-T10-G1");
 }
