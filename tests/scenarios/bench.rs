@@ -116,8 +116,8 @@ fn undisturbed(timeline: &Timeline, site: &Topology, mut work: Workload) -> u64 
         .filter(|i| work.areas[*i].kind == Kind::Train && overlap(&work.areas[*i]) > 0)
         .collect();
     if hall {
-        jobs.sort_by_key(|i| std::cmp::Reverse(overlap(&work.areas[*i])));
-        jobs.truncate(1);
+        // As `job` in a file: the one that holds most.
+        jobs = jobs.into_iter().max_by_key(|i| overlap(&work.areas[*i])).into_iter().collect();
     }
     let mut rests = Vec::new();
     for tick in 0..START.end as i64 + last + 1 {
