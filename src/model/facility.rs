@@ -53,8 +53,8 @@ points!(
         LiquidFlow = ("Flow", "LPM", 40.0, 165.0),
         /// Differential pressure over the rack manifold.
         LiquidDp = ("Diff pressure", "kPa", 40.0, 190.0),
-        /// Control valve position.
-        Valve = ("Valve", "%", 5.0, 95.0),
+        /// Control valve position; wide open is normal for a rack at full power.
+        Valve = ("Valve", "%", 5.0, 100.0),
         /// Power shelves that work.
         ShelvesOk = ("Shelves ok", "", 8.0, 8.0),
         /// Leak detector (RackLeakDetect): 0 dry, 1 wet.
