@@ -169,7 +169,12 @@ fn draw(brush: Brush<'_>, area: Rect, metric: Metric) -> Buffer {
     let map = Rect { y: 1, height: area.height.saturating_sub(below + 2), x: 1, width: area.width - 2 };
     let layout = hall(brush, map, &mut buf, metric);
     let names = [(1, "llm-r7"), (2, "vis-92"), (3, "emb-3"), (4, "batch")];
-    let legend = Legend { metric, range: None, per_pixel: layout.gpus_per_pixel(), names: &names };
+    let legend = Legend {
+        layer: hallwatch::ui::layer::Layer::Gpu(metric),
+        range: None,
+        per_pixel: layout.gpus_per_pixel(),
+        names: &names,
+    };
     legend.render(brush, Rect { y: map.bottom(), height: 1, ..map }, &mut buf);
     let rest = Rect { y: map.bottom() + 1, height: below, ..map };
     let upper = Rect { height: if below > 10 { 9 } else { below }, ..rest };

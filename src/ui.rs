@@ -8,6 +8,7 @@ pub mod depth;
 pub mod glyph;
 pub mod key;
 pub mod keymap;
+pub mod layer;
 pub mod overlay;
 pub mod ramp;
 pub mod selection;

@@ -2,6 +2,8 @@
 
 #[path = "keys/jobs.rs"]
 mod jobs;
+#[path = "keys/rows.rs"]
+mod rows;
 #[path = "support/site.rs"]
 mod site;
 
@@ -15,6 +17,7 @@ use hallwatch::ui::app::{App, Options, Request};
 use hallwatch::ui::context::Moment;
 use hallwatch::ui::key::{InputEvent, Key};
 use hallwatch::ui::keymap::Keymap;
+use hallwatch::ui::layer::Layer;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use ratatui::buffer::Buffer;
@@ -56,8 +59,8 @@ fn state(app: &App) -> String {
     if let Some(place) = place {
         out.push_str(&format!(" {}", t.name(place)));
     }
-    if app.choice().metric != Metric::Util {
-        out.push_str(&format!(" {}", app.choice().metric.spec().name));
+    if app.choice().layer() != Layer::Gpu(Metric::Util) {
+        out.push_str(&format!(" {}", app.choice().layer().name()));
     }
     match app.choice().moment {
         Moment::Live => {}
@@ -69,132 +72,15 @@ fn state(app: &App) -> String {
     out
 }
 
-/// The rows: keys typed at a fresh app, and where they lead.
-const ROWS: &[(&str, &str)] = &[
-    ("", "site H1"),
-    ("Right", "site H2"),
-    ("l l", "site H3"),
-    ("l l l h", "site H2"),
-    ("G", "site H3"),
-    ("G g g", "site H1"),
-    ("Enter", "hall H1-R01-K1-T18-G1"),
-    ("Enter l", "hall H1-R01-K1-T18-G2"),
-    ("Enter l l l l", "hall H1-R01-K2-T18-G1"),
-    ("Enter j", "hall H1-R01-K1-T17-G1"),
-    ("Enter J", "hall H1-R03-K1-T18-G1"),
-    ("Enter S-Right", "hall H1-R01-K2-T18-G1"),
-    ("Enter }", "hall H1-R01-K2-T18-G1"),
-    ("Enter G", "hall H1-R04-K4-T01-G4"),
-    ("Enter J K", "hall H1-R01-K1-T18-G1"),
-    ("Enter Enter", "rack H1-R01-K1-T18-G1"),
-    ("Enter Enter k h", "rack H1-R01-K1-T18-G1"),
-    ("Enter Enter G", "rack H1-R01-K1-T01-G4"),
-    ("Enter Enter Enter", "gpu H1-R01-K1-T18-G1"),
-    ("Enter Enter Enter j l", "gpu H1-R01-K1-T17-G2"),
-    ("Enter Enter Enter Esc", "rack H1-R01-K1-T18-G1"),
-    ("Enter Enter Enter Esc Esc Esc", "site H1"),
-    ("Enter Enter Enter q", "rack H1-R01-K1-T18-G1"),
-    ("Enter l Esc l h Enter", "hall H1-R01-K1-T18-G2"),
-    ("3", "site H1 temp"),
-    ("m", "site H1 power"),
-    ("M", "site H1 age"),
-    ("9 m", "site H1"),
-    ("3 w", "hall H1-R02-K2-T10-G4 temp"),
-    ("3 w Tab S-Tab", "hall H1-R02-K2-T10-G4 temp"),
-    ("3 w S-Tab Tab", "hall H1-R02-K2-T10-G4 temp"),
-    ("g p", "power H1-R01-K1"),
-    ("g p j", "power H2-R01-K1"),
-    ("g p j k", "power H1-R01-K1"),
-    ("g p G", "power H3-R01-K1"),
-    ("g p Enter j", "power H1-R02-K1"),
-    ("g p Enter Enter j j", "power H1-R01-K3"),
-    ("g p Enter Enter G", "power H1-R01-K4"),
-    ("g p Enter Enter Enter", "rack H1-R01-K1-T18-G1"),
-    ("g p l l l", "rack H1-R01-K1-T18-G1"),
-    ("g p Enter Enter Esc j", "power H1-R02-K1"),
-    ("g p Enter Enter h h j", "power H2-R01-K1"),
-    ("g p Enter Esc Esc", "site H1"),
-    ("g p S-Right S-Right", "power H1-R03-K1"),
-    ("g p S-Down", "power H2-R01-K1"),
-    ("g p Enter Enter j g h", "site H1"),
-    ("Enter g p Esc", "hall H1-R01-K1-T18-G1"),
-    ("g w", "cooling H1-R01-K1"),
-    ("g w l", "cooling H1-R02-K1"),
-    ("g w l l l l", "cooling H2-R01-K1"),
-    ("g w l h", "cooling H1-R01-K1"),
-    ("g w h", "cooling H1-R01-K1"),
-    ("g w J", "cooling H2-R01-K1"),
-    ("g w J K", "cooling H1-R01-K1"),
-    ("g w l g g", "cooling H1-R02-K2"),
-    ("g w g g Enter", "rack H1-R01-K3-T18-G1"),
-    ("g w l Esc", "site H1"),
-    ("g e", "grid"),
-    ("g e j k z - +", "grid"),
-    ("g e Enter", "grid"),
-    ("Enter g e Esc", "hall H1-R01-K1-T18-G1"),
-    ("g e '", "site H1"),
-    (": \"view Space \"power Enter", "power H1-R01-K1"),
-    ("f \"cooling Enter", "cooling H1-R01-K1"),
-    ("g s", "sources"),
-    ("F2", "sources"),
-    ("g i", "status"),
-    ("Enter g s Esc", "hall H1-R01-K1-T18-G1"),
-    ("Enter g s '", "hall H1-R01-K1-T18-G1"),
-    ("Enter Enter A-Left", "hall H1-R01-K1-T18-G1"),
-    ("Enter Enter A-Left A-Right", "rack H1-R01-K1-T18-G1"),
-    ("Enter Enter g h", "site H1"),
-    ("p", "site H1 PAUSED 03:02:29"),
-    ("Space", "site H1 PAUSED 03:02:29"),
-    ("p p", "site H1"),
-    (",", "site H1 PAST 03:02:28"),
-    (", , .", "site H1 PAST 03:02:28"),
-    ("H", "site H1 PAST 03:01:29"),
-    ("H H", "site H1 PAST 03:00:29"),
-    ("H H H", "site H1 PAST 03:00:00"),
-    ("H H L", "site H1 PAST 03:01:29"),
-    ("A-, A-, A-.", "site H1 PAST 03:02:19"),
-    ("H BSpace", "site H1"),
-    ("@ \"-1m Enter", "site H1 PAST 03:01:29"),
-    ("F5 \"03:01 Enter", "site H1 PAST 03:01:00"),
-    ("F5 \"soon Enter", "site H1 +"),
-    ("F5 \"soon Esc", "site H1"),
-    ("H @ \"now Enter", "site H1"),
-    (": \"metric Space \"temp Enter", "site H1 temp"),
-    (": \"metric Space \"tmp Enter", "site H1 +"),
-    (": \"go Space \"h2-r3-k1 Enter", "rack H2-R03-K1-T18-G1"),
-    (": \"go Space \"td-h2-r3-k1-t05-g3 Enter", "gpu H2-R03-K1-T05-G3"),
-    (": \"time Space \"-1m Enter", "site H1 PAST 03:01:29"),
-    (": \"sources Enter", "sources"),
-    (": \"view Space \"status Enter", "status"),
-    (": \"paus Tab Enter", "site H1 PAUSED 03:02:29"),
-    (": BSpace", "site H1"),
-    ("f \"h3k2 Enter", "rack H3-R01-K2-T04-G1"),
-    ("f \"h2r3k1t5g3 Enter", "gpu H2-R03-K1-T05-G3"),
-    ("C-p \"td-h1-r2-k1-t13 Enter", "rack H1-R02-K1-T13-G1"),
-    ("F3 \"temp Enter", "site H1 temp"),
-    ("F3 \"power Enter", "power H1-R01-K1"),
-    ("F3 \"power Down Enter", "site H1 power"),
-    ("f \"sources Enter", "sources"),
-    ("?", "site H1 +"),
-    ("? \"zoom Esc", "site H1"),
-    ("F1 ?", "site H1"),
-    ("g", "site H1"),
-    ("g Esc l", "site H2"),
-    ("g x l", "site H2"),
-    ("q", "site H1 +"),
-    ("q Esc", "site H1"),
-    ("F10 n", "site H1"),
-];
-
 #[test]
 fn every_row_of_keys_leads_where_it_should() {
-    check(ROWS);
+    check(rows::ROWS);
 }
 
-fn check(rows: &[(&str, &str)]) {
+fn check(table: &[(&str, &str)]) {
     let snapshot = site::snapshot();
     let mut wrong = Vec::new();
-    for (keys, expected) in rows {
+    for (keys, expected) in table {
         let mut app = app(&snapshot);
         type_keys(&mut app, keys);
         let found = state(&app);
@@ -231,6 +117,65 @@ fn copying_hands_the_full_name_and_the_values_to_the_session() {
     });
     let copied = copied.expect("a copy");
     assert!(copied.contains("\tpower 1 ") && copied.contains("\ttemp "), "{copied}");
+    type_keys(&mut app, "g w Y");
+    let copied = self::copied(&mut app);
+    assert!(copied.starts_with("TD-H1-R01-K1\t") && copied.contains("\track_liquid_flow "), "{copied}");
+}
+
+/// What was put into the clipboard last.
+fn copied(app: &mut App) -> String {
+    let mut copies = app.take_requests().into_iter().filter_map(|r| match r {
+        Request::Copy(text) => Some(text),
+        _ => None,
+    });
+    copies.next_back().expect("a copy")
+}
+
+#[test]
+fn a_job_is_copied_by_name_and_with_its_figures() {
+    let snapshot = site::snapshot();
+    let mut app = app(&snapshot);
+    type_keys(&mut app, "g j y");
+    assert_eq!(copied(&mut app), "emb-3");
+    type_keys(&mut app, "Y");
+    let values = copied(&mut app);
+    assert!(values.starts_with("emb-3\t2026-") && values.contains("\ttenant T2\tstate stalled"), "{values}");
+    type_keys(&mut app, "Tab y");
+    assert_eq!(copied(&mut app), "T1");
+    type_keys(&mut app, "Tab Enter y");
+    assert!(copied(&mut app).starts_with("TD-H"), "in detail it is the GPU under the cursor");
+}
+
+#[test]
+fn the_past_shows_the_energy_of_then_and_the_cursor_stays_on_its_job() {
+    let snapshot = site::snapshot();
+    let mut app = app(&snapshot);
+    let energy = |app: &mut App| {
+        type_keys(app, "Y");
+        let text = copied(app);
+        let value = text.split("energy ").nth(1).and_then(|rest| rest.split(' ').next());
+        (text.split('\t').next().map(str::to_owned), value.and_then(|v| v.parse::<f64>().ok()).expect("MWh"))
+    };
+    type_keys(&mut app, "g j j");
+    let (now_name, now) = energy(&mut app);
+    type_keys(&mut app, "H");
+    let (then_name, then) = energy(&mut app);
+    assert_eq!(now_name, then_name);
+    assert!(then > 0.0 && then < 0.7 * now, "{then} {now}");
+    type_keys(&mut app, "BSpace");
+    assert_eq!(energy(&mut app).1, now);
+}
+
+#[test]
+fn sorting_by_any_column_keeps_the_cursor_on_its_job() {
+    let snapshot = site::snapshot();
+    let mut app = app(&snapshot);
+    type_keys(&mut app, "g j j");
+    for key in ["o", "O", "o", "O", "o", "o", "O", "o", "o", "O"] {
+        type_keys(&mut app, key);
+        type_keys(&mut app, "y");
+        assert_eq!(copied(&mut app), "llm-r7", "after {key}");
+    }
 }
 
 #[test]
@@ -317,6 +262,7 @@ fn commands_are_completed_and_wrong_ones_name_the_nearest() {
         (": \"minute-b Tab", ":minute-back"),
         (": \"minute Tab", ":minute-"),
         (": \"metric Space \"mem_t Tab", ":metric mem_temp"),
+        (": \"metric Space \"rack_f Tab", ":metric rack_flow"),
         (": \"theme Space \"li Tab", ":theme light"),
         (": \"view Space \"so Tab", ":view sources"),
         (": \"job Space \"ll Tab", ":job llm-r7"),

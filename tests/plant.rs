@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use hallwatch::fleet::Snapshot;
 use hallwatch::model::{Asset, FacilityReading, SitePoint, Topology};
-use hallwatch::ui::action::ViewKind;
+use hallwatch::ui::action::{Action, ViewKind};
 use hallwatch::ui::app::{App, Options};
 use hallwatch::ui::depth::ColorDepth;
 use hallwatch::ui::glyph::Glyphs;
+use hallwatch::ui::layer::{Layer, RackLayer};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -198,11 +199,95 @@ fn a_held_frame_shows_the_plant_of_its_moment() {
     let mut app = App::new(Options::default(), b.tick());
     app.resize(120, 40);
     app.show(ViewKind::Power, Asset::Site);
-    app.act(hallwatch::ui::action::Action::Pause);
+    app.act(Action::Pause);
     let shown = app.frame().time;
     (0..5).for_each(|_| app.update_snapshot(b.tick()));
     let mut buf = Buffer::empty(Rect::new(0, 0, 120, 40));
     app.render(buf.area, &mut buf);
     let top: String = (0..120).map(|x| buf[(x, 0)].symbol()).collect();
     assert!(top.contains("PAUSED") && app.frame().time == shown, "{top}");
+}
+
+/// The colours of the cells of a hall map in the layer called `layer`.
+fn map_of(snapshot: &Arc<Snapshot>, layer: &str) -> (String, Buffer) {
+    let mut app = App::new(Options::default(), Arc::clone(snapshot));
+    app.resize(200, 60);
+    app.set_layer(Layer::parse(layer).expect(layer));
+    app.show(ViewKind::Hall, app.frame().topology.find("H2").expect("it exists"));
+    let mut buf = Buffer::empty(Rect::new(0, 0, 200, 60));
+    app.render(buf.area, &mut buf);
+    let line = |y| (0..200).map(|x| buf[(x, y)].symbol()).collect::<String>();
+    ((0..60).map(|y| line(y) + "\n").collect(), buf)
+}
+
+#[test]
+fn maps_of_racks_have_legend_distribution_ranking_and_tooltip() {
+    let (text, _) = map_of(&site::snapshot(), "rack_flow");
+    for words in [
+        "rack flow 0",
+        "165 LPM",
+        "one colour per rack",
+        "not reported",
+        "DISTRIBUTION rack flow",
+        "n 15",
+        "LOWEST rack flow",
+        "R01 K3",
+        "LEAK at T04, liquid isolated",
+        "a colour per rack",
+        "supply",
+    ] {
+        assert!(text.contains(words), "`{words}` is missing\n{text}");
+    }
+    let first = text.lines().skip_while(|l| !l.contains("LOWEST")).nth(1).unwrap_or_default();
+    assert!(
+        first.contains("■1 R01 K3") && first.contains("0 LPM"),
+        "the rack that leaks comes first: {first}"
+    );
+}
+
+#[test]
+fn a_rack_that_does_not_report_is_drawn_as_absent_and_frozen_values_as_too_old() {
+    let marks = |text: &str, mark: char| {
+        let map: Vec<&str> = text.lines().skip(2).take(42).collect();
+        map.iter().map(|l| l.chars().filter(|c| *c == mark).count()).sum::<usize>()
+    };
+    let (text, _) = map_of(&site::snapshot(), "rack_flow");
+    assert!(marks(&text, '-') >= 30, "the mute rack is hatched\n{text}");
+    assert_eq!(marks(&text, '?'), 0);
+    let silent = with(&[FacilityReading::Site(SitePoint::BmsHeartbeat, 99.0)]);
+    let (text, _) = map_of(&silent, "rack_flow");
+    assert!(marks(&text, '?') > 300, "nothing is drawn as a value while the BMS is silent\n{text}");
+}
+
+#[test]
+fn racks_are_flat_and_zoom_and_small_screens_keep_the_layer() {
+    let (_, buf) = map_of(&site::snapshot(), "rack_return");
+    let pixels = (3..10).filter(|y| buf[(2, *y)].symbol() == "▀");
+    let colours: Vec<_> = pixels.map(|y| (buf[(2, y)].fg, buf[(2, y)].bg)).collect();
+    assert!(colours.len() > 5, "{colours:?}");
+    assert!(colours.iter().all(|c| *c == colours[0] && c.0 == c.1), "one rack has one colour: {colours:?}");
+    for (w, h) in [(120, 40), (80, 24), (40, 12), (20, 5)] {
+        let mut app = App::new(Options::default(), site::snapshot());
+        app.resize(w, h);
+        app.set_layer(Layer::Rack(RackLayer::Flow));
+        for zoom in 0..4 {
+            app.show(ViewKind::Hall, app.frame().topology.find("H1").expect("it exists"));
+            app.act(Action::ZoomCycle);
+            let mut buf = Buffer::empty(Rect::new(0, 0, w, h));
+            app.render(buf.area, &mut buf);
+            let text: String = buf.content.iter().map(ratatui::buffer::Cell::symbol).collect();
+            assert!(w < 80 || text.contains("rack flow"), "{w}x{h} zoom {zoom}");
+        }
+    }
+}
+
+#[test]
+fn layers_that_no_rack_reports_are_stepped_over() {
+    let empty = Arc::new(Snapshot::empty(Arc::new(site::topology()), site::at(0)));
+    let mut app = App::new(Options::default(), empty);
+    for _ in 0..9 {
+        assert!(matches!(app.choice().layer(), Layer::Gpu(_)));
+        app.act(Action::NextMetric);
+    }
+    assert_eq!(app.choice().layer(), Layer::Gpu(hallwatch::model::Metric::Util));
 }

@@ -13,8 +13,9 @@ use crate::cli::CliError;
 use crate::cli::scenario::ScenarioName;
 use crate::cli::units::{self, PictureSize};
 use crate::cli::validate::ValidateArgs;
-use crate::model::{Asset, Metric, Topology};
+use crate::model::{Asset, Topology};
 use crate::ui::action::ViewKind;
+use crate::ui::layer::Layer;
 
 /// Shown first in the help.
 pub const EXAMPLES: &str = "\
@@ -221,9 +222,9 @@ pub struct SnapshotArgs {
     /// cooling or cooling:H3-R17, grid, jobs or sources
     #[arg(long, value_name = "VIEW", default_value = "site")]
     pub view: SnapshotView,
-    /// Metric to colour by
-    #[arg(long, value_name = "NAME", default_value = "util", value_parser = Metric::parse)]
-    pub metric: Metric,
+    /// Metric to colour by, or a value of racks such as rack_flow
+    #[arg(long, value_name = "NAME", default_value = "util", value_parser = Layer::parse)]
+    pub metric: Layer,
     /// Columns and rows of the picture
     #[arg(long, value_name = "WxH", default_value = "200x60")]
     pub size: PictureSize,
@@ -418,6 +419,7 @@ pub struct PrintArgs {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Metric;
     use clap::CommandFactory;
 
     fn parse(line: &str) -> Result<Args, clap::Error> {
@@ -445,7 +447,10 @@ mod tests {
         let Some(Command::Snapshot(s)) = parse("hallwatch snapshot").expect("valid").command else {
             panic!("`snapshot` is a command")
         };
-        assert_eq!((s.view, s.metric, s.format), (SnapshotView::Site, Metric::Util, Format::Text));
+        assert_eq!(
+            (s.view, s.metric, s.format),
+            (SnapshotView::Site, Layer::Gpu(Metric::Util), Format::Text)
+        );
         assert_eq!((s.size.to_string().as_str(), s.wait.as_secs()), ("200x60", 30));
     }
 

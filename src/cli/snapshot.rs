@@ -146,7 +146,7 @@ fn draw(
     app.resize(width, height);
     let view = args.view.kind();
     // Before the view: what it shows is computed when it opens.
-    app.set_metric(args.metric);
+    app.set_layer(args.metric);
     app.show(view, asset);
     let area = Rect::new(0, 0, width, height);
     let mut buf = Buffer::empty(area);

@@ -139,6 +139,7 @@ impl App {
     pub fn new(options: Options, snapshot: Arc<Snapshot>) -> Self {
         let choice = Choice {
             metric: Metric::Util,
+            rack: None,
             moment: Moment::Live,
             color_mode: options.color_mode,
             theme: options.theme.clone(),

@@ -7,6 +7,7 @@ use crate::fleet::{Frame, Snapshot};
 use crate::model::{Metric, Timestamp, Topology};
 use crate::ui::depth::ColorDepth;
 use crate::ui::keymap::Keymap;
+use crate::ui::layer::{Layer, RackLayer};
 use crate::ui::ramp::Ramp;
 use crate::ui::selection::Selection;
 use crate::ui::theme::Theme;
@@ -112,8 +113,10 @@ impl ColorMode {
 /// What the session has chosen to look at.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Choice {
-    /// The metric.
+    /// The metric of GPUs.
     pub metric: Metric,
+    /// The value of racks that maps show instead, where they show one.
+    pub rack: Option<RackLayer>,
     /// The moment.
     pub moment: Moment,
     /// How the heatmap uses colour.
@@ -122,6 +125,14 @@ pub struct Choice {
     pub theme: String,
     /// True when the console has the mouse.
     pub mouse: bool,
+}
+
+impl Choice {
+    /// What maps show.
+    #[must_use]
+    pub fn layer(&self) -> Layer {
+        self.rack.map_or(Layer::Gpu(self.metric), Layer::Rack)
+    }
 }
 
 /// See the module.

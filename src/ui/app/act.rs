@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::model::{Asset, Metric};
+use crate::fleet::series::Signal;
+use crate::model::{Asset, Metric, Quantity};
 use crate::ui::action::{Action, ViewKind, Views};
 use crate::ui::app::command::Command;
 use crate::ui::app::{App, Request, time};
+use crate::ui::layer::{Layer, RackLayer};
 use crate::ui::overlay::{CommandLine, Overlay, Prompt};
 use crate::ui::text;
 use crate::ui::theme::Theme;
@@ -50,8 +52,8 @@ impl App {
             Action::Worst => self.worst(0),
             Action::NextWorst => self.worst(1),
             Action::PreviousWorst => self.worst(-1),
-            Action::NextMetric => self.cycle_metric(1),
-            Action::PreviousMetric => self.cycle_metric(Metric::ON_KEYS.len() - 1),
+            Action::NextMetric => self.cycle_layer(1),
+            Action::PreviousMetric => self.cycle_layer(-1),
             Action::ColorMode => {
                 self.choice.color_mode = self.choice.color_mode.next();
                 self.load_theme();
@@ -86,7 +88,7 @@ impl App {
                 self.views.jobs.select(&self.frame, by, slot);
                 self.open(ViewKind::Jobs);
             }
-            Command::Metric(metric) => self.set_metric(metric),
+            Command::Layer(layer) => self.set_layer(layer),
             Command::Time(moment) => self.go_to(moment),
             Command::Theme(name) => self.set_theme(&name),
             Command::Quit => self.requests.push(Request::Quit),
@@ -156,49 +158,85 @@ impl App {
 
     /// Shows another metric.
     pub fn set_metric(&mut self, metric: Metric) {
-        self.choice.metric = metric;
+        self.set_layer(Layer::Gpu(metric));
     }
 
-    fn cycle_metric(&mut self, by: usize) {
-        let all = Metric::ON_KEYS;
-        let at = all.iter().position(|m| *m == self.choice.metric);
-        self.choice.metric = all[at.map_or(0, |i| (i + by) % all.len())];
+    /// Shows another metric, or a value of racks on the maps.
+    pub fn set_layer(&mut self, layer: Layer) {
+        match layer {
+            Layer::Gpu(metric) => (self.choice.metric, self.choice.rack) = (metric, None),
+            Layer::Rack(rack) => self.choice.rack = Some(rack),
+        }
     }
 
-    /// The worst GPU of the site on the site view, of the hall elsewhere. Goes from the site into
-    /// the hall, so that the GPU is seen. With a `step` the one so many places further in the list,
+    /// What a key steps through: the metrics, and on maps those values of racks that are reported.
+    fn layers(&self) -> Vec<Layer> {
+        let gpus = Metric::ON_KEYS.into_iter().map(Layer::Gpu);
+        if !Views::HEAT.contains(self.nav.view()) {
+            return gpus.collect();
+        }
+        let racks = RackLayer::ALL.into_iter().filter(|r| r.is_reported(&self.frame));
+        gpus.chain(racks.map(Layer::Rack)).collect()
+    }
+
+    /// The layer so many places further, round and round.
+    fn cycle_layer(&mut self, by: i64) {
+        let all = self.layers();
+        let shown = self.shown_layer();
+        let at = all.iter().position(|l| *l == shown);
+        let to = at.map_or(0, |i| (i as i64 + by).rem_euclid(all.len() as i64) as usize);
+        self.set_layer(all[to]);
+    }
+
+    /// The layer that is on the screen: maps alone show values of racks.
+    fn shown_layer(&self) -> Layer {
+        if Views::HEAT.contains(self.nav.view()) {
+            self.choice.layer()
+        } else {
+            Layer::Gpu(self.choice.metric)
+        }
+    }
+
+    /// The worst GPU or rack of the site on the site view, of the hall elsewhere. Goes from the site
+    /// into the hall, so that it is seen. With a `step` the one so many places further in the list,
     /// round and round.
     fn worst(&mut self, step: i64) {
         let topology = Arc::clone(&self.frame.topology);
-        let metric = ranking::ordered(self.choice.metric);
+        let layer = ranking::ordered(self.shown_layer());
         let at_site = self.nav.view() == ViewKind::Site;
         let scope = if at_site {
             Asset::Site
         } else {
             self.selection.hall(&topology).map_or(Asset::Site, Asset::Hall)
         };
-        let list = self.frame.worst_list(scope, metric, ranking::LINES);
-        let selected = self.selection.gpu(&topology);
-        let here = list.iter().position(|(gpu, _)| Some(*gpu) == selected).filter(|_| step != 0);
-        let place = here.map_or(0, |i| (i as i64 + step).rem_euclid(list.len() as i64) as usize);
-        let Some((gpu, _)) = list.get(place).copied() else {
-            return self.say(format!(
-                "no GPU of {} has a good value of {}",
-                topology.name(scope),
-                metric.spec().label
-            ));
+        let list = ranking::worst(&self.frame, scope, layer, ranking::LINES);
+        let selected = match layer {
+            Layer::Gpu(_) => self.selection.gpu(&topology).map(Asset::Gpu),
+            Layer::Rack(_) => self.selection.rack(&topology).map(Asset::Rack),
         };
-        self.selection.select(&topology, Asset::Gpu(gpu));
+        let here = list.iter().position(|(asset, _)| Some(*asset) == selected).filter(|_| step != 0);
+        let place = here.map_or(0, |i| (i as i64 + step).rem_euclid(list.len() as i64) as usize);
+        let Some((asset, value)) = list.get(place).copied() else {
+            let (what, label, site) = match layer {
+                Layer::Gpu(m) => ("GPU", m.spec().label, topology.name(scope)),
+                Layer::Rack(r) => ("rack", r.spec().label, topology.name(scope)),
+            };
+            return self.say(format!("no {what} of {site} has a good value of {label}"));
+        };
+        self.selection.select(&topology, asset);
         if at_site {
             self.open(ViewKind::Hall);
         }
-        let value = self.frame.value(gpu, metric).map_or("-".into(), |v| text::value(metric, v.into()));
+        let value = match layer {
+            Layer::Gpu(metric) => text::value(metric, value.into()),
+            Layer::Rack(rack) => rack.text(value),
+        };
         self.say(format!(
             "{} of the worst {} in {}: {} {value}",
             place + 1,
-            metric.spec().label,
+            layer.label(),
             topology.name(scope),
-            topology.name(Asset::Gpu(gpu))
+            topology.name(asset)
         ));
     }
 
@@ -229,7 +267,8 @@ impl App {
         self.requests.push(Request::Copy(copied));
     }
 
-    /// All quantities of an asset, tab separated: values of a GPU, means of anything larger.
+    /// All quantities of an asset, tab separated: values of a GPU, means of anything larger, and what
+    /// its plant reports.
     fn values(&self, asset: Asset) -> String {
         let mut out = format!("\t{}", self.frame.time);
         for metric in Metric::ALL {
@@ -239,6 +278,19 @@ impl App {
             };
             let value = value.map_or("-".into(), |v| text::value(metric, v.into()));
             out.push_str(&format!("\t{} {value}", metric.spec().name));
+        }
+        for quantity in Quantity::all() {
+            let signal = match quantity {
+                Quantity::Site(p) => Signal::Site(p),
+                Quantity::Hall(p) => Signal::Hall(p),
+                Quantity::Row(p) => Signal::Row(p),
+                Quantity::Rack(p) => Signal::Rack(p),
+                Quantity::Cdu(p) => Signal::Cdu(p),
+                _ => continue,
+            };
+            if let Some(value) = self.frame.facility.signal(asset, signal) {
+                out.push_str(&format!("\t{} {} {}", quantity.name(), value, quantity.unit()));
+            }
         }
         out
     }

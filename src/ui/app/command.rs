@@ -1,10 +1,11 @@
 //! The command line: action ids, and a few commands with an argument.
 
 use crate::fleet::jobs::By;
-use crate::model::{Asset, Metric, Timestamp, text};
+use crate::model::{Asset, Timestamp, text};
 use crate::ui::action::{Action, ViewKind};
 use crate::ui::app::time;
 use crate::ui::context::Context;
+use crate::ui::layer::Layer;
 use crate::ui::theme::Theme;
 use crate::ui::view::jobs;
 
@@ -19,8 +20,8 @@ pub enum Command {
     View(ViewKind),
     /// Show the job or tenant in this slot of the frame shown.
     Job(By, u16),
-    /// Show a metric.
-    Metric(Metric),
+    /// Show a metric, or a value of racks.
+    Layer(Layer),
     /// Show a moment; `None` is the present.
     Time(Option<Timestamp>),
     /// Use a theme.
@@ -33,7 +34,7 @@ pub enum Command {
 pub const WITH_ARGUMENT: [(&str, &str, &str); 6] = [
     ("job", "NAME", "show a job or a tenant: :job llm-r7"),
     ("go", "NAME", "show a hall, row, rack, tray or GPU: :go H3-R17-K5"),
-    ("metric", "NAME", "show a metric: :metric temp"),
+    ("metric", "NAME", "show a metric, or a value of racks: :metric temp, :metric rack_flow"),
     ("time", "MOMENT", "show a moment: :time -5m, :time 03:11, :time now"),
     ("theme", "NAME", "use a theme: :theme light"),
     ("view", "NAME", "show a view: :view sources"),
@@ -52,7 +53,7 @@ pub fn parse(cx: &Context<'_>, view: ViewKind, line: &str) -> Result<Command, St
         ("q" | "q!" | "quit" | "exit", "") => Ok(Command::Quit),
         ("go", name) if !name.is_empty() => find(cx, name).map(Command::Go),
         ("job", name) if !name.is_empty() => job(cx, name),
-        ("metric", name) if !name.is_empty() => Metric::parse(name).map(Command::Metric),
+        ("metric", name) if !name.is_empty() => Layer::parse(name).map(Command::Layer),
         ("time", moment) => time::parse(moment, cx.snapshot.frame.time).map(Command::Time),
         ("theme", name) if !name.is_empty() => Ok(Command::Theme(name.to_owned())),
         ("view", name) if !name.is_empty() => view_named(name).map(Command::View),
@@ -125,7 +126,7 @@ pub fn complete(cx: &Context<'_>, line: &str) -> (String, Vec<String>) {
             names.dedup();
             names
         }
-        "metric" => Metric::ALL.iter().map(|m| m.spec().name.to_owned()).collect(),
+        "metric" => Layer::names().map(str::to_owned).collect(),
         "theme" => Theme::names(&[]).into_iter().map(str::to_owned).collect(),
         "view" => ViewKind::ALL.iter().map(|v| v.name().to_owned()).collect(),
         "go" => places(cx, word),

@@ -15,9 +15,10 @@ pub(super) mod tooltip;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use crate::model::{Asset, Metric};
+use crate::model::Asset;
 use crate::ui::action::Action;
 use crate::ui::context::Context;
+use crate::ui::layer::Layer;
 use crate::ui::selection::{Bounds, Selection};
 use crate::ui::view::map::Map;
 use crate::ui::view::nodes;
@@ -181,7 +182,10 @@ fn selected(cx: &Context<'_>, asset: Asset) -> Selection {
     selection
 }
 
-/// Metrics whose distribution can be drawn.
-fn has_distribution(metric: Metric) -> bool {
-    metric.spec().kind == crate::model::metric::Kind::Quantity
+/// Layers whose distribution can be drawn.
+fn has_distribution(layer: Layer) -> bool {
+    match layer {
+        Layer::Gpu(metric) => metric.spec().kind == crate::model::metric::Kind::Quantity,
+        Layer::Rack(_) => true,
+    }
 }

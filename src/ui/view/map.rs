@@ -3,9 +3,10 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use crate::model::{Asset, GpuId, Metric};
+use crate::model::{Asset, GpuId, Metric, RackId};
 use crate::ui::context::Context;
-use crate::ui::widget::heatmap::{Direction, Heatmap, Input, Layout, LevelMap, Zoom};
+use crate::ui::layer::{Layer, RackLayer};
+use crate::ui::widget::heatmap::{Direction, Flat, Heatmap, Input, Layout, LevelMap, Zoom};
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -28,15 +29,19 @@ impl Map {
             self.made_for = Some(key);
         }
         let Some(layout) = &self.layout else { return };
-        let metric = cx.choice.metric;
-        let input = Input {
-            metric,
-            column: cx.frame.column(metric),
-            quality: cx.frame.qualities(),
-            exceptions: cx.frame.exceptions(),
-            range: range(cx, metric),
-        };
-        self.levels.update(layout, &input);
+        match cx.choice.layer() {
+            Layer::Gpu(metric) => {
+                let input = Input {
+                    metric,
+                    column: cx.frame.column(metric),
+                    quality: cx.frame.qualities(),
+                    exceptions: cx.frame.exceptions(),
+                    range: range(cx, Layer::Gpu(metric)),
+                };
+                self.levels.update(layout, &input);
+            }
+            Layer::Rack(rack) => update_racks(cx, rack, layout, &mut self.levels),
+        }
         if let Some(pixel) = cx.selection.gpu(cx.topology()).and_then(|g| layout.pixel_of(g)) {
             self.scroll = layout.scroll_to(pixel, cells, self.scroll);
         }
@@ -60,6 +65,21 @@ impl Map {
     #[must_use]
     pub fn is_exact(&self) -> bool {
         self.layout.as_ref().is_some_and(|l| l.gpus_per_pixel() <= 1)
+    }
+
+    /// How many GPUs, or racks where the layer is one of racks, share a pixel at most.
+    #[must_use]
+    pub fn per_pixel(&self, cx: &Context<'_>, layer: Layer) -> usize {
+        let Some(layout) = &self.layout else { return 1 };
+        let racks = |pixel| {
+            let gpus = layout.gpus_of(pixel);
+            let of = |g: &u32| cx.topology().rack_of(GpuId(*g)).index();
+            gpus.last().map_or(1, of) + 1 - gpus.first().map_or(1, of)
+        };
+        match layer {
+            Layer::Gpu(_) => layout.gpus_per_pixel(),
+            Layer::Rack(_) => (0..layout.pixel_count()).map(racks).max().unwrap_or(1),
+        }
     }
 
     /// Where the selected GPU is drawn, in cells of the screen; `None` when it is out of sight.
@@ -106,9 +126,29 @@ impl Map {
     }
 }
 
-/// The scale of a metric on this site: memory and clock end where the largest GPU ends.
+fn update_racks(cx: &Context<'_>, rack: RackLayer, layout: &Layout, levels: &mut LevelMap) {
+    let racks = || (0..cx.topology().racks().len()).map(RackId::new);
+    let values: Vec<Option<f32>> = racks().map(|r| rack.value(cx.frame, r)).collect();
+    let priorities: Vec<u8> = racks().map(|r| rack.priority(cx.frame, r)).collect();
+    let flat = Flat {
+        id: rack as u8,
+        values: &values,
+        priorities: &priorities,
+        range: rack.range(cx.frame),
+        worst: rack.spec().worst,
+        frozen: cx.frame.facility.silent_s().is_some(),
+    };
+    levels.racks(layout, cx.topology(), &flat);
+}
+
+/// The scale of what is shown on this site: memory and clock end where the largest GPU ends, power
+/// of racks where the largest rack does.
 #[must_use]
-pub fn range(cx: &Context<'_>, metric: Metric) -> Option<(f32, f32)> {
+pub fn range(cx: &Context<'_>, layer: Layer) -> Option<(f32, f32)> {
+    let metric = match layer {
+        Layer::Gpu(metric) => metric,
+        Layer::Rack(rack) => return Some(rack.range(cx.frame)),
+    };
     let largest = |f: fn(&crate::model::topology::GpuModel) -> f32| {
         cx.topology().gpu_models().iter().map(f).fold(0.0, f32::max)
     };

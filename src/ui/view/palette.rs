@@ -14,6 +14,7 @@ use crate::ui::action::{Action, ViewKind};
 use crate::ui::app::command::Command;
 use crate::ui::context::Context;
 use crate::ui::key::{Key, KeyCode};
+use crate::ui::layer::{Layer, RackLayer};
 use crate::ui::overlay::Verdict;
 use crate::ui::overlay::line::LineEdit;
 use crate::ui::text;
@@ -210,7 +211,7 @@ fn frame(body: Rect) -> Rect {
 enum Target {
     Place(Asset),
     View(ViewKind),
-    Metric(Metric),
+    Layer(Layer),
     Job(By, u16),
     Action(Action),
 }
@@ -221,7 +222,11 @@ fn commands(cx: &Context<'_>, needle: &Needle) -> Vec<(i32, Target)> {
         out.extend(score(needle, view.name()).map(|s| (s + 3, Target::View(view))));
     }
     for metric in Metric::ON_KEYS {
-        out.extend(score(needle, metric.spec().label).map(|s| (s + 2, Target::Metric(metric))));
+        out.extend(score(needle, metric.spec().label).map(|s| (s + 2, Target::Layer(Layer::Gpu(metric)))));
+    }
+    for rack in RackLayer::ALL {
+        let best = score(needle, rack.spec().label).max(score(needle, rack.spec().name));
+        out.extend(best.map(|s| (s + 1, Target::Layer(Layer::Rack(rack)))));
     }
     for by in By::ALL.into_iter().filter(|_| !needle.is_empty()) {
         let named = jobs::names(cx, by);
@@ -247,12 +252,12 @@ impl Target {
                 what: String::new(),
                 command: Command::View(view),
             },
-            Self::Metric(metric) => Hit {
+            Self::Layer(layer) => Hit {
                 score,
                 kind: "metric",
-                name: metric.spec().label.to_owned(),
-                what: metric.spec().doc.to_owned(),
-                command: Command::Metric(metric),
+                name: layer.label().to_owned(),
+                what: layer.doc().to_owned(),
+                command: Command::Layer(layer),
             },
             Self::Job(by, slot) => {
                 let usage = cx.frame.usage(by).of_slot(slot);

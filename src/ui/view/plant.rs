@@ -256,6 +256,15 @@ pub fn cdu_notes(cx: &Context<'_>, id: CduId) -> Vec<Note> {
     out
 }
 
+/// What is wrong with a rack in a few words; nothing where all is normal.
+#[must_use]
+pub fn rack_words(cx: &Context<'_>, id: RackId) -> String {
+    let mut notes = liquid_notes(cx, id, false);
+    notes.extend(power_notes(cx, id, false));
+    notes.sort();
+    notes.into_iter().map(|n| n.text).collect::<Vec<_>>().join(", ")
+}
+
 /// How a CDU is in a few words: the worst of it, that all is well, or that nothing is known.
 #[must_use]
 pub fn cdu_words(cx: &Context<'_>, id: CduId) -> (String, Scope) {

@@ -109,9 +109,10 @@ impl View for SiteView {
         }
         let a = &self.areas;
         self.tiles.render(cx, buf);
-        let per_pixel = self.tiles.gpus_per_pixel();
-        let range = crate::ui::view::map::range(cx, cx.choice.metric);
-        let legend = Legend { metric: cx.choice.metric, range, per_pixel, names: &[] };
+        let layer = cx.choice.layer();
+        let per_pixel = self.tiles.per_pixel(cx, layer);
+        let range = crate::ui::view::map::range(cx, layer);
+        let legend = Legend { layer, range, per_pixel, names: &[] };
         legend.render(
             cx.brush,
             Rect { x: a.legend.x + 1, width: a.legend.width.saturating_sub(1), ..a.legend },
@@ -150,10 +151,10 @@ impl SiteView {
         let columns = (inner.width / 62).max(1);
         let width = inner.width / columns;
         for i in 0..self.worst.count().min(usize::from(columns * inner.height)) {
-            let Some(gpu) = self.worst.gpu(i) else { break };
+            let Some(hall) = self.worst.hall(cx, i) else { break };
             let (column, row) = (i as u16 / inner.height, i as u16 % inner.height);
             let place = Rect::new(inner.x + column * width, inner.y + row, width - 1, 1);
-            let hall = cx.topology().short_name(Asset::Hall(cx.topology().hall_of(gpu)));
+            let hall = cx.topology().short_name(Asset::Hall(hall));
             cx.brush.on(place, buf).text((place.x + 1, place.y), &hall, cx.brush.style(Scope::TextDim));
             let indent = 4.min(place.width);
             let rest = Rect { x: place.x + indent, width: place.width - indent, ..place };

@@ -5,12 +5,14 @@
 //! tones into the buffer.
 
 pub mod draw;
+pub mod flat;
 pub mod layout;
 pub mod levels;
 mod plan;
 mod steps;
 
 pub use draw::Heatmap;
+pub use flat::Flat;
 pub use layout::{Label, Layout, Zoom};
 pub use levels::{Input, LevelMap};
 pub use steps::Direction;

@@ -11,6 +11,7 @@ use ratatui::style::Style;
 
 use crate::model::metric::{Kind, Worst};
 use crate::model::{Health, Metric};
+use crate::ui::layer::{Layer, RackLayer};
 use crate::ui::ramp::LEVELS;
 use crate::ui::text;
 use crate::ui::theme::{Scope, Tone};
@@ -19,11 +20,11 @@ use crate::ui::widget::Brush;
 /// What a heatmap shows, in one line.
 #[derive(Clone, Copy, Debug)]
 pub struct Legend<'a> {
-    /// The metric.
-    pub metric: Metric,
+    /// What the map shows.
+    pub layer: Layer,
     /// Ends of the scale; `None` for those of the metric.
     pub range: Option<(f32, f32)>,
-    /// GPUs that share a pixel.
+    /// GPUs that share a pixel; racks where they are what is shown.
     pub per_pixel: usize,
     /// Slots and names of the largest categories, for jobs and tenants.
     pub names: &'a [(u16, &'a str)],
@@ -51,11 +52,14 @@ impl Legend<'_> {
 
     fn parts(&self, brush: Brush<'_>) -> Vec<Part> {
         let dim = brush.style(Scope::TextDim);
-        let mut parts = match self.metric.spec().kind {
-            Kind::Quantity => vec![self.ramp(brush)],
-            Kind::Category => self.categories(brush),
-            Kind::Code if self.metric == Metric::Health => self.health(brush),
-            Kind::Flags | Kind::Code => self.events(brush),
+        let mut parts = match self.layer {
+            Layer::Rack(rack) => vec![self.rack_ramp(brush, rack)],
+            Layer::Gpu(metric) => match metric.spec().kind {
+                Kind::Quantity => vec![self.ramp(brush, metric)],
+                Kind::Category => self.categories(brush, metric),
+                Kind::Code if metric == Metric::Health => health(brush, metric),
+                Kind::Flags | Kind::Code => events(brush, metric),
+            },
         };
         let mut alarms: Part = (1..=4)
             .flat_map(|p| {
@@ -65,62 +69,81 @@ impl Legend<'_> {
             .collect();
         alarms.push(("alarm".to_owned(), dim));
         parts.push(alarms);
-        for (tone, word) in [(Tone::STALE, "stale"), (Tone::LOST, "lost")] {
-            parts.push(swatch(brush, tone, word));
-        }
+        let marks = match self.layer {
+            Layer::Gpu(_) => [(Tone::STALE, "stale"), (Tone::LOST, "lost")],
+            Layer::Rack(_) => [(Tone::STALE, "frozen"), (Tone::ABSENT, "not reported")],
+        };
+        parts.extend(marks.map(|(tone, word)| swatch(brush, tone, word)));
         parts.push(vec![(self.pooling(), dim)]);
         parts
     }
 
     fn pooling(&self) -> String {
-        let how = match self.metric.spec() {
-            s if s.kind == Kind::Category => ", majority",
-            s if s.worst == Worst::Neither => ", mean",
-            _ => ", worst of",
+        let how = match self.layer {
+            Layer::Rack(_) if self.per_pixel <= 1 => return "one colour per rack".to_owned(),
+            Layer::Rack(rack) if rack.spec().worst == Worst::Low => ", lowest of",
+            Layer::Rack(_) => ", highest of",
+            Layer::Gpu(metric) => match metric.spec() {
+                s if s.kind == Kind::Category => ", majority",
+                s if s.worst == Worst::Neither => ", mean",
+                _ => ", worst of",
+            },
         };
         let how = if self.per_pixel > 1 { how } else { "" };
-        format!("1 px = {} GPU{how}", text::integer(self.per_pixel as u64))
+        let what = if matches!(self.layer, Layer::Rack(_)) { "racks" } else { "GPU" };
+        format!("1 px = {} {what}{how}", text::integer(self.per_pixel as u64))
     }
 
-    fn ramp(&self, brush: Brush<'_>) -> Part {
-        let spec = self.metric.spec();
+    fn ramp(&self, brush: Brush<'_>, metric: Metric) -> Part {
+        let spec = metric.spec();
         let (low, high) = self.range.unwrap_or(spec.range);
-        let make = if self.metric == Metric::Age { Tone::age } else { Tone::level };
-        let ends = match self.metric {
+        let make = if metric == Metric::Age { Tone::age } else { Tone::level };
+        let ends = match metric {
             Metric::MemUsed => (text::memory(f64::from(low)), text::memory(f64::from(high))),
-            _ => (text::decimal(f64::from(low), 0), text::value(self.metric, f64::from(high))),
+            _ => (text::decimal(f64::from(low), 0), text::value(metric, f64::from(high))),
         };
-        let dim = brush.style(Scope::TextDim);
-        let mut part =
-            vec![(format!("{} ", spec.label), brush.style(Scope::TextStrong)), (format!("{} ", ends.0), dim)];
-        part.extend((0..LEVELS as u8).map(|l| mark(brush, make(l))));
-        part.push((format!(" {}", ends.1), dim));
-        part
+        scale(brush, spec.label, ends, make)
     }
 
-    fn categories(&self, brush: Brush<'_>) -> Vec<Part> {
-        let mut parts = vec![vec![(self.metric.spec().label.to_owned(), brush.style(Scope::TextStrong))]];
+    fn rack_ramp(&self, brush: Brush<'_>, rack: RackLayer) -> Part {
+        let spec = rack.spec();
+        let (low, high) = self.range.unwrap_or(spec.range);
+        let number = |v: f32| text::decimal(f64::from(v), 0);
+        scale(brush, spec.label, (number(low), format!("{} {}", number(high), spec.unit)), Tone::level)
+    }
+
+    fn categories(&self, brush: Brush<'_>, metric: Metric) -> Vec<Part> {
+        let mut parts = vec![vec![(metric.spec().label.to_owned(), brush.style(Scope::TextStrong))]];
         parts.extend(self.names.iter().map(|(slot, name)| swatch(brush, Tone::category(*slot), name)));
         parts.push(swatch(brush, Tone::IDLE, "idle"));
         parts
     }
+}
 
-    fn health(&self, brush: Brush<'_>) -> Vec<Part> {
-        let mut parts = vec![vec![(self.metric.spec().label.to_owned(), brush.style(Scope::TextStrong))]];
-        let classes = Health::ALL.into_iter().filter(|h| *h != Health::Lost);
-        parts.extend(classes.map(|h| swatch(brush, Tone::health(h), h.name())));
-        parts
-    }
+/// A name, the ramp between its ends.
+fn scale(brush: Brush<'_>, label: &str, ends: (String, String), make: fn(u8) -> Tone) -> Part {
+    let dim = brush.style(Scope::TextDim);
+    let mut part = vec![(format!("{label} "), brush.style(Scope::TextStrong)), (format!("{} ", ends.0), dim)];
+    part.extend((0..LEVELS as u8).map(|l| mark(brush, make(l))));
+    part.push((format!(" {}", ends.1), dim));
+    part
+}
 
-    fn events(&self, brush: Brush<'_>) -> Vec<Part> {
-        let classes: &[(u8, &str)] = match self.metric {
-            Metric::ClockEvents => &[(0, "none"), (6, "normal limit"), (15, "fault")],
-            _ => &[(0, "none"), (12, "seen")],
-        };
-        let mut parts = vec![vec![(self.metric.spec().label.to_owned(), brush.style(Scope::TextStrong))]];
-        parts.extend(classes.iter().map(|(level, word)| swatch(brush, Tone::level(*level), word)));
-        parts
-    }
+fn health(brush: Brush<'_>, metric: Metric) -> Vec<Part> {
+    let mut parts = vec![vec![(metric.spec().label.to_owned(), brush.style(Scope::TextStrong))]];
+    let classes = Health::ALL.into_iter().filter(|h| *h != Health::Lost);
+    parts.extend(classes.map(|h| swatch(brush, Tone::health(h), h.name())));
+    parts
+}
+
+fn events(brush: Brush<'_>, metric: Metric) -> Vec<Part> {
+    let classes: &[(u8, &str)] = match metric {
+        Metric::ClockEvents => &[(0, "none"), (6, "normal limit"), (15, "fault")],
+        _ => &[(0, "none"), (12, "seen")],
+    };
+    let mut parts = vec![vec![(metric.spec().label.to_owned(), brush.style(Scope::TextStrong))]];
+    parts.extend(classes.iter().map(|(level, word)| swatch(brush, Tone::level(*level), word)));
+    parts
 }
 
 /// One cell of a tone, as the heatmap draws it.
@@ -153,7 +176,8 @@ mod tests {
         buf
     }
 
-    const TEMP: Legend<'_> = Legend { metric: Metric::Temp, range: None, per_pixel: 12, names: &[] };
+    const TEMP: Legend<'_> =
+        Legend { layer: Layer::Gpu(Metric::Temp), range: None, per_pixel: 12, names: &[] };
 
     #[test]
     fn the_ramp_has_ends_and_unit_and_all_marks_are_explained() {
@@ -182,10 +206,19 @@ mod tests {
     }
 
     #[test]
+    fn a_map_of_racks_says_so() {
+        let legend = Legend { layer: Layer::Rack(RackLayer::Flow), range: None, per_pixel: 1, names: &[] };
+        let line = |legend| lines(&draw(&legend, 120, ColorDepth::Mono)).remove(0);
+        let want = "rack flow 0 ····░░░▒▒▒▓▓▓███ 165 LPM  ■1 ▲2 ▼3 ◆4 alarm  ? frozen  - not reported  one colour per rack";
+        assert_eq!(line(legend).trim_end(), want);
+        assert!(line(Legend { per_pixel: 3, ..legend }).contains("1 px = 3 racks, lowest of"));
+    }
+
+    #[test]
     fn every_metric_has_a_legend() {
         for metric in Metric::ALL {
             let names = [(1, "llm-r7"), (2, "vis\u{1b}[2J")];
-            let legend = Legend { metric, range: None, per_pixel: 1, names: &names };
+            let legend = Legend { layer: Layer::Gpu(metric), range: None, per_pixel: 1, names: &names };
             let line = lines(&draw(&legend, 150, ColorDepth::Mono)).remove(0);
             assert!(line.starts_with(metric.spec().label), "{line}");
             assert!(line.contains("alarm") && !line.contains('\u{1b}'), "{line}");

@@ -3,14 +3,17 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use crate::fleet::Point;
+use crate::fleet::limits::plant as limits;
 use crate::fleet::series::Signal;
-use crate::fleet::{Point, Stats};
-use crate::model::{Asset, HallId, HallPoint, Metric};
+use crate::model::{Asset, HallId, HallPoint, Metric, RackId};
 use crate::ui::context::Context;
+use crate::ui::layer::{Layer, RackLayer};
 use crate::ui::text;
 use crate::ui::theme::Scope;
 use crate::ui::view::hall::{has_distribution, tooltip};
 use crate::ui::view::map::{self, Map};
+use crate::ui::view::plant;
 use crate::ui::view::ranking::{self, Ranking};
 use crate::ui::view::rows::{self, Row};
 use crate::ui::widget::frame::Frame;
@@ -28,8 +31,8 @@ const LEGEND_NAMES: usize = 8;
 pub struct Figures {
     bins: Vec<u64>,
     range: (f32, f32),
-    stats: Option<Stats>,
-    p1: Option<f32>,
+    /// First, fiftieth and ninety-ninth percentile.
+    percentiles: Option<[f32; 3]>,
     worst: Ranking,
     rows: Vec<Row>,
     shares: Vec<(u16, String, u32)>,
@@ -40,52 +43,75 @@ impl Figures {
     /// Makes the figures of `hall` for boxes of `width` columns.
     pub fn update(&mut self, cx: &Context<'_>, hall: HallId, width: u16) {
         let (asset, metric) = (Asset::Hall(hall), cx.choice.metric);
-        self.range = map::range(cx, metric).unwrap_or(metric.spec().range);
-        self.stats = None;
+        let layer = cx.choice.layer();
+        self.range = map::range(cx, layer).unwrap_or(metric.spec().range);
+        self.percentiles = None;
         self.bins.clear();
-        if has_distribution(metric) {
-            let histogram = cx.frame.histogram(asset, metric);
-            let columns = usize::from(width.saturating_sub(4)).max(1);
-            self.bins =
-                histogram.resample(columns, self.range.0, self.range.1).into_iter().map(u64::from).collect();
-            self.stats = histogram.stats();
-            self.p1 = histogram.quantile(0.01);
+        let columns = usize::from(width.saturating_sub(4)).max(1);
+        match layer {
+            Layer::Rack(rack) => self.racks(cx, hall, rack, columns),
+            Layer::Gpu(_) if has_distribution(layer) => {
+                let histogram = cx.frame.histogram(asset, metric);
+                let bins = histogram.resample(columns, self.range.0, self.range.1);
+                self.bins = bins.into_iter().map(u64::from).collect();
+                let stats = histogram.stats().zip(histogram.quantile(0.01));
+                self.percentiles = stats.map(|(s, p1)| [p1, s.p50, s.p99]);
+            }
+            Layer::Gpu(_) => {}
         }
         self.worst.update(cx, asset);
         self.rows = hall_rows(cx, hall);
-        self.shares = ranking::shares(cx, asset, metric);
+        self.shares =
+            if matches!(layer, Layer::Gpu(_)) { ranking::shares(cx, asset, metric) } else { Vec::new() };
         self.counts = counts_line(cx, asset);
+    }
+
+    /// The distribution of a value over the racks of a hall.
+    fn racks(&mut self, cx: &Context<'_>, hall: HallId, rack: RackLayer, columns: usize) {
+        let racks = cx.topology().hall(hall).racks.iter().map(RackId);
+        let mut values: Vec<f32> = racks.filter_map(|r| rack.value(cx.frame, r)).collect();
+        values.sort_by(f32::total_cmp);
+        self.bins = vec![0; columns];
+        let (low, high) = self.range;
+        for v in &values {
+            let share = (v - low) / (high - low).max(f32::MIN_POSITIVE);
+            let at = ((share * columns as f32).max(0.0) as usize).min(columns - 1);
+            self.bins[at] += 1;
+        }
+        let Some(last) = values.len().checked_sub(1) else { return };
+        self.percentiles = Some([0.01, 0.5, 0.99].map(|q| values[(q * last as f32).round() as usize]));
     }
 
     /// The legend line.
     pub fn legend(&self, cx: &Context<'_>, map: &Map, area: Rect, buf: &mut Buffer) {
         let named = self.shares.iter().filter(|(slot, ..)| *slot != 0).take(LEGEND_NAMES);
         let names: Vec<(u16, &str)> = named.map(|(slot, words, _)| (*slot, words.as_str())).collect();
-        let per_pixel = map.layout().map_or(1, crate::ui::widget::heatmap::Layout::gpus_per_pixel);
-        let legend = Legend { metric: cx.choice.metric, range: Some(self.range), per_pixel, names: &names };
+        let layer = cx.choice.layer();
+        let per_pixel = map.per_pixel(cx, layer);
+        let legend = Legend { layer, range: Some(self.range), per_pixel, names: &names };
         legend.render(cx.brush, Rect { x: area.x + 1, width: area.width.saturating_sub(1), ..area }, buf);
     }
 
     /// The distribution of the metric.
     pub fn distribution(&self, cx: &Context<'_>, area: Rect, buf: &mut Buffer) {
-        let spec = cx.choice.metric.spec();
-        let title = format!("DISTRIBUTION {}", spec.label);
+        let title = format!("DISTRIBUTION {}", cx.choice.layer().label());
         let inner = Frame { title: &title, note: &self.counts, focused: false }.render(cx.brush, area, buf);
         self.bars(cx, Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner }, buf);
     }
 
     fn bars(&self, cx: &Context<'_>, area: Rect, buf: &mut Buffer) {
-        let metric = cx.choice.metric;
-        if !has_distribution(metric) {
+        let layer = cx.choice.layer();
+        if !has_distribution(layer) {
             return ranking::share_lines(cx, &self.shares, area, buf);
         }
-        let percentiles = self.stats.zip(self.p1).map(|(s, p1)| [p1, s.p50, s.p99]);
-        // Memory is read in GB, as on data sheets.
-        let (range, unit, percentiles) = if metric == Metric::MemUsed {
-            let gb = |mib: f32| mib * 1.048_576 / 1000.0;
-            ((gb(self.range.0), gb(self.range.1)), "GB", percentiles.map(|p| p.map(gb)))
-        } else {
-            (self.range, metric.spec().unit, percentiles)
+        let (range, unit, percentiles) = match layer {
+            // Memory is read in GB, as on data sheets.
+            Layer::Gpu(Metric::MemUsed) => {
+                let gb = |mib: f32| mib * 1.048_576 / 1000.0;
+                ((gb(self.range.0), gb(self.range.1)), "GB", self.percentiles.map(|p| p.map(gb)))
+            }
+            Layer::Gpu(metric) => (self.range, metric.spec().unit, self.percentiles),
+            Layer::Rack(rack) => (self.range, rack.spec().unit, self.percentiles),
         };
         Histogram { bins: &self.bins, range, unit, percentiles, log: true }.render(cx.brush, area, buf);
     }
@@ -121,10 +147,10 @@ impl Figures {
         let area = Rect::new(area.x + 1, area.y, area.width - 1, area.height);
         let mut y = area.y;
         if let Some(gpu) = cx.selection.gpu(cx.topology()) {
-            let title = tooltip::place_name(cx, gpu);
+            let title = tooltip::title(cx, gpu);
             cx.brush.on(area, buf).text((area.x, y), &title, cx.brush.style(Scope::TextStrong));
             y += 1;
-            let facts = tooltip::facts(cx, gpu);
+            let facts = tooltip::shown(cx, gpu);
             for pair in facts.chunks(2) {
                 for (i, (label, value, scope)) in pair.iter().enumerate() {
                     let x = area.x + 16 * i as u16;
@@ -148,7 +174,7 @@ impl Figures {
             buf,
         );
         y += wanted;
-        if area.bottom() > y + 3 && has_distribution(cx.choice.metric) {
+        if area.bottom() > y + 3 && has_distribution(cx.choice.layer()) {
             let height = (area.bottom() - y - 1).min(4);
             y = rule(cx, area, y, "distribution", buf);
             self.bars(cx, Rect::new(area.x, y, area.width, height), buf);
@@ -189,7 +215,6 @@ fn hall_rows(cx: &Context<'_>, hall: HallId) -> Vec<Row> {
         points.into_iter().map(|p| p.map(|p| p.mean)).collect()
     };
     let mut rows = Vec::new();
-    let power = cx.frame.facility.hall(hall, HallPoint::Power);
     let sum = cx.frame.stats(asset, Metric::Power).map(|s| s.sum as f32);
     let racks = cx.topology().hall(hall).racks.iter().map(crate::model::RackId);
     let tdp = |r| {
@@ -203,10 +228,13 @@ fn hall_rows(cx: &Context<'_>, hall: HallId) -> Vec<Row> {
         Row::new("GPU power", gpu_mw, ("MW", 2), (None, normal))
             .spark(series(Signal::PowerSum).into_iter().map(|w| w.map(|w| w / 1e6)).collect()),
     );
-    if let Some(mw) = power {
-        let top = HallPoint::Power.spec().normal.1;
-        rows.push(Row::new("Hall power", Some(mw), ("MW", 2), (None, Some(top))));
-    }
+    let point = |p: HallPoint, label: &str, decimals: usize| {
+        let value = cx.frame.facility.hall(hall, p)?;
+        let normal = limits::hall(cx.topology(), &cx.frame.facility, hall, p);
+        let row = Row::new(label, Some(value), (p.spec().unit, decimals), normal.ends());
+        Some(row.priority(normal.priority).spark(series(Signal::Hall(p))))
+    };
+    rows.extend(point(HallPoint::Power, "Hall power", 2));
     let mean = |m: Metric| cx.frame.stats(asset, m);
     rows.push(
         Row::new("Util mean", mean(Metric::Util).map(|s| s.mean), ("%", 0), (None, None))
@@ -224,16 +252,9 @@ fn hall_rows(cx: &Context<'_>, hall: HallId) -> Vec<Row> {
         ("K", 0),
         (Some(crate::fleet::limits::LOW_MARGIN_K), None),
     ));
-    for p in [HallPoint::LiquidSupply, HallPoint::LiquidReturn, HallPoint::ColdAisle, HallPoint::DewPoint] {
-        if let Some(v) = cx.frame.facility.hall(hall, p) {
-            let spec = p.spec();
-            rows.push(Row::new(
-                spec.label,
-                Some(v),
-                (spec.unit, 1),
-                (Some(spec.normal.0), Some(spec.normal.1)),
-            ));
-        }
+    let air = [HallPoint::ColdAisle, HallPoint::HotAisle, HallPoint::DewPoint, HallPoint::Humidity];
+    for p in [HallPoint::LiquidSupply, HallPoint::LiquidReturn].into_iter().chain(air) {
+        rows.extend(point(p, p.spec().label, plant::decimals(p.spec().unit)));
     }
     rows
 }
@@ -241,28 +262,30 @@ fn hall_rows(cx: &Context<'_>, hall: HallId) -> Vec<Row> {
 /// The line above the map: metrics, zoom, what a pixel is.
 pub fn tabs(cx: &Context<'_>, map: &Map, zoom: Zoom, area: Rect, buf: &mut Buffer) {
     let b = cx.brush;
-    let per = map.layout().map_or(1, crate::ui::widget::heatmap::Layout::gpus_per_pixel);
-    let pixel = if per <= 1 { "1 px = 1 GPU".to_owned() } else { format!("1 px = {per} GPU, worst") };
+    let chosen = cx.choice.layer();
+    let pixel = match (chosen, map.per_pixel(cx, chosen)) {
+        (Layer::Gpu(_), 0..=1) => "1 px = 1 GPU".to_owned(),
+        (Layer::Gpu(_), n) => format!("1 px = {n} GPU, worst"),
+        (Layer::Rack(_), 0..=1) => "a colour per rack".to_owned(),
+        (Layer::Rack(_), n) => format!("1 px = {n} racks"),
+    };
     let note = format!("{pixel}  zoom {}", zoom.name());
     let room = area.width.saturating_sub(text::width(&note) as u16 + 2);
     let wide = area.width >= 110;
     let mut x = area.x + 1;
+    if !Metric::ON_KEYS.map(Layer::Gpu).contains(&chosen) {
+        // What has no key of its own stands first: it must be seen on the narrowest screen.
+        let tab = format!(" {} ", chosen.label());
+        x = b.on(Rect { width: room, ..area }, buf).text((x, area.y), &tab, b.style(Scope::Selection)) + 1;
+    }
     for (i, metric) in Metric::ON_KEYS.into_iter().enumerate() {
         let tab = format!(" {} {} ", i + 1, metric.spec().label);
         let tab = if wide { tab } else { tab.trim().replace(' ', "") };
         if x + tab.len() as u16 > area.x + room {
             break;
         }
-        let scope = if metric == cx.choice.metric { Scope::Selection } else { Scope::TextDim };
+        let scope = if chosen == Layer::Gpu(metric) { Scope::Selection } else { Scope::TextDim };
         x = b.on(area, buf).text((x, area.y), &tab, b.style(scope)) + 1;
-    }
-    let chosen = cx.choice.metric;
-    if !Metric::ON_KEYS.contains(&chosen) {
-        b.on(Rect { width: room, ..area }, buf).text(
-            (x, area.y),
-            &format!(" {} ", chosen.spec().label),
-            b.style(Scope::Selection),
-        );
     }
     let at = area.right().saturating_sub(text::width(&note) as u16 + 1).max(area.x);
     b.on(area, buf).text((at, area.y), &note, b.style(Scope::TextDim));

@@ -4,10 +4,13 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use crate::model::{Asset, ClockEvents, GpuId, Metric, Quality};
+use crate::fleet::limits::plant as limits;
+use crate::model::{Asset, ClockEvents, GpuId, Metric, Quality, RackId, RackPoint};
 use crate::ui::context::Context;
+use crate::ui::layer::Layer;
 use crate::ui::text;
 use crate::ui::theme::Scope;
+use crate::ui::view::plant;
 use crate::ui::widget::frame::Frame;
 
 /// Columns and lines of the box.
@@ -27,9 +30,9 @@ pub fn render(cx: &Context<'_>, at: (u16, u16), area: Rect, buf: &mut Buffer) {
     let y = at.1.saturating_sub(1).clamp(area.y, area.bottom() - SIZE.1);
     let place = Rect::new(x, y, SIZE.0, SIZE.1);
     cx.brush.on(place, buf).fill(cx.brush.style(Scope::Text));
-    let title = place_name(cx, gpu);
+    let title = title(cx, gpu);
     let inner = Frame { title: &title, note: "", focused: false }.render(cx.brush, place, buf);
-    let facts = facts(cx, gpu);
+    let facts = shown(cx, gpu);
     let half = inner.width / 2;
     for (i, fact) in facts.iter().enumerate() {
         let column = (i % 2) as u16;
@@ -43,7 +46,68 @@ pub fn render(cx: &Context<'_>, at: (u16, u16), area: Rect, buf: &mut Buffer) {
 pub fn line(cx: &Context<'_>, (label, value, scope): &Fact, area: Rect, buf: &mut Buffer) {
     let dim: Style = cx.brush.style(Scope::TextDim);
     cx.brush.on(area, buf).text((area.x, area.y), label, dim);
-    cx.brush.on(area, buf).text((area.x + 7, area.y), value, cx.brush.style(*scope));
+    cx.brush.on(area, buf).text((area.x + 8, area.y), value, cx.brush.style(*scope));
+}
+
+/// The name of what the map shows at a GPU: its own, or that of its rack.
+pub fn title(cx: &Context<'_>, gpu: GpuId) -> String {
+    match cx.choice.layer() {
+        Layer::Gpu(_) => place_name(cx, gpu),
+        Layer::Rack(_) => rack_name(cx, cx.topology().rack_of(gpu)),
+    }
+}
+
+/// The values of what the map shows at a GPU: its own, or those of its rack.
+pub fn shown(cx: &Context<'_>, gpu: GpuId) -> Vec<Fact> {
+    match cx.choice.layer() {
+        Layer::Gpu(_) => facts(cx, gpu),
+        Layer::Rack(_) => rack_facts(cx, cx.topology().rack_of(gpu)),
+    }
+}
+
+/// `R17 K5`.
+pub fn rack_name(cx: &Context<'_>, rack: RackId) -> String {
+    let t = cx.topology();
+    format!("{} {}", t.row(t.rack(rack).row).name, t.rack(rack).name)
+}
+
+/// What is known of the plant of a rack, and in words what is wrong with it.
+fn rack_facts(cx: &Context<'_>, rack: RackId) -> Vec<Fact> {
+    let (t, f) = (cx.topology(), &cx.frame.facility);
+    let absent = cx.brush.glyphs.absent;
+    let point = |label, p: RackPoint| {
+        let value = f.rack(rack, p);
+        let priority = value.map_or(0, |v| limits::rack(t, rack, p).crossed(v));
+        let said = plant::quantity(value, p.spec().unit, absent);
+        match (value, priority) {
+            (None, _) => (label, said, Scope::QualityAbsent),
+            (_, 0) => (label, said, Scope::Text),
+            (_, p) => (label, format!("{}{said}", cx.brush.glyphs.alarm(p)), Scope::alarm(p)),
+        }
+    };
+    let derived = |label, value: Option<f32>, unit| {
+        let scope = if value.is_none() { Scope::QualityAbsent } else { Scope::Text };
+        (label, plant::quantity(value, unit, absent), scope)
+    };
+    let rise = f.rack(rack, RackPoint::LiquidReturn).zip(f.rack(rack, RackPoint::LiquidSupply));
+    let words = plant::rack_words(cx, rack);
+    let mut out = vec![
+        point("power", RackPoint::Power),
+        point("flow", RackPoint::LiquidFlow),
+        point("side A", RackPoint::SideA),
+        point("supply", RackPoint::LiquidSupply),
+        point("side B", RackPoint::SideB),
+        point("return", RackPoint::LiquidReturn),
+        point("shelves", RackPoint::ShelvesOk),
+        derived("dT", rise.map(|(r, s)| r - s), "K"),
+        derived("heat", f.heat_balance(rack), "%"),
+        point("DP", RackPoint::LiquidDp),
+        point("valve", RackPoint::Valve),
+    ];
+    if !words.is_empty() {
+        out.push(("what", words, Scope::TextStrong));
+    }
+    out
 }
 
 /// `R17 K5 tray T09 GPU 2`.

@@ -5,8 +5,9 @@ use ratatui::layout::Rect;
 
 use crate::fleet::series::Signal;
 use crate::model::metric::Kind;
-use crate::model::{Asset, HallId, Metric};
+use crate::model::{Asset, HallId, Metric, RackId};
 use crate::ui::context::Context;
+use crate::ui::layer::{Layer, RackLayer};
 use crate::ui::text;
 use crate::ui::theme::Scope;
 use crate::ui::view::map::Map;
@@ -41,9 +42,9 @@ impl Tiles {
         self.columns.max(1)
     }
 
-    /// GPUs that share a pixel, at most.
-    pub fn gpus_per_pixel(&self) -> usize {
-        self.tiles.iter().filter_map(|t| t.map.layout()).map(|l| l.gpus_per_pixel()).max().unwrap_or(1)
+    /// GPUs or racks that share a pixel, at most.
+    pub fn per_pixel(&self, cx: &Context<'_>, layer: Layer) -> usize {
+        self.tiles.iter().map(|t| t.map.per_pixel(cx, layer)).max().unwrap_or(1)
     }
 
     /// The hall of the tile at a cell.
@@ -182,7 +183,10 @@ impl Tile {
         let mean = mean.map(|s| s.mean);
         let absent = || cx.brush.glyphs.absent.to_string();
         let mut parts = vec![name.clone()];
-        if metric == Metric::Power || mean.is_none() {
+        if let Layer::Rack(rack) = cx.choice.layer() {
+            parts.push(self.racks_mean(cx, rack).map_or_else(absent, |v| rack.text(v)));
+            parts.push(power.unwrap_or_else(absent));
+        } else if metric == Metric::Power || mean.is_none() {
             parts.push(power.unwrap_or_else(absent));
         } else {
             parts.push(mean.map_or_else(absent, |v| text::value(metric, f64::from(v))));
@@ -200,6 +204,14 @@ impl Tile {
             parts.truncate(3)
         }
         parts.join(if self.area.width >= 40 { "  " } else { " " })
+    }
+
+    /// Mean of a value of racks over those of the hall that report it.
+    fn racks_mean(&self, cx: &Context<'_>, rack: RackLayer) -> Option<f32> {
+        let racks = cx.topology().hall(self.hall).racks.iter().map(RackId);
+        let known = racks.filter_map(|r| rack.value(cx.frame, r));
+        let (sum, n) = known.fold((0.0, 0u32), |(s, n), v| (s + v, n + 1));
+        (n > 0).then(|| sum / n as f32)
     }
 
     fn trend(&self, cx: &Context<'_>, buf: &mut Buffer) {

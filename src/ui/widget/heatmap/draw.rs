@@ -6,7 +6,6 @@ use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier};
 
 use crate::model::id::Asset;
-use crate::model::metric::Worst;
 use crate::ui::theme::palette::Paint;
 use crate::ui::theme::tone::TONES;
 use crate::ui::theme::{Scope, Tone};
@@ -47,7 +46,7 @@ impl Inks {
             glyphs: paints.map(|p: Paint| brush.glyphs.shape(p.shape)),
             paints,
             ground: brush.style(Scope::Text).bg.unwrap_or_default(),
-            low_is_worse: levels.metric().is_some_and(|m| m.spec().worst == Worst::Low),
+            low_is_worse: levels.low_is_worse(),
         }
     }
 

@@ -6,17 +6,18 @@
 //! is drawn as a glyph and never as a value.
 
 use crate::model::metric::{Kind, Worst};
-use crate::model::{ClockEvents, Column, Health, Metric, Quality};
+use crate::model::{ClockEvents, Column, Health, Metric, Quality, Topology};
 use crate::ui::ramp::LEVELS;
 use crate::ui::theme::Tone;
 use crate::ui::theme::tone::TONES;
+use crate::ui::widget::heatmap::flat::{self, Flat};
 use crate::ui::widget::heatmap::layout::Layout;
 
 /// A pixel is drawn as stale or lost when at least one in this many of its GPUs is. The others
 /// still count: their worst value is what the pixel shows below that share.
 pub const QUALITY_SHARE: usize = 4;
 /// Hysteresis works in quarters of a level.
-const QUARTERS: i32 = 4;
+pub(super) const QUARTERS: i32 = 4;
 
 /// What a heatmap is drawn from; every slice is indexed by GPU over the whole site.
 #[derive(Clone, Copy, Debug)]
@@ -40,7 +41,14 @@ pub struct Input<'a> {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LevelMap {
     tones: Vec<Tone>,
-    key: Option<(Metric, Scale)>,
+    key: Option<Key>,
+}
+
+/// What the tones are of: hysteresis starts anew when it changes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Key {
+    Gpus(Metric, Scale),
+    Racks(u8, (f32, f32), Worst),
 }
 
 /// Raw values to quarters of a level: `raw * factor + shift`.
@@ -65,7 +73,7 @@ impl Scale {
 
 /// The level of a place on the scale, in quarters: the last one as long as the place is within a
 /// quarter of it.
-const fn settle(quarter: i32, last: Option<u8>) -> u8 {
+pub(super) const fn settle(quarter: i32, last: Option<u8>) -> u8 {
     if let Some(level) = last {
         let off = quarter - level as i32 * QUARTERS;
         if -1 <= off && off <= QUARTERS {
@@ -191,7 +199,7 @@ impl LevelMap {
     /// its scale or the number of pixels changes; call [`LevelMap::reset`] when the layout does.
     pub fn update(&mut self, layout: &Layout, input: &Input<'_>) -> usize {
         let scale = Scale::new(input);
-        let key = Some((input.metric, scale));
+        let key = Some(Key::Gpus(input.metric, scale));
         if self.key != key || self.tones.len() != layout.pixel_count() {
             self.reset();
             self.tones.resize(layout.pixel_count(), Tone::NONE);
@@ -252,10 +260,32 @@ impl LevelMap {
         &self.tones
     }
 
-    /// The metric of the last frame.
+    /// True when low values are the bad ones.
     #[must_use]
-    pub fn metric(&self) -> Option<Metric> {
-        self.key.map(|(m, _)| m)
+    pub fn low_is_worse(&self) -> bool {
+        match self.key {
+            Some(Key::Gpus(metric, _)) => metric.spec().worst == Worst::Low,
+            Some(Key::Racks(_, _, worst)) => worst == Worst::Low,
+            None => false,
+        }
+    }
+
+    /// Takes in values of racks; returns how many pixels changed.
+    pub fn racks(&mut self, layout: &Layout, topology: &Topology, flat: &Flat<'_>) -> usize {
+        let key = Some(Key::Racks(flat.id, flat.range, flat.worst));
+        if self.key != key || self.tones.len() != layout.pixel_count() {
+            self.reset();
+            self.tones.resize(layout.pixel_count(), Tone::NONE);
+            self.key = key;
+        }
+        let mut changed = 0;
+        for (pixel, tone) in self.tones.iter_mut().enumerate() {
+            let Some((first, last)) = flat::racks(layout, topology, pixel) else { continue };
+            let new = flat.tone(first.index()..=last.index(), *tone);
+            changed += usize::from(new != *tone);
+            *tone = new;
+        }
+        changed
     }
 
     /// The general case: any metric, any number of GPUs per pixel.

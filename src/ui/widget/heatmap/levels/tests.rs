@@ -151,7 +151,7 @@ fn another_metric_or_scale_starts_anew() {
     assert_eq!(map.update(&layout, &input), 0);
     assert_eq!(map.update(&layout, &Input { range: Some((50.0, 60.0)), ..input }), N);
     assert_eq!(map.tones()[0], Tone::level(1));
-    assert_eq!(map.metric(), Some(Metric::Util));
+    assert!(!map.low_is_worse());
 }
 
 proptest! {
