@@ -27,6 +27,12 @@ const QUANTITIES: [Metric; 8] = [
     Metric::Margin,
 ];
 
+/// NVLink fabric health (DCGM 175) and recovery action (DCGM 1523) in words.
+const FABRIC: [(&str, u8); 4] =
+    [("not supported", 0), ("healthy", 0), ("unhealthy", 2), ("limited capacity", 3)];
+const RECOVERY: [(&str, u8); 5] =
+    [("none", 0), ("reset GPU", 3), ("reboot node", 3), ("drain P2P", 3), ("drain and reset", 3)];
+
 /// What is compared within the tray.
 const SIBLINGS: [Metric; 4] = [Metric::Util, Metric::Power, Metric::Temp, Metric::MemTemp];
 
@@ -141,7 +147,19 @@ fn state(cx: &Context<'_>, gpu: GpuId) -> Vec<Line> {
     let events_style = if fault { brush.style(Scope::alarm(2)) } else { events.style };
     out.push(Line { style: events_style, ..plain(cx, "clocks held", events.text) });
     out.push(last_xid(cx, gpu));
+    out.extend(word(cx, gpu, Metric::Fabric, &FABRIC));
+    out.extend(word(cx, gpu, Metric::Recovery, &RECOVERY));
     out
+}
+
+/// A code in its words (`words[code]`, with the priority of what it means, 0 = none); nothing where
+/// the GPU does not report it.
+fn word(cx: &Context<'_>, gpu: GpuId, metric: Metric, words: &[(&str, u8)]) -> Option<Line> {
+    let code = cx.frame.value(gpu, metric)? as usize;
+    let (word, priority) = words.get(code).copied().unwrap_or(("unknown", 0));
+    let scope = if priority > 0 { Scope::alarm(priority) } else { Scope::Text };
+    let style = cx.brush.style(scope);
+    Some(Line { style, ..plain(cx, metric.spec().label, word.to_owned()) })
 }
 
 /// The last XID stays true when the GPU is lost: it may be the reason.

@@ -34,7 +34,8 @@ pub fn render(cx: &Context<'_>, rack: RackId, area: Rect, series: &[Vec<Option<P
         y += 1;
     }
     let model = cx.topology().rack_model(rack);
-    for point in RackPoint::ALL.iter().filter(|p| applies(**p, model)) {
+    let said = |p: RackPoint| cx.frame.facility.rack(rack, p);
+    for point in RackPoint::ALL.iter().filter(|p| applies(**p, model) && worth(**p, said(**p))) {
         if y >= area.bottom() {
             return;
         }
@@ -92,9 +93,21 @@ fn summary(cx: &Context<'_>, rack: RackId) -> Vec<String> {
 const fn applies(point: RackPoint, model: &RackModel) -> bool {
     match point {
         RackPoint::Power => true,
-        RackPoint::ShelvesOk => model.power_shelves > 0,
+        RackPoint::ShelvesOk | RackPoint::SideA | RackPoint::SideB | RackPoint::PowerIsolated => {
+            model.power_shelves > 0
+        }
+        RackPoint::SwitchesOk => model.switch_trays > 0,
         _ => matches!(model.cooling, Cooling::Liquid),
     }
+}
+
+/// Faults and isolations are said when they are there; that they are not goes without saying.
+fn worth(point: RackPoint, now: Option<f32>) -> bool {
+    let exception = matches!(
+        point,
+        RackPoint::LeakFault | RackPoint::LeakTray | RackPoint::LiquidIsolated | RackPoint::PowerIsolated
+    );
+    !exception || now.is_some_and(|v| v > 0.0)
 }
 
 fn point_line(cx: &Context<'_>, rack: RackId, area: Rect, point: RackPoint, buf: &mut Buffer) {
@@ -112,6 +125,7 @@ fn point_line(cx: &Context<'_>, rack: RackId, area: Rect, point: RackPoint, buf:
     let normal = match point {
         RackPoint::Power if model.tdp_kw > 0.0 => (0.0, model.tdp_kw),
         RackPoint::ShelvesOk => (f32::from(model.power_shelves), f32::from(model.power_shelves)),
+        RackPoint::SwitchesOk => (f32::from(model.switch_trays), f32::from(model.switch_trays)),
         _ => spec.normal,
     };
     let said = match point {
@@ -123,10 +137,18 @@ fn point_line(cx: &Context<'_>, rack: RackId, area: Rect, point: RackPoint, buf:
             }
         }
         RackPoint::ShelvesOk => format!("{now:.0} of {}", model.power_shelves),
+        RackPoint::SwitchesOk => format!("{now:.0} of {}", model.switch_trays),
+        RackPoint::LeakTray => format!("T{now:02.0}"),
+        RackPoint::LeakFault => "BROKEN".to_owned(),
+        RackPoint::LiquidIsolated | RackPoint::PowerIsolated => "SHUT OFF".to_owned(),
         _ => format!("{} {}", text::significant(f64::from(now)), spec.unit),
     };
     let spread = ((normal.1 - normal.0) * 0.3).max(0.5);
-    let low = if point == RackPoint::Power { None } else { Some(normal.0) };
+    let low = if matches!(point, RackPoint::Power | RackPoint::SideA | RackPoint::SideB) {
+        None
+    } else {
+        Some(normal.0)
+    };
     let band = Band {
         range: (normal.0 - if low.is_some() { spread } else { 0.0 }, normal.1 + spread),
         normal: (low, Some(normal.1)),

@@ -16,10 +16,13 @@ const WINDOW: (i64, usize) = (3_600_000, 60);
 
 const POWER: [SitePoint; 5] =
     [SitePoint::FacilityPower, SitePoint::ItPower, SitePoint::FeedA, SitePoint::FeedB, SitePoint::Pue];
-const GRID: [SitePoint; 5] = [
+const GRID: [SitePoint; 8] = [
     SitePoint::Frequency,
-    SitePoint::HydroShare,
+    SitePoint::LoadTarget,
+    SitePoint::Oscillation,
+    SitePoint::BessCharge,
     SitePoint::SpotPrice,
+    SitePoint::HydroShare,
     SitePoint::HeatExport,
     SitePoint::Outdoor,
 ];
@@ -32,6 +35,7 @@ pub struct Facility {
     grid: Vec<Row>,
     cooling: Vec<Row>,
     note: String,
+    grid_note: String,
     short: [String; 2],
 }
 
@@ -51,6 +55,11 @@ impl Facility {
             }
             _ => String::new(),
         };
+        let area = &cx.topology().plan().grid.area;
+        self.grid_note = match site(SitePoint::Compliant) {
+            Some(0.0) => format!("{area} target missed").trim_start().to_owned(),
+            _ => area.clone(),
+        };
         self.short = short(cx);
     }
 
@@ -68,7 +77,7 @@ impl Facility {
         }
         let boxes = [
             ("POWER", &self.power, self.note.as_str()),
-            ("GRID", &self.grid, "NO4"),
+            ("GRID", &self.grid, self.grid_note.as_str()),
             ("COOLING", &self.cooling, ""),
         ];
         let third = area.width / 3;
@@ -106,6 +115,8 @@ fn point_row(cx: &Context<'_>, point: SitePoint) -> Option<Row> {
     };
     let top =
         if point == SitePoint::FacilityPower { contract(cx).unwrap_or(spec.normal.1) } else { spec.normal.1 };
+    let agreed = cx.topology().plan().grid.oscillation_mw;
+    let top = if point == SitePoint::Oscillation && agreed > 0.0 { agreed } else { top };
     let low = (spec.normal.0 != 0.0).then_some(spec.normal.0);
     let points = cx.snapshot.history.signal(cx.frame, Asset::Site, Signal::Site(point), WINDOW);
     let spark = points.into_iter().map(|p| p.map(|p| p.mean)).collect();
