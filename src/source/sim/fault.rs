@@ -2,7 +2,7 @@
 //! each with its XIDs and what follows until it is as it was.
 //!
 //! [`table`] says how often, [`arrivals`] when and whom, [`course`] what happens then. The process
-//! moves from event to event, so a year of it can be sampled without the physics ([`sample`]); the
+//! moves from event to event, so a year of it can be sampled without the physics ([`mod@sample`]); the
 //! simulator and the sample run the same code.
 
 pub mod arrivals;
