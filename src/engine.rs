@@ -2,9 +2,11 @@
 //! it and publishes snapshots.
 
 pub mod core;
+pub mod desk;
 pub mod run;
 
 pub use core::{Core, Effects};
+pub use desk::{Desk, Order, Reply};
 pub use run::{Engine, EngineHandle, Pace};
 
 pub use crate::fleet::Snapshot;

@@ -1,7 +1,7 @@
 //! The vocabulary of hallwatch: ids, topology, metrics, units, quality, time and the batches
 //! that sources send. Pure data: no I/O, no clock, no async, no knowledge of screens.
 
-pub mod alarm_rule;
+pub mod alarm;
 pub mod batch;
 pub mod column;
 pub mod document;

@@ -56,6 +56,7 @@ impl Core {
                 self.sources.apply(status);
                 Effects::default()
             }
+            Entry::Operation(_) => Effects::default(),
             Entry::Tick(now) => {
                 // Time never runs backwards in the ring: a clock that was set back repeats a moment.
                 let now = (*now).max(self.latest.time);
@@ -80,6 +81,7 @@ impl Core {
             history: Arc::clone(&self.history),
             inventory: Arc::clone(self.stage.inventory()),
             sources: self.sources.list().into(),
+            alarms: Arc::default(),
             engine: EngineStatus { entries: self.entries, ..status },
         }
     }

@@ -6,6 +6,7 @@ use crate::fleet::frame::Frame;
 use crate::fleet::history::History;
 use crate::fleet::inventory::Inventory;
 use crate::fleet::sources::SourceView;
+use crate::model::alarm::AlarmBoard;
 use crate::model::{Timestamp, Topology};
 
 /// The published state. Cloning it clones a few pointers.
@@ -19,6 +20,8 @@ pub struct Snapshot {
     pub inventory: Arc<Inventory>,
     /// The sources and their targets.
     pub sources: Arc<[SourceView]>,
+    /// All alarms.
+    pub alarms: Arc<AlarmBoard>,
     /// What the engine says about itself.
     pub engine: EngineStatus,
 }
@@ -47,6 +50,7 @@ impl Snapshot {
             history: Arc::default(),
             inventory: Arc::default(),
             sources: Arc::new([]),
+            alarms: Arc::default(),
             engine: EngineStatus::default(),
         }
     }

@@ -1,5 +1,6 @@
 //! The vocabulary of change: everything that can alter shared state is an [`Entry`].
 
+use crate::model::alarm::Operation;
 use crate::model::batch::{Batch, SourceId};
 use crate::model::time::Timestamp;
 
@@ -12,6 +13,8 @@ pub enum Entry {
     Batch(Batch),
     /// A source tells how it is.
     Source(SourceStatus),
+    /// An operator does something to alarms; saved in the journal already.
+    Operation(Operation),
 }
 
 /// State of one source and of its targets.

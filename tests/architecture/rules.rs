@@ -11,17 +11,21 @@ pub type Rule = fn(&Source) -> Vec<String>;
 pub const LAYERS: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("fleet", &["model"]),
+    ("alarm", &["model", "fleet"]),
+    ("journal", &["model", "alarm"]),
     ("source", &["model"]),
-    ("engine", &["model", "fleet", "source"]),
-    ("ui", &["model", "fleet"]),
+    ("engine", &["model", "fleet", "alarm", "journal", "source"]),
+    ("ui", &["model", "fleet", "alarm"]),
     ("session", &["model", "engine", "ui"]),
-    ("cli", &["model", "fleet", "source", "engine", "ui", "session"]),
+    ("cli", &["model", "fleet", "alarm", "journal", "source", "engine", "ui", "session"]),
 ];
 
 /// Paths that a layer must not name.
 const FORBIDDEN: &[(&str, &[&str])] = &[
     ("model", &["tokio", "std::fs", "std::net", "Instant", "SystemTime", "async fn", "ratatui", "crossterm"]),
     ("fleet", &["tokio", "std::fs", "std::net", "Instant", "SystemTime", "async fn", "ratatui", "crossterm"]),
+    ("alarm", &["tokio", "std::fs", "std::net", "Instant", "SystemTime", "async fn", "ratatui", "crossterm"]),
+    ("journal", &["ratatui", "crossterm"]),
     ("source", &["SystemTime::now", "std::time::Instant", "ratatui", "crossterm"]),
     ("engine", &["ratatui", "crossterm"]),
     ("ui", &["tokio", "crossterm", "reqwest", "hyper", "std::net", "std::fs", "Instant", "SystemTime"]),

@@ -15,7 +15,7 @@ pub mod signature;
 pub mod table;
 pub mod verb;
 
-use crate::model::alarm_rule::AlarmRule;
+use crate::model::alarm::rule::AlarmRule;
 use crate::model::document::{self, FileError};
 use crate::model::text;
 

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::model::Quantity;
-use crate::model::alarm_rule;
+use crate::model::alarm::rule;
 use crate::source::sim::scenario::table::{show_millis, show_seconds};
 use crate::source::sim::scenario::verb::{Param, Takes, VERBS};
 use crate::source::sim::scenario::{BUILT_IN, Scenario};
@@ -48,7 +48,7 @@ pub fn takes(takes: Takes) -> String {
 #[must_use]
 pub fn rules() -> String {
     let mut out = String::from("| rule | alarm | stands at | priority |\n|---|---|---|---|\n");
-    for rule in &alarm_rule::ALL {
+    for rule in &rule::ALL {
         let _ = writeln!(
             out,
             "| `{}` | {} | {} | P{} |",

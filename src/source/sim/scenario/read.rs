@@ -2,7 +2,7 @@
 
 use toml::de::DeTable;
 
-use crate::model::alarm_rule::{self, AlarmRule};
+use crate::model::alarm::rule::{self, AlarmRule};
 use crate::model::document::{self, Document, FileError};
 use crate::model::text;
 use crate::source::sim::scenario::ground::Level;
@@ -212,7 +212,7 @@ impl Reader {
             match (table.get("rule"), table.get("none")) {
                 (Some(rule), None) => {
                     let name = table.text("rule", rule)?;
-                    let rule = alarm_rule::find(name).map_err(|e| table.wrong("rule", rule, e))?;
+                    let rule = rule::find(name).map_err(|e| table.wrong("rule", rule, e))?;
                     let time = |key: &str| table.seconds(key, table.need(key, "a time")?, (0, self.length));
                     let (at, within) = (time("at")?, time("within")?);
                     scenario.raises.push(Raise { rule, on, at, within, line });
@@ -245,7 +245,7 @@ fn rules(table: &Table<'_, '_, '_>, none: Place<'_, '_>) -> Result<Vec<&'static 
     let mut rules = Vec::new();
     for (name, line) in table.texts("none", none)? {
         let wrong = |e| FileError::new(table.doc.file, Some(line), format!("`none`: {e}"));
-        let rule = alarm_rule::find(name).map_err(wrong)?;
+        let rule = rule::find(name).map_err(wrong)?;
         if rules.contains(&rule) {
             return Err(wrong(format!("`{}` stands twice", rule.slug)));
         }

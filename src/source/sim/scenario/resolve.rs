@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::alarm_rule::{AlarmRule, Scope};
+use crate::model::alarm::rule::{AlarmRule, Scope};
 use crate::model::document::FileError;
 use crate::model::id::Span;
 use crate::model::{Asset, Topology, TrayId, text};
