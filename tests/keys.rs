@@ -51,7 +51,7 @@ fn state(app: &App) -> String {
     let t = &app.frame().topology;
     let place = match app.view() {
         ViewKind::Site => app.selection().hall(t).map(Asset::Hall),
-        ViewKind::Grid | ViewKind::Sources | ViewKind::Status | ViewKind::Jobs => None,
+        ViewKind::Grid | ViewKind::Sources | ViewKind::Status | ViewKind::Jobs | ViewKind::Alarms => None,
         ViewKind::Power | ViewKind::Cooling => app.selection().rack(t).map(Asset::Rack),
         _ => app.selection().gpu(t).map(Asset::Gpu),
     };

@@ -11,6 +11,7 @@ use crate::ui::layer::{Layer, RackLayer};
 use crate::ui::text;
 use crate::ui::theme::Scope;
 use crate::ui::view::map::Map;
+use crate::ui::widget::badge::Badge;
 use crate::ui::widget::frame::Frame;
 use crate::ui::widget::heatmap::Zoom;
 use crate::ui::widget::spark::Spark;
@@ -146,27 +147,34 @@ impl Tile {
     fn render(&self, cx: &Context<'_>, buf: &mut Buffer) {
         let selected = cx.selection.hall(cx.topology()) == Some(self.hall);
         let title = self.title(cx);
-        let counts = cx.frame.exception_counts(Asset::Hall(self.hall));
         if self.framed() {
             Frame { title: &title, note: "", focused: selected }.render(cx.brush, self.area, buf);
             let after = self.area.x + 5 + text::width(&title) as u16;
-            self.badges(cx, counts, after, buf);
+            self.badges(cx, after, buf);
             self.trend(cx, buf);
         } else {
             let scope = if selected { Scope::Selection } else { Scope::TextStrong };
             let x =
                 cx.brush.on(self.area, buf).text((self.area.x, self.area.y), &title, cx.brush.style(scope));
-            self.badges(cx, counts, x + 1, buf);
+            self.badges(cx, x + 1, buf);
         }
         self.map.render(cx, self.map_area, &[], buf);
     }
 
-    /// Counts of crossed limits, only those that are not zero: a quiet hall has a quiet title.
-    fn badges(&self, cx: &Context<'_>, counts: [u32; 4], mut x: u16, buf: &mut Buffer) {
+    /// Counts of alarms, or of crossed limits where nobody makes alarms of them; only those that are
+    /// not zero: a quiet hall has a quiet title. What waits for an acknowledgement is filled.
+    fn badges(&self, cx: &Context<'_>, mut x: u16, buf: &mut Buffer) {
+        let alarms = cx.alarms.hall(self.hall);
+        let counts = if cx.alarms.is_live() {
+            alarms.counts
+        } else {
+            cx.frame.exception_counts(Asset::Hall(self.hall))
+        };
         for (priority, n) in (1u8..).zip(counts).filter(|(_, n)| *n > 0) {
             let text = format!("{}{}", cx.brush.glyphs.alarm(priority), text::integer(n.into()));
+            let filled = alarms.waiting[usize::from(priority - 1)] > 0;
             if x + text::width(&text) as u16 + 1 < self.area.right() {
-                let style = cx.brush.style(Scope::alarm(priority));
+                let style = Badge { priority, filled }.style(cx.brush);
                 x = cx.brush.on(self.area, buf).text((x, self.area.y), &text, style) + 1;
             }
         }
