@@ -33,9 +33,8 @@ pub fn run(settings: Settings, args: &WatchArgs) -> Result<ExitCode, CliError> {
     let ending = runtime::start()?.block_on(async {
         let handle = prepared.spawn();
         let first = handle.snapshots.borrow().clone();
-        let mut console = Console::new(options, first, handle.desk.clone(), move || {
-            reload().map_err(|e| e.report())
-        });
+        let mut console =
+            Console::new(options, first, handle.desk.clone(), move || reload().map_err(|e| e.report()));
         let session = local::Options { caps, crash_folder: files::state_dir() };
         local::run(&mut console, handle.snapshots.clone(), session).await
     });
@@ -48,9 +47,9 @@ pub fn run(settings: Settings, args: &WatchArgs) -> Result<ExitCode, CliError> {
 /// Who sits here: the user of the system.
 fn operator() -> String {
     let named = |name| std::env::var(name).ok().map(|v| text::clean(v.trim())).filter(|v| !v.is_empty());
-    named("USER").or_else(|| named("LOGNAME")).unwrap_or_else(|| {
-        format!("uid {}", rustix::process::getuid().as_raw())
-    })
+    named("USER")
+        .or_else(|| named("LOGNAME"))
+        .unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()))
 }
 
 fn caps(settings: &Settings) -> Caps {

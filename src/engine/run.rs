@@ -152,6 +152,26 @@ mod tests {
         task.await.expect("it ends when all senders are gone");
     }
 
+    #[tokio::test]
+    async fn an_order_is_answered() {
+        use crate::model::alarm::{AlarmId, Operation, Verb};
+
+        let (engine, handle) = Engine::new(core(), Pace::Batches, || Timestamp::from_secs(7));
+        let task = tokio::spawn(engine.run());
+        let operation = Operation {
+            number: 0,
+            time: Timestamp::from_secs(7),
+            operator: "kari".into(),
+            verb: Verb::Acknowledge,
+            alarms: vec![AlarmId(1)],
+            comment: String::new(),
+        };
+        let answer = handle.desk.operate(operation).expect("there is room");
+        assert!(answer.await.expect("it answers").is_err(), "nothing is saved yet");
+        drop(handle);
+        task.await.expect("it ends");
+    }
+
     #[tokio::test(start_paused = true)]
     async fn the_wall_clock_commits_without_any_data() {
         let (engine, mut handle) =

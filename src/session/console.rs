@@ -186,6 +186,53 @@ mod tests {
         assert!(screen(&c).contains("config.toml:3: broken"), "{}", screen(&c));
     }
 
+    fn with_alarm(desk: Desk) -> Console {
+        let alarm = Arc::new(crate::ui::alarms::filter::tests::alarm());
+        let board = crate::model::alarm::AlarmBoard { alarms: Arc::new([alarm]), ..Default::default() };
+        let empty = Snapshot::empty(Arc::new(Topology::default_site()), Timestamp::from_secs(0));
+        let snapshot = Snapshot { alarms: Arc::new(board), ..empty };
+        let mut c = Console::new(Options::default(), Arc::new(snapshot), desk, || Ok(Options::default()));
+        c.event(InputEvent::Resize(80, 24));
+        c
+    }
+
+    #[tokio::test]
+    async fn an_operation_goes_to_the_engine_and_its_answer_comes_through_the_post() {
+        let (desk, mut orders) = Desk::new();
+        let mut c = with_alarm(desk);
+        let (post, mut answers) = Post::new();
+        c.begin(post);
+        for key in ["A", "A-a"] {
+            press(&mut c, key);
+        }
+        assert!(screen(&c).contains("saving"), "{}", screen(&c));
+        let order = orders.recv().await.expect("it was handed in");
+        order.reply.send(Ok(12)).expect("somebody waits");
+        let answer = answers.recv().await.expect("it is posted");
+        c.answered(answer);
+        assert!(screen(&c).contains("acknowledged 1 alarm (saved as 12)"), "{}", screen(&c));
+    }
+
+    #[tokio::test]
+    async fn an_operation_that_nobody_takes_or_answers_is_not_called_saved() {
+        let mut c = with_alarm(Desk::new().0);
+        c.begin(Post::new().0);
+        for key in ["A", "A-a"] {
+            press(&mut c, key);
+        }
+        assert!(screen(&c).contains("NOT SAVED") && screen(&c).contains("stopped"), "{}", screen(&c));
+        let (desk, mut orders) = Desk::new();
+        let mut c = with_alarm(desk);
+        let (post, mut answers) = Post::new();
+        c.begin(post);
+        for key in ["A", "A-a"] {
+            press(&mut c, key);
+        }
+        drop(orders.recv().await);
+        c.answered(answers.recv().await.expect("it is posted"));
+        assert!(screen(&c).contains("NOT SAVED"), "{}", screen(&c));
+    }
+
     #[test]
     fn anything_that_happens_asks_for_a_new_picture() {
         let mut c = console(|| Ok(Options::default()));

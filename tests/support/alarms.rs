@@ -105,7 +105,8 @@ fn alarm(t: &Topology, now: Timestamp, id: u64, given: &Given) -> Alarm {
     if acknowledged {
         steps.push(step(12, Input::Acknowledge, S::Acknowledged));
     }
-    let gone = !matches!(state, S::ReturnedUnacknowledged | S::LatchedUnacknowledged | S::LatchedAcknowledged);
+    let gone =
+        !matches!(state, S::ReturnedUnacknowledged | S::LatchedUnacknowledged | S::LatchedAcknowledged);
     Alarm {
         id: AlarmId(id),
         rule: slug.into(),
@@ -166,9 +167,10 @@ fn rule_view(r: &rule::AlarmRule) -> RuleView {
         off_delay_s: 30.0,
         deadband: "5 %".into(),
         latch: matches!(r.slug, "gpu-lost" | "uncorrectable-memory"),
-        action: "Check the pumps of both CDUs of the row. When both stand, drain the jobs of the row and call \
+        action:
+            "Check the pumps of both CDUs of the row. When both stand, drain the jobs of the row and call \
                  the mechanic on duty."
-            .into(),
+                .into(),
         runbook: "runbooks/cooling.md#row".into(),
         ..RuleView::default()
     }

@@ -8,8 +8,7 @@ use crate::model::{Asset, Timestamp, Topology, text};
 /// What can stand before a colon.
 const KEYS: [&str; 5] = ["hall", "at", "state", "rule", "is"];
 /// Words after `state:`.
-const STATES: [&str; 8] =
-    ["active", "unack", "ack", "returned", "latched", "shelved", "suppressed", "oos"];
+const STATES: [&str; 8] = ["active", "unack", "ack", "returned", "latched", "shelved", "suppressed", "oos"];
 /// Words after `is:`.
 const KINDS: [&str; 3] = ["chattering", "stale", "grouped"];
 

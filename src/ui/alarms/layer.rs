@@ -42,8 +42,7 @@ impl AlarmLayer {
         let t = &frame.topology;
         let alarms = board.map_or_else(|| Arc::from([]), |b| Arc::clone(&b.alarms));
         self.live = board.is_some_and(super::is_live);
-        let same =
-            |(a, g): &(Arc<[Arc<Alarm>]>, u32)| Arc::ptr_eq(a, &alarms) && *g == t.generation();
+        let same = |(a, g): &(Arc<[Arc<Alarm>]>, u32)| Arc::ptr_eq(a, &alarms) && *g == t.generation();
         if !self.made_for.as_ref().is_some_and(same) {
             self.paint(&alarms, t);
             self.made_for = Some((alarms, t.generation()));

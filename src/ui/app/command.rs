@@ -41,8 +41,16 @@ pub enum Command {
 
 /// Commands that may have an argument, and without one are the action of that name.
 pub const WITH_CHOICE: [(&str, &str, &str); 8] = [
-    ("ack", "[all] [COMMENT]", "acknowledge the marked or selected alarms, or all that are listed: :ack all drill"),
-    ("shelve", "[all] TIME [once] REASON", "put alarms aside for 1 min to 12 h: :shelve 2h sensor is changed"),
+    (
+        "ack",
+        "[all] [COMMENT]",
+        "acknowledge the marked or selected alarms, or all that are listed: :ack all drill",
+    ),
+    (
+        "shelve",
+        "[all] TIME [once] REASON",
+        "put alarms aside for 1 min to 12 h: :shelve 2h sensor is changed",
+    ),
     ("unshelve", "[all] [COMMENT]", "end the shelf of alarms: :unshelve all"),
     ("reset", "[all] [COMMENT]", "reset latched alarms: :reset dried out"),
     ("oos", "[all] REASON", "take alarms out of service: :oos work order 5512"),

@@ -93,27 +93,41 @@ impl App {
         let about = match &alarms[..] {
             [] => {
                 let place = if found.place.is_empty() { String::new() } else { format!(" {}", found.place) };
-                let of = if all > 0 { format!(" of {}", deed::alarms(all)) } else { " alarm".to_owned() };
-                return self.say(format!("no{of}{place} {}", deed.none()).replacen("no of", "none of", 1));
+                let whom = match all {
+                    0 => "no alarm".to_owned(),
+                    1 => "no selected alarm".to_owned(),
+                    n => format!("none of {}", deed::alarms(n)),
+                };
+                return self.say(format!("{whom}{place} {}", deed.none()));
             }
             [one] => format!("{} {} {}", one.id, one.place, title(one)),
-            _ => format!("{} {}", deed::alarms(alarms.len()), found.place).trim_end().to_owned(),
+            many => {
+                let n = many.len();
+                let count = if n == all {
+                    deed::alarms(n)
+                } else {
+                    format!("{} of {}", text::integer(n as u64), deed::alarms(all))
+                };
+                format!("{count} {}", found.place).trim_end().to_owned()
+            }
         };
         let bulk = found.bulk && alarms.len() > 1;
-        let incomplete =
-            deed.needs_reason() && (how.comment.trim().is_empty() || (deed == Deed::Shelve && how.shelf.is_none()));
+        let incomplete = deed.needs_reason()
+            && (how.comment.trim().is_empty() || (deed == Deed::Shelve && how.shelf.is_none()));
         if !(how.ask || bulk || incomplete) {
             let shelf = how.shelf.unwrap_or((SHELVES[0].1, false));
             return self.order(Plan { deed, alarms: ids, comment: how.comment, shelf });
         }
         let view = self.nav.view();
-        let key = self.options.keymap.bindings().iter().find(|b| {
-            b.action == Action::Acknowledge && b.views.contains(view) && b.keys.len() == 1
-        });
+        let key = self
+            .options
+            .keymap
+            .bindings()
+            .iter()
+            .find(|b| b.action == Action::Acknowledge && b.views.contains(view) && b.keys.len() == 1);
         let key = key.map(|b| b.keys[0]).filter(|_| deed == Deed::Acknowledge && !bulk && how.ask);
-        let mut dialog = Dialog::new(deed, ids, about, &self.options.operator)
-            .with_comment(&how.comment)
-            .at_once(key);
+        let mut dialog =
+            Dialog::new(deed, ids, about, &self.options.operator).with_comment(&how.comment).at_once(key);
         if let Some(shelf) = how.shelf {
             dialog = dialog.with_shelf(shelf);
         }
@@ -127,8 +141,11 @@ impl App {
         if self.nav.view() == ViewKind::Alarms {
             let filter = self.views.alarms.filter();
             let alarms = if all { self.views.alarms.listed() } else { self.views.alarms.targets(board) };
-            let place =
-                if all && !filter.is_empty() { format!("that pass {}", filter.text()) } else { String::new() };
+            let place = if all && !filter.is_empty() {
+                format!("that pass {}", filter.text())
+            } else {
+                String::new()
+            };
             return Targets { alarms, place, bulk: all };
         }
         let t = &self.frame.topology;
@@ -192,7 +209,10 @@ impl App {
                 } else {
                     let key = self.options.keymap.key_of(Action::Undo, self.nav.view()).unwrap_or_default();
                     let words = what.words();
-                    self.say(format!("{words} (saved as {number}), {key} undoes within {} s", UNDO_MS / 1000));
+                    self.say(format!(
+                        "{words} (saved as {number}), {key} undoes within {} s",
+                        UNDO_MS / 1000
+                    ));
                     self.handling.last = Some((number, self.now(), words));
                 }
             }

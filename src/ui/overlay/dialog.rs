@@ -144,8 +144,16 @@ impl Dialog {
         put(buf, "operator  ", &self.operator, Scope::Text);
         if self.deed == Deed::Shelve {
             let at = put(buf, "time      ", "", Scope::Text);
-            self.times(cx, Rect { x: inner.x + 11, y: at, width: inner.width.saturating_sub(11), height: 1 }, buf);
-            let once = if self.one_shot { "[x] ends when the alarm clears, too" } else { "[ ] ends when the alarm clears, too" };
+            self.times(
+                cx,
+                Rect { x: inner.x + 11, y: at, width: inner.width.saturating_sub(11), height: 1 },
+                buf,
+            );
+            let once = if self.one_shot {
+                "[x] ends when the alarm clears, too"
+            } else {
+                "[ ] ends when the alarm clears, too"
+            };
             put(buf, "once      ", &format!("{once} (C-o)"), Scope::Text);
         }
         let label = if self.deed.needs_reason() { "reason    " } else { "comment   " };

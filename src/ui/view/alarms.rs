@@ -115,7 +115,8 @@ struct Areas {
 }
 
 impl Areas {
-    fn new(area: Rect, noted: bool, alone: bool) -> Self {
+    /// For a list of `rows`.
+    fn new(area: Rect, rows: usize, noted: bool, alone: bool) -> Self {
         let (tabs, rest) = cut(area, 1);
         let (note, body) = cut(rest, u16::from(noted && area.height > 4));
         let out = Self { tabs, note, ..Self::default() };
@@ -124,14 +125,14 @@ impl Areas {
         }
         match (area.width, area.height) {
             (150.., 36..) => {
-                let (list, lower) = cut(body, body.height * 11 / 20);
+                let (list, lower) = cut(body, list_height(rows, body.height * 11 / 20));
                 let width = lower.width * 13 / 20;
                 let detail = Rect { width, ..lower };
                 let kpi = Rect { x: lower.x + width, width: lower.width - width, ..lower };
                 Self { list, detail, kpi, ..out }
             }
             (100.., 28..) => {
-                let (list, detail) = cut(body, body.height / 2);
+                let (list, detail) = cut(body, list_height(rows, body.height / 2));
                 Self { list, detail, ..out }
             }
             (_, 16..) => {
@@ -141,6 +142,11 @@ impl Areas {
             _ => Self { list: body, ..out },
         }
     }
+}
+
+/// Lines of a framed list with headings: at most `most`, fewer when it is short.
+fn list_height(rows: usize, most: u16) -> u16 {
+    u16::try_from(rows + 3).map_or(most, |needed| needed.clamp(most.min(12), most))
 }
 
 /// The first `lines` of an area, and the rest.
@@ -157,8 +163,9 @@ impl View for AlarmsView {
             self.forget_gone(board);
         }
         let alone = self.alone && self.tab != Tab::Kpi;
-        self.areas = Areas::new(area, self.note(cx).is_some(), alone);
-        self.list.update(cx, self.tab, &self.filter, self.areas.list);
+        self.list.fill(cx, self.tab, &self.filter);
+        self.areas = Areas::new(area, self.list.len(), self.note(cx).is_some(), alone);
+        self.list.update(self.areas.list);
         let subject = self.list.alarm().filter(|_| !self.areas.detail.is_empty());
         self.trend.update(cx, subject.map(Arc::as_ref));
     }
@@ -395,7 +402,8 @@ impl AlarmsView {
         let board = &cx.snapshot.alarms;
         let label = |(tab, wide, narrow): (Tab, &str, &str)| {
             let word = if area.width >= 100 { wide } else { narrow };
-            let count = tab.count(board).map_or_else(String::new, |n| format!(" {}", text::integer(n as u64)));
+            let count =
+                tab.count(board).map_or_else(String::new, |n| format!(" {}", text::integer(n as u64)));
             format!(" {word}{count} ")
         };
         let labels: Vec<(Tab, String)> = Tab::ALL.into_iter().map(|t| (t.0, label(t))).collect();
@@ -413,4 +421,35 @@ impl AlarmsView {
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_of_the_screen_never_overlap_and_the_list_is_always_there() {
+        for (width, height) in
+            [(200, 58), (150, 36), (120, 38), (100, 28), (80, 22), (40, 10), (3, 2), (1, 1)]
+        {
+            for (rows, noted) in [(0, false), (3, true), (10_000, true)] {
+                let area = Rect::new(0, 1, width, height);
+                let a = Areas::new(area, rows, noted, false);
+                let all = [a.tabs, a.note, a.list, a.detail, a.kpi];
+                for (i, one) in all.iter().enumerate() {
+                    assert_eq!(one.intersection(area).area(), one.area(), "{width}x{height}: {one:?}");
+                    assert!(all[..i].iter().all(|o| o.intersection(*one).is_empty()), "{width}x{height}");
+                }
+                assert!(height < 2 || a.list.height >= (height - 1).min(4), "{width}x{height}: {:?}", a.list);
+            }
+        }
+    }
+
+    #[test]
+    fn tabs_come_round() {
+        let mut tab = Tab::default();
+        for (expected, ..) in Tab::ALL {
+            assert_eq!(tab, expected);
+            tab = tab.step(1);
+        }
+        assert_eq!(tab, Tab::default());
+        assert_eq!(tab.step(Tab::ALL.len() - 1), Tab::Kpi);
+    }
+}

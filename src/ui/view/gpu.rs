@@ -126,6 +126,8 @@ impl View for GpuView {
             Action::Right,
             Action::CopyName,
             Action::Worst,
+            Action::NextAlarm,
+            Action::Acknowledge,
             Action::Pause,
             Action::Back,
         ]

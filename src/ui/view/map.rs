@@ -129,7 +129,8 @@ impl Map {
 fn update_racks(cx: &Context<'_>, rack: RackLayer, layout: &Layout, levels: &mut LevelMap) {
     let racks = || (0..cx.topology().racks().len()).map(RackId::new);
     let values: Vec<Option<f32>> = racks().map(|r| rack.value(cx.frame, r)).collect();
-    let priorities: Vec<u8> = racks().map(|r| cx.alarms.worse_of_rack(r, rack.priority(cx.frame, r))).collect();
+    let priorities: Vec<u8> =
+        racks().map(|r| cx.alarms.worse_of_rack(r, rack.priority(cx.frame, r))).collect();
     let flat = Flat {
         id: rack as u8,
         values: &values,

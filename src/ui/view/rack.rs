@@ -198,7 +198,16 @@ impl View for RackView {
     }
 
     fn hints(&self) -> &'static [Action] {
-        &[Action::Open, Action::NextMetric, Action::RackRight, Action::Worst, Action::Pause, Action::Back]
+        &[
+            Action::Open,
+            Action::NextMetric,
+            Action::RackRight,
+            Action::Worst,
+            Action::NextAlarm,
+            Action::Acknowledge,
+            Action::Pause,
+            Action::Back,
+        ]
     }
 }
 

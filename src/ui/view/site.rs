@@ -134,7 +134,17 @@ impl View for SiteView {
     }
 
     fn hints(&self) -> &'static [Action] {
-        &[Action::Open, Action::NextMetric, Action::Find, Action::Worst, Action::Pause, Action::Sources]
+        &[
+            Action::Open,
+            Action::NextMetric,
+            Action::Find,
+            Action::Worst,
+            Action::Alarms,
+            Action::NextAlarm,
+            Action::Acknowledge,
+            Action::Pause,
+            Action::Sources,
+        ]
     }
 }
 

@@ -61,8 +61,9 @@ fn signal(cx: &Context<'_>, alarm: &Alarm) -> Option<(Asset, Signal, String)> {
         at = t.parent(at);
     }
     let (signal, unit) = match (at, &*alarm.rule) {
-        (Asset::Rack(_), "rack-leak" | "tray-leak") => (Signal::Rack(RackPoint::Leak), "leak"),
-        (Asset::Rack(_), "rack-flow-low" | "rack-delta-t") => (Signal::Rack(RackPoint::LiquidFlow), "flow LPM"),
+        (Asset::Rack(_), "rack-leak" | "tray-leak" | "rack-flow-low" | "rack-delta-t") => {
+            (Signal::Rack(RackPoint::LiquidFlow), "flow LPM")
+        }
         (Asset::Rack(_), "return-temperature-high" | "hw-thermal-slowdown" | "gpu-margin-low") => {
             (Signal::Rack(RackPoint::LiquidReturn), "return °C")
         }
@@ -103,9 +104,8 @@ pub fn render(cx: &Context<'_>, alarm: Option<&Alarm>, trend: &Trend, area: Rect
         let left = (facts.len() - i) as u16;
         // Where not everything fits, each gets a line before any gets a second one.
         let most = if framed { bottom.saturating_sub(y).saturating_sub(left - 1).max(1) } else { 1 };
-        for (n, line) in wrap(&fact.text, usize::from(inner.width.saturating_sub(LABELS + 2)), most)
-            .iter()
-            .enumerate()
+        for (n, line) in
+            wrap(&fact.text, usize::from(inner.width.saturating_sub(LABELS + 2)), most).iter().enumerate()
         {
             if y >= bottom {
                 break;
@@ -138,7 +138,8 @@ fn course(cx: &Context<'_>, trend: &Trend, line: Rect, buf: &mut Buffer) {
     let known = || trend.values.iter().flatten().copied();
     let (low, high) = (known().fold(f32::MAX, f32::min), known().fold(f32::MIN, f32::max));
     let x = b.on(line, buf).text((line.x + 1, line.y), "15 min", b.style(Scope::TextDim));
-    let label = format!("{} {} to {}", trend.label, text::significant(low.into()), text::significant(high.into()));
+    let label =
+        format!("{} {} to {}", trend.label, text::significant(low.into()), text::significant(high.into()));
     let end = line.right().saturating_sub(text::width(&label) as u16 + 2);
     let x = (x + 1).max(line.x + 1 + LABELS);
     let room = Rect { x, width: end.saturating_sub(x), ..line };
@@ -159,7 +160,10 @@ fn facts(cx: &Context<'_>, a: &Alarm) -> Vec<Fact> {
     let value = if a.text.is_empty() { "no value was given".to_owned() } else { a.text.to_string() };
     out.push(fact("value", value, Scope::Text));
     if let Some(rule) = rule {
-        let mut limit = format!("{} ({}), on after {} s, off after {} s", rule.condition, rule.slug, rule.on_delay_s, rule.off_delay_s);
+        let mut limit = format!(
+            "{} ({}), on after {} s, off after {} s",
+            rule.condition, rule.slug, rule.on_delay_s, rule.off_delay_s
+        );
         if !rule.deadband.is_empty() {
             limit.push_str(&format!(", deadband {}", rule.deadband));
         }

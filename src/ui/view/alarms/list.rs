@@ -43,9 +43,8 @@ impl List {
     }
 
     /// Takes in the board. The rows are made anew only when board, tab or filter changed.
-    pub fn update(&mut self, cx: &Context<'_>, tab: Tab, filter: &Filter, area: Rect) {
+    pub fn fill(&mut self, cx: &Context<'_>, tab: Tab, filter: &Filter) {
         let board = &cx.snapshot.alarms;
-        self.area = area;
         if self.is_new(board) || self.tab != tab || self.filter != *filter {
             if self.tab != tab && (tab == Tab::History || self.tab == Tab::History) {
                 (self.at, self.first) = (0, 0);
@@ -53,8 +52,13 @@ impl List {
             (self.tab, self.filter) = (tab, filter.clone());
             self.alarms = Arc::clone(&board.alarms);
             self.events = Arc::clone(&board.events);
-            self.fill(cx);
+            self.filter_rows(cx);
         }
+    }
+
+    /// Finds the alarm that the cursor follows, and keeps it in sight.
+    pub fn update(&mut self, area: Rect) {
+        self.area = area;
         if self.tab != Tab::History {
             let followed = self.chosen.and_then(|id| self.position(id));
             self.at = followed.unwrap_or(self.at);
@@ -66,7 +70,7 @@ impl List {
         self.first = scroll(self.at, self.rows.len(), self.page(), self.first);
     }
 
-    fn fill(&mut self, cx: &Context<'_>) {
+    fn filter_rows(&mut self, cx: &Context<'_>) {
         let now = cx.snapshot.frame.time;
         let (tab, filter) = (self.tab, &self.filter);
         let listed = |state: AlarmState| match tab {

@@ -164,12 +164,7 @@ impl Tile {
     /// Counts of alarms, or of crossed limits where nobody makes alarms of them; only those that are
     /// not zero: a quiet hall has a quiet title. What waits for an acknowledgement is filled.
     fn badges(&self, cx: &Context<'_>, mut x: u16, buf: &mut Buffer) {
-        let alarms = cx.alarms.hall(self.hall);
-        let counts = if cx.alarms.is_live() {
-            alarms.counts
-        } else {
-            cx.frame.exception_counts(Asset::Hall(self.hall))
-        };
+        let (alarms, counts) = (cx.alarms.hall(self.hall), self.counts(cx));
         for (priority, n) in (1u8..).zip(counts).filter(|(_, n)| *n > 0) {
             let text = format!("{}{}", cx.brush.glyphs.alarm(priority), text::integer(n.into()));
             let filled = alarms.waiting[usize::from(priority - 1)] > 0;
@@ -177,6 +172,14 @@ impl Tile {
                 let style = Badge { priority, filled }.style(cx.brush);
                 x = cx.brush.on(self.area, buf).text((x, self.area.y), &text, style) + 1;
             }
+        }
+    }
+
+    fn counts(&self, cx: &Context<'_>) -> [u32; 4] {
+        if cx.alarms.is_live() {
+            cx.alarms.hall(self.hall).counts
+        } else {
+            cx.frame.exception_counts(Asset::Hall(self.hall))
         }
     }
 
@@ -211,7 +214,15 @@ impl Tile {
         if self.area.width < 26 {
             parts.truncate(3)
         }
-        parts.join(if self.area.width >= 40 { "  " } else { " " })
+        let gap = if self.area.width >= 40 { "  " } else { " " };
+        // Alarms are told before figures.
+        let badge = |n: &u32| if *n > 0 { text::integer((*n).into()).len() + 2 } else { 0 };
+        let badges: usize = self.counts(cx).iter().map(badge).sum();
+        let room = usize::from(self.area.width).saturating_sub(badges + if self.framed() { 7 } else { 2 });
+        while cx.alarms.is_live() && parts.len() > 2 && text::width(&parts.join(gap)) > room {
+            parts.pop();
+        }
+        parts.join(gap)
     }
 
     /// Mean of a value of racks over those of the hall that report it.
