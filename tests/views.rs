@@ -71,6 +71,7 @@ const ALARM_VIEWS: &[(&str, &str)] = &[
     ("alarms-site", "l"),
     ("alarms-hall", "n"),
     ("alarms-rack", "Enter Enter n"),
+    ("alarms-gpu", "Enter n n n Enter Enter"),
 ];
 
 const SIZES: [(u16, u16); 3] = [(200, 60), (120, 40), (80, 24)];

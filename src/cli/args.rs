@@ -284,15 +284,14 @@ impl std::str::FromStr for SnapshotView {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let plain = [Self::Site, Self::Sources, Self::Jobs, Self::Alarms, Self::Grid];
+        use SnapshotView::{Alarms, Cooling, Grid, Jobs, Power, Site, Sources};
+        let plain = [Site, Sources, Jobs, Alarms, Grid, Power(None), Cooling(None)];
         if let Some(view) = plain.into_iter().find(|v| v.kind().name() == text) {
             return Ok(view);
         }
         match text.split_once(':') {
-            None if text == "power" => Ok(Self::Power(None)),
-            None if text == "cooling" => Ok(Self::Cooling(None)),
-            Some(("power", name)) => Ok(Self::Power(Some(name.to_owned()))),
-            Some(("cooling", name)) => Ok(Self::Cooling(Some(name.to_owned()))),
+            Some(("power", name)) => Ok(Power(Some(name.to_owned()))),
+            Some(("cooling", name)) => Ok(Cooling(Some(name.to_owned()))),
             Some(("hall", name)) => Ok(Self::Hall(name.to_owned())),
             Some(("rack", name)) => Ok(Self::Rack(name.to_owned())),
             Some(("gpu", name)) => Ok(Self::Gpu(name.to_owned())),
@@ -463,10 +462,7 @@ mod tests {
         let cases = [
             ("hallwatch --interval 15", "expected one like 15s"),
             ("hallwatch --history 12", "expected one like 512MiB"),
-            (
-                "hallwatch snapshot --view hal:H3",
-                "expected site, sources, power, cooling, grid, jobs, alarms, hall:NAME",
-            ),
+            ("hallwatch snapshot --view hal:H3", "grid, jobs, alarms, hall:NAME"),
             ("hallwatch snapshot --metric tmep", "temp"),
             ("hallwatch snapshot --size 9x9", "out of range"),
             ("hallwatch --thme x", "--theme"),

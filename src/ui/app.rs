@@ -62,6 +62,8 @@ struct Message {
     ticks: u8,
     /// Stays when a key is pressed.
     firm: bool,
+    /// Must not be missed: what else is to be said stands behind it.
+    first: bool,
 }
 
 /// See the module.
@@ -357,13 +359,16 @@ impl App {
     }
 
     fn say(&mut self, text: String) {
-        self.message = Some(Message { text, ticks: MESSAGE_TICKS, firm: false });
+        self.message = Some(match self.message.take() {
+            Some(m) if m.first => Message { text: format!("{}   {text}", m.text), ..m },
+            _ => Message { text, ticks: MESSAGE_TICKS, firm: false, first: false },
+        });
         self.changed = true;
     }
 
-    /// Shows a message that no key takes away.
-    fn say_for(&mut self, text: String, ticks: u8) {
-        self.message = Some(Message { text, ticks, firm: true });
+    /// Shows a message that no key takes away; `first`: and nothing else that is said.
+    fn say_firmly(&mut self, text: String, first: bool) {
+        self.message = Some(Message { text, ticks: LONG_TICKS, firm: true, first });
         self.changed = true;
     }
 

@@ -202,6 +202,8 @@ fn it_is_done_only_when_the_engine_says_so_and_can_be_undone_for_ten_seconds() {
     let mut app = app(&board::on(&first));
     type_keys(&mut app, "A A-a");
     assert_eq!(message(&app), "saving …");
+    type_keys(&mut app, "u");
+    assert!(message(&app).contains("still being saved"), "{}", message(&app));
     let operation = operations(&mut app).remove(0);
     app.operated(Ok(4711), What::of(&operation));
     assert_eq!(message(&app), "acknowledged 1 alarm (saved as 4711), u undoes within 10 s");
@@ -212,6 +214,7 @@ fn it_is_done_only_when_the_engine_says_so_and_can_be_undone_for_ten_seconds() {
     assert_eq!(message(&app), "undid operation 4711 (saved as 4712)");
     type_keys(&mut app, "u");
     assert!(operations(&mut app).is_empty(), "an undo is not undone");
+    type_keys(&mut app, "A-a");
     app.operated(Ok(4713), What::of(&operation));
     (0..11).for_each(|_| app.update_snapshot(board::on(&b.tick())));
     type_keys(&mut app, "u");
@@ -227,6 +230,8 @@ fn what_is_not_saved_says_so_for_longer_and_keeps_the_marks() {
     app.operated(Err("disk full".into()), What::of(&operation));
     assert_eq!(message(&app), "NOT SAVED: acknowledged 2 alarms (disk full)");
     type_keys(&mut app, "j");
+    app.notify("theme: light");
+    assert_eq!(message(&app), "NOT SAVED: acknowledged 2 alarms (disk full)   theme: light");
     (0..20).for_each(|_| app.update_snapshot(board::on(&b.tick())));
     assert!(message(&app).starts_with("NOT SAVED"));
     assert!(lines(&app, 120, 40).join("\n").contains("2 marked"));

@@ -211,7 +211,7 @@ pub fn many(t: &Topology, now: Timestamp, n: usize) -> AlarmBoard {
             asset: Some(asset),
             place: t.name(asset).into(),
             priority: 1 + (i % 4) as u8,
-            state: if i % 3 == 0 { S::Acknowledged } else { S::Unacknowledged },
+            state: if i.is_multiple_of(3) { S::Acknowledged } else { S::Unacknowledged },
             raised: now.plus_millis(-(i as i64) * 1000),
             ..Alarm::clone(like)
         })

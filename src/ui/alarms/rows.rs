@@ -3,7 +3,9 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use crate::model::Asset;
 use crate::model::alarm::Alarm;
+use crate::model::id::Span;
 use crate::ui::alarms::{priority_word, title};
 use crate::ui::context::Context;
 use crate::ui::text;
@@ -140,4 +142,51 @@ fn value(alarm: &Alarm) -> String {
         }
         None => alarm.text.to_string(),
     }
+}
+
+/// The alarms of a place in a few lines: badge, state, words, age. Answers with what is left of the
+/// area above them. Takes at most `most` lines, and the last one says how many there are beyond.
+pub fn at_foot(cx: &Context<'_>, gpus: Span, most: u16, area: Rect, buf: &mut Buffer) -> Rect {
+    let here: Vec<&Alarm> = covering(cx, gpus).collect();
+    let lines = (here.len() as u16).min(most).min(area.height);
+    let top = area.bottom() - lines;
+    for (i, y) in (top..area.bottom()).enumerate() {
+        let beyond = if y + 1 == area.bottom() { here.len() - i - 1 } else { 0 };
+        line(cx, here[i], beyond, Rect { y, height: 1, ..area }, buf);
+    }
+    Rect { height: area.height - lines, ..area }
+}
+
+/// How many lines [`at_foot`] wants, at most `most`.
+#[must_use]
+pub fn lines(cx: &Context<'_>, gpus: Span, most: usize) -> u16 {
+    covering(cx, gpus).take(most).count() as u16
+}
+
+fn line(cx: &Context<'_>, alarm: &Alarm, beyond: usize, area: Rect, buf: &mut Buffer) {
+    let b = cx.brush;
+    let waits = alarm.state.is_unacknowledged();
+    let badge = Badge { priority: alarm.priority, filled: waits };
+    let x = badge.render(&mut b.on(area, buf), (area.x, area.y)) + 1;
+    let age = text::age(cx.snapshot.frame.time.since(alarm.raised));
+    let end = if beyond > 0 { format!("{age}  +{beyond}") } else { age };
+    let at = area.right().saturating_sub(text::width(&end) as u16).max(x);
+    let room = Rect { width: at.saturating_sub(area.x + 1), ..area };
+    let words = format!("{} {}", alarm.state.short(), title(alarm));
+    let scope = if waits { Scope::TextStrong } else { Scope::Text };
+    b.on(room, buf).text((x, area.y), &words, b.style(scope));
+    b.on(area, buf).text((at, area.y), &end, b.style(Scope::TextDim));
+}
+
+/// Annunciated alarms at some GPUs, around them or among them, in the order of lists; those of the
+/// whole site belong to no place.
+fn covering<'a>(cx: &Context<'a>, gpus: Span) -> impl Iterator<Item = &'a Alarm> {
+    let t = cx.topology();
+    let live = cx.alarms.is_live();
+    let here = move |a: &&Alarm| {
+        let span = a.asset.filter(|at| *at != Asset::Site).map(|at| t.gpus_of(at));
+        span.is_some_and(|s| s.start < gpus.end && gpus.start < s.end)
+    };
+    let standing = cx.snapshot.alarms.alarms.iter().map(|a| &**a);
+    standing.take_while(move |a| live && a.state.is_annunciated()).filter(here)
 }

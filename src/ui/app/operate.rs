@@ -23,6 +23,8 @@ use crate::ui::widget::badge::Badge;
 pub struct Handling {
     /// The last operation that was saved: its number, when, and in words.
     last: Option<(u64, Timestamp, String)>,
+    /// Operations without an answer so far.
+    waiting: u32,
     /// The alarm gone to last, and what was selected then.
     walked: Option<(AlarmId, Selection)>,
     /// The bell.
@@ -195,11 +197,13 @@ impl App {
             return self.say(why);
         }
         self.requests.push(Request::Operate(operation));
-        self.say_for("saving …".to_owned(), super::LONG_TICKS);
+        self.handling.waiting += 1;
+        self.say_firmly("saving …".to_owned(), false);
     }
 
     /// The engine answered: the number under which the operation is saved, or why it is not.
     pub fn operated(&mut self, reply: Result<u64, String>, what: What) {
+        self.handling.waiting = self.handling.waiting.saturating_sub(1);
         match reply {
             Ok(number) => {
                 self.views.alarms.done();
@@ -216,7 +220,7 @@ impl App {
                     self.handling.last = Some((number, self.now(), words));
                 }
             }
-            Err(why) => self.say_for(format!("NOT SAVED: {} ({why})", what.words()), super::LONG_TICKS),
+            Err(why) => self.say_firmly(format!("NOT SAVED: {} ({why})", what.words()), true),
         }
         self.refresh();
     }
@@ -224,6 +228,9 @@ impl App {
     fn undo(&mut self) {
         if let Some(why) = self.options.read_only.clone() {
             return self.say(format!("read-only, nothing is done to alarms: {why}"));
+        }
+        if self.handling.waiting > 0 {
+            return self.say("the last operation is still being saved".into());
         }
         let now = self.now();
         let Some((number, at, words)) = self.handling.last.clone() else {
