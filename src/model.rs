@@ -4,6 +4,7 @@
 pub mod alarm;
 pub mod batch;
 pub mod column;
+pub mod coolant;
 pub mod document;
 pub mod entry;
 pub mod facility;
