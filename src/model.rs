@@ -13,6 +13,7 @@ pub mod id;
 pub mod metric;
 pub mod quality;
 pub mod quantity;
+pub mod table;
 pub mod text;
 pub mod time;
 pub mod topology;

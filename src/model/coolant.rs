@@ -9,9 +9,15 @@ const CURVE: [(f32, f32); 5] = [(25.0, 65.1), (30.0, 76.5), (35.0, 92.6), (40.0,
 /// Rack power that the curve is for, kW.
 pub const CURVE_KW: f32 = 136.0;
 
-/// Flow that a rack of `kw` needs at inlet temperature `supply`, LPM.
+/// Inlet temperature that the loop is designed for: there a full rack has its valve wide open, °C.
+pub const DESIGN_SUPPLY_C: f32 = 32.0;
+
+/// Flow that a rack of `kw` needs at inlet temperature `supply`, LPM; NaN where one is not known.
 #[must_use]
 pub fn needed_flow(kw: f32, supply: f32) -> f32 {
+    if kw.is_nan() || supply.is_nan() {
+        return f32::NAN;
+    }
     let s = supply.clamp(CURVE[0].0, CURVE[4].0);
     let i = CURVE.partition_point(|(t, _)| *t <= s).clamp(1, 4);
     let ((t0, f0), (t1, f1)) = (CURVE[i - 1], CURVE[i]);

@@ -50,6 +50,17 @@ impl Memory {
         self.places.clear();
     }
 
+    /// The usual value of one asset; NaN before the first.
+    pub(crate) fn usual_of(&self, id: u16, index: usize) -> f32 {
+        self.places.get(usize::from(id)).and_then(|p| p.usual.get(index)).copied().unwrap_or(f32::NAN)
+    }
+
+    /// How often a condition rose at one asset.
+    pub(crate) fn rises_of(&self, id: u16, index: usize) -> f32 {
+        let place = self.places.get(usize::from(id));
+        place.and_then(|p| p.rises.get(&(index as u32))).map_or(0.0, |times| times.len() as f32)
+    }
+
     fn place(&mut self, id: u16) -> &mut Place {
         let id = usize::from(id);
         if self.places.len() <= id {

@@ -22,6 +22,8 @@ pub enum Field {
     TrayNumber,
     /// Flow that a rack needs for its power at its supply temperature, LPM.
     FlowNeeded,
+    /// Flow that a rack needs for its power at the supply temperature that loops are designed for, LPM.
+    FlowDesign,
     /// Heat into the coolant as a share of what belongs there at the rack's power, %.
     HeatBalance,
     /// Power shelves that the rack was built with.
@@ -39,13 +41,14 @@ pub enum Field {
 }
 
 /// The fields that are no [`Quantity`]: name, field, unit, explanation.
-pub const WORKED_OUT: [(&str, Field, &str, &str); 14] = [
+pub const WORKED_OUT: [(&str, Field, &str, &str); 15] = [
     ("gpu_xid_event", Field::XidEvent, "", "XID that came up since the GPU was first seen; 0 = none"),
     ("gpu_xid_age", Field::XidAge, "s", "time since that XID came up"),
     ("gpu_quality", Field::Quality, "", "good, stale, lost or unsupported"),
     ("tray_answers", Field::Answers, "", "1 while the tray answers"),
     ("tray_number", Field::TrayNumber, "", "place in the rack, from 1"),
     ("rack_flow_needed", Field::FlowNeeded, "LPM", "flow that the rack needs for its power and supply"),
+    ("rack_flow_design", Field::FlowDesign, "LPM", "flow that the rack needs for its power at 32 °C"),
     ("rack_heat_balance", Field::HeatBalance, "%", "heat into the coolant by what belongs there"),
     ("rack_shelves", Field::Shelves, "", "power shelves that it was built with"),
     ("rack_switches", Field::Switches, "", "switch trays that it was built with"),
@@ -71,6 +74,7 @@ impl Field {
             Self::Answers | Self::TrayNumber => Scope::Tray,
             Self::Known(Quantity::Rack(_))
             | Self::FlowNeeded
+            | Self::FlowDesign
             | Self::HeatBalance
             | Self::Shelves
             | Self::Switches => Scope::Rack,

@@ -2,7 +2,7 @@
 
 use crate::fleet::query::ast::{Arith, Attribute, Cond, Num, Op};
 use crate::fleet::query::eval::{self, Memory};
-use crate::fleet::query::explain;
+use crate::fleet::query::explain::{self, At};
 use crate::fleet::query::scan::Scan;
 use crate::fleet::query::shape::lies_in;
 use crate::model::alarm::rule::Scope;
@@ -55,11 +55,11 @@ impl Plan {
         self.hold.as_ref().map(|hold| memory.at_rest(|memory| eval::cond(hold, (scan, self.scope), memory)))
     }
 
-    /// The comparison that makes the condition true at one asset, with its values: `3.1 LPM < 41.0`.
+    /// The comparison that makes the condition true at one asset, with its values: `3.1 LPM < 41`;
+    /// empty where it is not true.
     #[must_use]
-    pub fn explain(&self, scan: &Scan<'_>, index: usize, memory: &mut Memory) -> String {
-        memory
-            .at_rest(|memory| explain::cond(&self.on, scan, (self.scope, index), memory).unwrap_or_default())
+    pub fn explain(&self, scan: &Scan<'_>, index: usize, memory: &Memory) -> String {
+        explain::why(&self.on, At { scan, scope: self.scope, index, memory }).unwrap_or_default()
     }
 }
 

@@ -6,7 +6,7 @@ use crate::fleet::query::field::Field;
 use crate::fleet::query::shape;
 use crate::fleet::xids::XidEvents;
 use crate::model::alarm::rule::Scope;
-use crate::model::coolant::needed_flow;
+use crate::model::coolant::{DESIGN_SUPPLY_C, needed_flow};
 use crate::model::id::{Asset, CduId, GpuId, HallId, RackId, RowId, TrayId};
 use crate::model::{Column, Health, Metric, Quality, Quantity, RackPoint, Topology};
 
@@ -86,7 +86,7 @@ impl<'a> Scan<'a> {
                 let tray = t.tray(TrayId::new(index));
                 (index as u32 - t.rack(t.rack_of(GpuId(tray.gpus.start))).trays.start + 1) as f32
             }
-            Field::FlowNeeded | Field::HeatBalance | Field::Shelves | Field::Switches => {
+            Field::FlowNeeded | Field::FlowDesign | Field::HeatBalance | Field::Shelves | Field::Switches => {
                 self.rack(field, RackId::new(index))
             }
             Field::JobGpus | Field::JobUtil | Field::JobStragglers | Field::JobState => {
@@ -97,6 +97,12 @@ impl<'a> Scan<'a> {
 
     fn quantity(&self, quantity: Quantity, index: usize) -> f32 {
         let facility = &self.frame.facility;
+        // What a silent management system brought last is frozen: not known now.
+        if facility.silent_s().is_some()
+            && matches!(quantity, Quantity::Rack(_) | Quantity::Cdu(_) | Quantity::Row(_) | Quantity::Hall(_))
+        {
+            return f32::NAN;
+        }
         let gpu = GpuId::new(index);
         let good = || self.frame.quality(gpu) == Quality::Good;
         let value = match quantity {
@@ -133,10 +139,8 @@ impl<'a> Scan<'a> {
         let (t, facility) = (self.topology(), &self.frame.facility);
         let point = |p| facility.rack(rack, p).unwrap_or(f32::NAN);
         match field {
-            Field::FlowNeeded => {
-                let (kw, supply) = (point(RackPoint::Power), point(RackPoint::LiquidSupply));
-                if kw.is_nan() || supply.is_nan() { f32::NAN } else { needed_flow(kw, supply) }
-            }
+            Field::FlowNeeded => needed_flow(point(RackPoint::Power), point(RackPoint::LiquidSupply)),
+            Field::FlowDesign => needed_flow(point(RackPoint::Power), DESIGN_SUPPLY_C),
             // Nine tenths of the power belong into the coolant.
             Field::HeatBalance => facility.heat_balance(rack).map_or(f32::NAN, |share| share / 0.9),
             Field::Shelves => f32::from(t.rack_model(rack).power_shelves),
@@ -182,6 +186,12 @@ impl<'a> Scan<'a> {
             }
             _ => None,
         }
+    }
+
+    /// How many assets of a kind a site has; none of jobs.
+    #[must_use]
+    pub fn count_in(t: &Topology, scope: Scope) -> usize {
+        shape::count(t, scope)
     }
 
     /// The asset `index` of a kind.

@@ -6,10 +6,8 @@
 //! racks of 35 to 48 kW, 116 of 136 kW do at full power (see decision 7).
 
 use crate::model::coolant::CURVE_KW;
-pub use crate::model::coolant::{COOLANT_KJ, needed_flow};
+pub use crate::model::coolant::{COOLANT_KJ, DESIGN_SUPPLY_C, needed_flow};
 
-/// Inlet temperature that the loop is designed for: there a full rack has its valve wide open, °C.
-pub const DESIGN_SUPPLY_C: f32 = 32.0;
 /// Heat capacity of metal and coolant of a rack of [`CURVE_KW`], kJ/K.
 const MASS_KJ: f32 = 260.0;
 /// Flow that is never gone below while the valve is controlled, as a share of the design flow.
