@@ -5,7 +5,7 @@
 /// Heat capacity of the coolant (PG25), kJ per litre and kelvin.
 pub const COOLANT_KJ: f32 = 3.98;
 /// Flow that a rack needs at 136 kW by inlet temperature: °C, LPM.
-const CURVE: [(f32, f32); 5] = [(25.0, 65.1), (30.0, 76.5), (35.0, 92.6), (40.0, 117.5), (45.0, 160.0)];
+pub const CURVE: [(f32, f32); 5] = [(25.0, 65.1), (30.0, 76.5), (35.0, 92.6), (40.0, 117.5), (45.0, 160.0)];
 /// Rack power that the curve is for, kW.
 pub const CURVE_KW: f32 = 136.0;
 

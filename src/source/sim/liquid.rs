@@ -191,7 +191,7 @@ mod tests {
 
     #[test]
     fn the_curve_goes_through_the_published_points() {
-        for (t, f) in CURVE {
+        for (t, f) in crate::model::coolant::CURVE {
             assert!((needed_flow(136.0, t) - f).abs() < 0.01);
         }
         assert!(needed_flow(136.0, 99.0) <= 160.1 && needed_flow(0.0, 30.0) == 0.0);
