@@ -1,8 +1,10 @@
 //! The arguments, declared once: help, completions, manual pages and the checks of the README
 //! derive from here.
 
+pub mod alarms;
 pub mod sim;
 pub mod snapshot;
+pub mod state;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,8 +16,10 @@ use clap_complete::Shell;
 use crate::cli::scenario::ScenarioName;
 use crate::cli::units;
 
+pub use alarms::AlarmsCommand;
 pub use sim::{ScenariosArgs, ServeArgs, SimCommand};
 pub use snapshot::{Format, SnapshotArgs, SnapshotView};
+pub use state::StateOptions;
 
 /// Shown first in the help.
 pub const EXAMPLES: &str = "\
@@ -53,6 +57,12 @@ pub enum Command {
     /// One picture of one view, or the figures as JSON, to standard output
     #[command(mut_arg("no_mouse", |a| a.hide(true)), mut_arg("no_probe", |a| a.hide(true)))]
     Snapshot(Box<SnapshotArgs>),
+    /// Alarms: list, acknowledge, shelve, history; works beside a running console or without one
+    Alarms {
+        /// What to do with the alarms.
+        #[command(subcommand)]
+        command: AlarmsCommand,
+    },
     /// Tools around the simulator
     Sim {
         /// What to do with the simulator.
@@ -182,6 +192,9 @@ pub struct Options {
     #[arg(long, env = "HALLWATCH_NO_PROBE", hide_env_values = true, value_parser = FalseyValueParser::new())]
     #[arg(help_heading = "Display")]
     pub no_probe: bool,
+    /// Journal and operator.
+    #[command(flatten)]
+    pub state: StateOptions,
 }
 
 /// When to use colours.
