@@ -1,6 +1,7 @@
 //! The command line: arguments and settings in, one command run, an exit code out. It wires the
 //! layers together and decides nothing of its own.
 
+pub mod alarms;
 pub mod args;
 pub mod check;
 pub mod config;
@@ -58,6 +59,9 @@ pub fn run(args: Args, out: &mut dyn Write) -> Result<ExitCode, CliError> {
         Some(Command::Sim { command: SimCommand::Serve(serve) }) => serve::run(&serve, out),
         Some(Command::Sim { command: SimCommand::Validate(args) }) => validate::run(&args, out),
         Some(Command::Sim { command: SimCommand::Scenarios(args) }) => scenario::show::run(&args, out),
+        Some(Command::Alarms { command }) => {
+            return alarms::run(&command, &config::Surroundings::real(), out);
+        }
         Some(Command::Check(check)) => check::run(&check, &config::Surroundings::real(), out),
         Some(Command::Doctor(options)) => doctor::run(&options, &config::Surroundings::real(), out),
         Some(Command::Config { command: ConfigCommand::Print(print) }) => {

@@ -1,7 +1,11 @@
 //! The arguments, declared once: help, completions, manual pages and the checks of the README
 //! derive from here.
 
-use std::net::SocketAddr;
+pub mod alarms;
+pub mod sim;
+pub mod snapshot;
+pub mod state;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,13 +13,13 @@ use clap::builder::FalseyValueParser;
 use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-use crate::cli::CliError;
 use crate::cli::scenario::ScenarioName;
-use crate::cli::units::{self, PictureSize};
-use crate::cli::validate::ValidateArgs;
-use crate::model::{Asset, Topology};
-use crate::ui::action::ViewKind;
-use crate::ui::layer::Layer;
+use crate::cli::units;
+
+pub use alarms::AlarmsCommand;
+pub use sim::{ScenariosArgs, ServeArgs, SimCommand};
+pub use snapshot::{Format, SnapshotArgs, SnapshotView};
+pub use state::StateOptions;
 
 /// Shown first in the help.
 pub const EXAMPLES: &str = "\
@@ -53,6 +57,12 @@ pub enum Command {
     /// One picture of one view, or the figures as JSON, to standard output
     #[command(mut_arg("no_mouse", |a| a.hide(true)), mut_arg("no_probe", |a| a.hide(true)))]
     Snapshot(Box<SnapshotArgs>),
+    /// Alarms: list, acknowledge, shelve, history; works beside a running console or without one
+    Alarms {
+        /// What to do with the alarms.
+        #[command(subcommand)]
+        command: AlarmsCommand,
+    },
     /// Tools around the simulator
     Sim {
         /// What to do with the simulator.
@@ -80,17 +90,6 @@ pub enum Command {
         #[arg(long, value_name = "DIR")]
         dir: Option<PathBuf>,
     },
-}
-
-/// Commands around the simulator.
-#[derive(Subcommand, Debug)]
-pub enum SimCommand {
-    /// Serve the simulated trays as dcgm-exporter endpoints on this machine
-    Serve(ServeArgs),
-    /// Measure the simulated site against published figures; exit code 1 when one is out of range
-    Validate(ValidateArgs),
-    /// List the built-in scenarios, or tell one at length
-    Scenarios(ScenariosArgs),
 }
 
 /// Commands around the settings.
@@ -193,6 +192,9 @@ pub struct Options {
     #[arg(long, env = "HALLWATCH_NO_PROBE", hide_env_values = true, value_parser = FalseyValueParser::new())]
     #[arg(help_heading = "Display")]
     pub no_probe: bool,
+    /// Journal and operator.
+    #[command(flatten)]
+    pub state: StateOptions,
 }
 
 /// When to use colours.
@@ -213,188 +215,6 @@ pub struct WatchArgs {
     /// Sources and display.
     #[command(flatten)]
     pub options: Options,
-}
-
-/// Options of `snapshot`.
-#[derive(clap::Args, Clone, Debug)]
-pub struct SnapshotArgs {
-    /// What to show: site, hall:H3, rack:H3-R17-K5, gpu:H3-R17-K5-T09-G2, power or power:H3-R17,
-    /// cooling or cooling:H3-R17, grid, jobs, alarms or sources
-    #[arg(long, value_name = "VIEW", default_value = "site")]
-    pub view: SnapshotView,
-    /// Metric to colour by, or a value of racks such as rack_flow
-    #[arg(long, value_name = "NAME", default_value = "util", value_parser = Layer::parse)]
-    pub metric: Layer,
-    /// Columns and rows of the picture
-    #[arg(long, value_name = "WxH", default_value = "200x60")]
-    pub size: PictureSize,
-    /// Kind of output
-    #[arg(long, value_name = "KIND", default_value = "text")]
-    pub format: Format,
-    /// Simulated seconds to run first, in fast time, from a fixed start time
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    pub ticks: Option<u32>,
-    /// Longest time to wait for live sources
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = units::timeout)]
-    pub wait: Duration,
-    /// Sources and display.
-    #[command(flatten)]
-    pub options: Options,
-}
-
-/// What a snapshot is written as.
-#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    /// Characters alone
-    Text,
-    /// Characters with colours for a terminal
-    Ansi,
-    /// A picture for documents
-    Svg,
-    /// Figures for programs
-    Json,
-}
-
-/// What a snapshot shows.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SnapshotView {
-    /// The site.
-    Site,
-    /// The list of sources.
-    Sources,
-    /// Jobs and tenants.
-    Jobs,
-    /// Alarms.
-    Alarms,
-    /// Power, of the whole or opened at a hall, row or rack of this name.
-    Power(Option<String>),
-    /// Cooling, of the row of this name.
-    Cooling(Option<String>),
-    /// The grid.
-    Grid,
-    /// The hall of this name.
-    Hall(String),
-    /// The rack of this name.
-    Rack(String),
-    /// The GPU of this name.
-    Gpu(String),
-}
-
-impl std::str::FromStr for SnapshotView {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        use SnapshotView::{Alarms, Cooling, Grid, Jobs, Power, Site, Sources};
-        let plain = [Site, Sources, Jobs, Alarms, Grid, Power(None), Cooling(None)];
-        if let Some(view) = plain.into_iter().find(|v| v.kind().name() == text) {
-            return Ok(view);
-        }
-        match text.split_once(':') {
-            Some(("power", name)) => Ok(Power(Some(name.to_owned()))),
-            Some(("cooling", name)) => Ok(Cooling(Some(name.to_owned()))),
-            Some(("hall", name)) => Ok(Self::Hall(name.to_owned())),
-            Some(("rack", name)) => Ok(Self::Rack(name.to_owned())),
-            Some(("gpu", name)) => Ok(Self::Gpu(name.to_owned())),
-            _ => Err(String::from(
-                "expected site, sources, power, cooling, grid, jobs, alarms, hall:NAME, rack:NAME, gpu:NAME, \
-                 power:NAME or cooling:NAME",
-            )),
-        }
-    }
-}
-
-impl SnapshotView {
-    /// The view it is a picture of.
-    #[must_use]
-    pub const fn kind(&self) -> ViewKind {
-        match self {
-            Self::Site => ViewKind::Site,
-            Self::Sources => ViewKind::Sources,
-            Self::Jobs => ViewKind::Jobs,
-            Self::Alarms => ViewKind::Alarms,
-            Self::Power(_) => ViewKind::Power,
-            Self::Cooling(_) => ViewKind::Cooling,
-            Self::Grid => ViewKind::Grid,
-            Self::Hall(_) => ViewKind::Hall,
-            Self::Rack(_) => ViewKind::Rack,
-            Self::Gpu(_) => ViewKind::Gpu,
-        }
-    }
-
-    /// The asset it shows on `topology`; the site for views that name none.
-    ///
-    /// # Errors
-    /// A name that does not exist, with the nearest one, or one of another kind of asset.
-    pub fn asset(&self, topology: &Topology) -> Result<Asset, CliError> {
-        let (name, kind) = match self {
-            Self::Site
-            | Self::Sources
-            | Self::Jobs
-            | Self::Alarms
-            | Self::Grid
-            | Self::Power(None)
-            | Self::Cooling(None) => {
-                return Ok(Asset::Site);
-            }
-            Self::Power(Some(name)) | Self::Cooling(Some(name)) => (name, "hall, row or rack"),
-            Self::Hall(name) => (name, "hall"),
-            Self::Rack(name) => (name, "rack"),
-            Self::Gpu(name) => (name, "GPU"),
-        };
-        let asset = topology.find(name).map_err(|e| CliError::Usage(format!("--view: {e}")))?;
-        match (self, asset) {
-            (Self::Hall(_), Asset::Hall(_))
-            | (Self::Rack(_), Asset::Rack(_))
-            | (Self::Gpu(_), Asset::Gpu(_))
-            | (Self::Power(_) | Self::Cooling(_), Asset::Hall(_) | Asset::Row(_) | Asset::Rack(_)) => {
-                Ok(asset)
-            }
-            _ => Err(CliError::Usage(format!("--view: `{}` is no {kind}", topology.name(asset)))),
-        }
-    }
-}
-
-/// Options of `sim serve`.
-#[derive(clap::Args, Clone, Debug)]
-pub struct ServeArgs {
-    /// Address to listen on; port 0 takes a free one
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
-    pub listen: SocketAddr,
-    /// How many trays to serve, the first ones of the site
-    #[arg(long, value_name = "N", default_value_t = 64)]
-    pub trays: usize,
-    /// Run N simulated seconds first, then stand still
-    #[arg(long, value_name = "N")]
-    pub frozen: Option<u32>,
-    /// Seed of the simulator
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub seed: u64,
-    /// Scripted incident: a built-in one (see `sim scenarios`) or a file
-    #[arg(long, value_name = "NAME|FILE", value_parser = ScenarioName::parse)]
-    pub scenario: Option<ScenarioName>,
-    /// Simulated time at which the scenario starts [default: 60s]
-    #[arg(long, value_name = "TIME", value_parser = units::scenario_start, requires = "scenario")]
-    pub at: Option<u64>,
-    /// Simulated seconds per second
-    #[arg(long, value_name = "X", default_value = "1", value_parser = units::speed)]
-    pub speed: f64,
-    /// The site as a TOML file [default: the built-in site]
-    #[arg(long, value_name = "FILE", env = "HALLWATCH_TOPOLOGY", hide_env_values = true)]
-    pub topology: Option<PathBuf>,
-    /// Where to write the file_sd list of targets [default: a temporary file]
-    #[arg(long, value_name = "PATH")]
-    pub targets_file: Option<PathBuf>,
-}
-
-/// Options of `sim scenarios`.
-#[derive(clap::Args, Clone, Debug)]
-pub struct ScenariosArgs {
-    /// The scenario to tell at length: a built-in one or a file
-    #[arg(value_name = "NAME|FILE", value_parser = ScenarioName::parse)]
-    pub scenario: Option<ScenarioName>,
-    /// Write JSON for programs
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// Options of `check`.
@@ -422,7 +242,6 @@ pub struct PrintArgs {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Metric;
     use clap::CommandFactory;
 
     fn parse(line: &str) -> Result<Args, clap::Error> {
@@ -446,18 +265,6 @@ mod tests {
     }
 
     #[test]
-    fn snapshot_has_the_documented_defaults() {
-        let Some(Command::Snapshot(s)) = parse("hallwatch snapshot").expect("valid").command else {
-            panic!("`snapshot` is a command")
-        };
-        assert_eq!(
-            (s.view, s.metric, s.format),
-            (SnapshotView::Site, Layer::Gpu(Metric::Util), Format::Text)
-        );
-        assert_eq!((s.size.to_string().as_str(), s.wait.as_secs()), ("200x60", 30));
-    }
-
-    #[test]
     fn wrong_values_say_what_is_expected() {
         let cases = [
             ("hallwatch --interval 15", "expected one like 15s"),
@@ -474,20 +281,6 @@ mod tests {
             let text = parse(line).expect_err(line).to_string();
             assert!(text.contains(phrase), "{line}: {text}");
         }
-    }
-
-    #[test]
-    fn a_view_must_name_an_asset_of_its_kind() {
-        let t = Topology::default_site();
-        let asset = |v: &str| v.parse::<SnapshotView>().expect("well formed").asset(&t);
-        assert!(matches!(asset("hall:H3"), Ok(Asset::Hall(_))));
-        assert!(matches!(asset("gpu:KVD-H3-R17-K5-T09-G2"), Ok(Asset::Gpu(_))));
-        assert!(matches!(asset("power:H3-R17"), Ok(Asset::Row(_))));
-        assert!(matches!((asset("cooling"), asset("grid")), (Ok(Asset::Site), Ok(Asset::Site))));
-        assert!(asset("power:H3-R17-K5-T09").is_err(), "a tray has no power of its own");
-        let e = asset("rack:H3").expect_err("a hall is no rack");
-        assert_eq!((e.report().as_str(), e.exit_code()), ("--view: `H3` is no rack", 2));
-        assert!(asset("hall:H33").expect_err("8 halls").report().contains("did you mean"));
     }
 
     #[test]

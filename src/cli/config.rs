@@ -5,6 +5,7 @@
 pub mod doc;
 pub mod keys;
 pub mod layer;
+pub mod operator;
 pub mod source;
 
 use std::collections::BTreeMap;
@@ -19,11 +20,13 @@ use crate::cli::files;
 use crate::cli::scenario::ScenarioName;
 use crate::model::Topology;
 use crate::model::document::FileError;
+use crate::model::text;
 use crate::model::topology::Plan;
 use crate::model::topology::place::{Placer, RuleSpec};
 
 use keys::{KEYS, Kind, Value};
 use layer::{Layer, Origin, Setting};
+pub use operator::OperatorSettings;
 pub use source::{SourceSpec, TargetSpec};
 
 /// Most themes that are taken from one folder.
@@ -111,6 +114,8 @@ pub struct Settings {
     pub mouse: bool,
     /// Ask the terminal for answers.
     pub probe: bool,
+    /// Who operates, and where what is done is kept.
+    pub operator: OperatorSettings,
     /// The files that were read: a change of one is a reason to load again.
     pub files: Vec<PathBuf>,
     /// What was passed over, in words for the operator.
@@ -164,6 +169,15 @@ pub fn load(options: &Options) -> Result<Settings, CliError> {
 /// # Errors
 /// As [`load`].
 pub fn load_in(options: &Options, around: &Surroundings) -> Result<Settings, CliError> {
+    let (merged, read) = read(options, around)?;
+    let mut settings = assemble(options, merged)?;
+    settings.files.splice(0..0, read);
+    (settings.themes, settings.warnings) = themes(around);
+    Ok(settings)
+}
+
+/// The settings of the command line, the environment and all files, merged; and the files.
+fn read(options: &Options, around: &Surroundings) -> Result<(Layer, Vec<PathBuf>), CliError> {
     let mut read = Vec::new();
     let mut layers = Vec::new();
     for (path, required) in around.config_files(options) {
@@ -177,11 +191,16 @@ pub fn load_in(options: &Options, around: &Surroundings) -> Result<Settings, Cli
             read.push(path);
         }
     }
-    let merged = merge(given(options, around.no_color), layers);
-    let mut settings = assemble(options, merged)?;
-    settings.files.splice(0..0, read);
-    (settings.themes, settings.warnings) = themes(around);
-    Ok(settings)
+    Ok((merge(given(options, around.no_color), layers), read))
+}
+
+/// Loads only what commands need that neither simulate nor draw: who operates, and where the journal
+/// is.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_operator(options: &Options, around: &Surroundings) -> Result<OperatorSettings, CliError> {
+    OperatorSettings::of(&read(options, around)?.0.values)
 }
 
 /// What the command line and the environment say.
@@ -198,6 +217,9 @@ fn given(options: &Options, no_color: bool) -> Layer {
         ("inventory", options.inventory.clone().map(Value::Path)),
         ("interval", options.interval.map(Value::Time)),
         ("timeout", options.timeout.map(Value::Time)),
+        ("state", options.state.state.clone().map(Value::Path)),
+        ("operator", options.state.operator.as_deref().map(|o| Value::Text(text::clean(o)))),
+        ("read_only", options.state.read_only.then_some(Value::Flag(true))),
     ];
     let set = |(name, value): (_, Option<_>)| Some((name, Setting { value: value?, origin: Origin::Given }));
     Layer { values: values.into_iter().filter_map(set).collect(), ..Layer::default() }
@@ -270,6 +292,7 @@ fn assemble(options: &Options, merged: Layer) -> Result<Settings, CliError> {
         timeout: pick!(v, "timeout", Time).expect(settings),
         color: pick!(v, "color", Color).expect(settings),
         ascii: pick!(v, "ascii", Flag).expect(settings),
+        operator: OperatorSettings::of(v)?,
         mouse: pick!(v, "mouse", Flag).expect(settings),
         probe: pick!(v, "probe", Flag).expect(settings),
         keys: merged.keys.iter().map(|(name, s)| (name.clone(), s.value.clone())).collect(),

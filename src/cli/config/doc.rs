@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::cli::config::keys::{KEYS, Key, SECTIONS, Value};
 use crate::cli::config::{Settings, SourceSpec, TargetSpec};
-use crate::source::sim::scenario::table::show_seconds;
+use crate::model::table::show_seconds;
 
 /// Width of comments.
 const WIDTH: usize = 96;
@@ -131,7 +131,9 @@ fn table(out: &mut String, keys: &[Key], options: bool) {
     out.push_str(head);
     for key in keys {
         let default = if key.default.is_empty() { "–".to_owned() } else { format!("`{}`", key.default) };
-        let _ = if options {
+        let _ = if options && key.option.is_empty() {
+            writeln!(out, "| `{}` | {default} | – | – | {} |", key.name, key.doc)
+        } else if options {
             writeln!(out, "| `{}` | {default} | `{}` | `{}` | {} |", key.name, key.option, key.env(), key.doc)
         } else {
             writeln!(out, "| `{}` | {default} | {} |", key.name, key.doc)
@@ -143,6 +145,8 @@ fn default_or_sample(key: &Key) -> &'static str {
     match (key.default, key.name) {
         ("", "topology") => "\"site.toml\"",
         ("", "inventory") => "\"inventory.csv\"",
+        ("", "state") => "\"/var/lib/hallwatch\"",
+        ("", "operator") => "\"kari\"",
         (default, _) => default,
     }
 }

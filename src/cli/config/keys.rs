@@ -153,7 +153,8 @@ pub struct Key {
 }
 
 impl Key {
-    /// The variable of the environment that goes before the file: the name of the option.
+    /// The variable of the environment that goes before the file: the name of the option. Only keys
+    /// with an option have one.
     #[must_use]
     pub fn env(&self) -> String {
         let name = self.option.trim_start_matches('-').replace('-', "_").to_uppercase();
@@ -231,6 +232,34 @@ pub const KEYS: &[Key] = &[
         "Time between two polls of a live source, 1s to 1h. Values older than three intervals are stale, older than ten lost.",
     ),
     key("timeout", Kind::Timeout, "\"5s\"", "--timeout", "Time after which a poll is given up, 100ms to 5m."),
+    key(
+        "state",
+        Kind::Path,
+        "",
+        "--state",
+        "Folder of the journal, in which alarms and operations are kept; consoles with the same folder share one journal. Without it: `$XDG_STATE_HOME/hallwatch`, mostly `~/.local/state/hallwatch`.",
+    ),
+    key(
+        "read_only",
+        Kind::Flag,
+        "false",
+        "--read-only",
+        "Only look: every operation on an alarm is refused.",
+    ),
+    key(
+        "operator",
+        Kind::Text,
+        "",
+        "--operator",
+        "Name that operations are kept under; only with `allow_operator_names`. Without it: the name of the user.",
+    ),
+    key(
+        "allow_operator_names",
+        Kind::Flag,
+        "false",
+        "",
+        "Operators may give a name of their own: for accounts that several people share.",
+    ),
 ];
 
 /// The keys of a `[[source]]`.
@@ -336,7 +365,7 @@ mod tests {
     #[test]
     fn options_and_variables_of_the_table_exist() {
         let command = Args::command();
-        for key in KEYS {
+        for key in KEYS.iter().filter(|k| !k.option.is_empty()) {
             let id = key.option.trim_start_matches('-');
             let arg = command.get_arguments().find(|a| a.get_long() == Some(id)).expect(key.name);
             let env = arg.get_env().and_then(std::ffi::OsStr::to_str);
