@@ -1,11 +1,11 @@
 //! `watch`: the console.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use crate::cli::args::{ColorChoice, WatchArgs};
 use crate::cli::config::Settings;
 use crate::cli::{CliError, config, files, runtime, start};
-use crate::model::text;
 use crate::session::caps::{self, Caps};
 use crate::session::console::Console;
 use crate::session::local;
@@ -42,14 +42,6 @@ pub fn run(settings: Settings, args: &WatchArgs) -> Result<ExitCode, CliError> {
         Ok(ending) => Ok(ExitCode::from(ending.exit_code())),
         Err(e) => Err(CliError::Failed(e.to_string())),
     }
-}
-
-/// Who sits here: the user of the system.
-fn operator() -> String {
-    let named = |name| std::env::var(name).ok().map(|v| text::clean(v.trim())).filter(|v| !v.is_empty());
-    named("USER")
-        .or_else(|| named("LOGNAME"))
-        .unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()))
 }
 
 fn caps(settings: &Settings) -> Caps {
@@ -116,7 +108,7 @@ pub fn options(settings: &Settings, depth: ColorDepth) -> Result<Options, CliErr
         glyphs: if settings.ascii { Glyphs::ASCII } else { Glyphs::UNICODE },
         mouse: settings.mouse,
         facts: Vec::new(),
-        operator: operator().into(),
-        read_only: None,
+        operator: Arc::clone(&settings.operator.name),
+        read_only: settings.operator.read_only.then(|| "`read_only` is set".into()),
     })
 }

@@ -6,7 +6,7 @@ pub mod filter;
 pub mod layer;
 pub mod rows;
 
-use crate::model::alarm::{Alarm, AlarmBoard};
+use crate::model::alarm::{Alarm, AlarmBoard, Member};
 use crate::model::{Asset, Topology};
 
 /// True when `asset` is `scope` or lies in it.
@@ -44,8 +44,44 @@ pub const fn priority_word(priority: u8) -> &'static str {
 /// What an alarm is about: place, words, and how many more belong to it.
 #[must_use]
 pub fn title(alarm: &Alarm) -> String {
-    match alarm.member_count {
+    // The first-out of a group may be the alarm itself, which is no more than it says already.
+    let own = |m: &Member| m.place == alarm.place && m.rule == alarm.rule;
+    match alarm.member_count - u32::from(alarm.members.first().is_some_and(own)).min(alarm.member_count) {
         0 => alarm.title.to_string(),
         n => format!("{} +{}", alarm.title, crate::ui::text::integer(n.into())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{GpuId, HallId, Timestamp};
+
+    #[test]
+    fn an_alarm_does_not_count_itself_among_what_belongs_to_it() {
+        let alarm = filter::tests::alarm();
+        let member = |place: &str| Member {
+            time: Timestamp::default(),
+            place: place.into(),
+            rule: std::sync::Arc::clone(&alarm.rule),
+        };
+        let of = |member_count, members| title(&Alarm { member_count, members, ..alarm.clone() });
+        assert_eq!(of(0, Vec::new()), "Rack leak");
+        assert_eq!(of(1, vec![member("H3-R17-K5")]), "Rack leak");
+        assert_eq!(of(577, vec![member("H3-R17-K5")]), "Rack leak +576");
+        assert_eq!(of(576, vec![member("H3-R17-K4")]), "Rack leak +576");
+    }
+
+    #[test]
+    fn a_place_lies_in_itself_and_in_all_around_it() {
+        let t = Topology::default_site();
+        let gpu = Asset::Gpu(GpuId(0));
+        let mut at = gpu;
+        while at != Asset::Site {
+            assert!(within(&t, gpu, at));
+            at = t.parent(at);
+        }
+        assert!(within(&t, gpu, Asset::Site));
+        assert!(!within(&t, gpu, Asset::Hall(HallId(1))) && !within(&t, Asset::Site, gpu));
     }
 }

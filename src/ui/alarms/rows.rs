@@ -78,7 +78,7 @@ fn columns(width: u16, marks: bool) -> Vec<(What, Column<'static>)> {
             (What::Since, Column::text("SINCE", 8)),
             (What::Where, Column::text("WHERE", 20)),
             (What::Title, Column::text("WHAT", 30).growing()),
-            (What::Value, Column::number("VALUE", 24).rank(1)),
+            (What::Value, Column::number("VALUE", 28).rank(1)),
             (What::Age, Column::number("AGE", 8)),
         ],
         NARROW.. => vec![
