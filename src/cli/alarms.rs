@@ -54,7 +54,7 @@ impl<'a> Scene<'a> {
     /// # Errors
     /// There is none, or it cannot be read.
     pub fn journal(&self) -> Result<Journal, CliError> {
-        Ok(Journal::open_read_only(&self.settings.journal())?)
+        Ok(Journal::open_read_only(&self.settings.found_journal())?)
     }
 
     /// Writes a JSON value for programs.

@@ -1,11 +1,12 @@
 //! `watch`: the console.
 
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
 
 use crate::cli::args::{ColorChoice, WatchArgs};
 use crate::cli::config::Settings;
 use crate::cli::{CliError, config, files, runtime, start};
-use crate::model::text;
 use crate::session::caps::{self, Caps};
 use crate::session::console::Console;
 use crate::session::local;
@@ -16,6 +17,9 @@ use crate::ui::glyph::Glyphs;
 use crate::ui::keymap::Keymap;
 use crate::ui::theme::Theme;
 
+/// How long the journal may take to close.
+const CLOSE: Duration = Duration::from_secs(2);
+
 /// Runs the console until the operator quits.
 ///
 /// # Errors
@@ -23,7 +27,7 @@ use crate::ui::theme::Theme;
 pub fn run(settings: Settings, args: &WatchArgs) -> Result<ExitCode, CliError> {
     let caps = caps(&settings);
     let options = console_options(&settings, &caps)?;
-    let prepared = start::prepare(&settings)?;
+    let (prepared, journal) = start::prepare(&settings)?.with_journal(&settings)?;
     let args = args.clone();
     // The same path as at the start, so that a broken file never replaces what works.
     let reload = move || {
@@ -36,20 +40,15 @@ pub fn run(settings: Settings, args: &WatchArgs) -> Result<ExitCode, CliError> {
         let mut console =
             Console::new(options, first, handle.desk.clone(), move || reload().map_err(|e| e.report()));
         let session = local::Options { caps, crash_folder: files::state_dir() };
-        local::run(&mut console, handle.snapshots.clone(), session).await
+        let ending = local::run(&mut console, handle.snapshots.clone(), session).await;
+        // What happened last is saved and the lease given back; a disk that hangs keeps nobody here.
+        let _ = tokio::time::timeout(CLOSE, journal.close()).await;
+        ending
     });
     match ending {
         Ok(ending) => Ok(ExitCode::from(ending.exit_code())),
         Err(e) => Err(CliError::Failed(e.to_string())),
     }
-}
-
-/// Who sits here: the user of the system.
-fn operator() -> String {
-    let named = |name| std::env::var(name).ok().map(|v| text::clean(v.trim())).filter(|v| !v.is_empty());
-    named("USER")
-        .or_else(|| named("LOGNAME"))
-        .unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()))
 }
 
 fn caps(settings: &Settings) -> Caps {
@@ -116,7 +115,7 @@ pub fn options(settings: &Settings, depth: ColorDepth) -> Result<Options, CliErr
         glyphs: if settings.ascii { Glyphs::ASCII } else { Glyphs::UNICODE },
         mouse: settings.mouse,
         facts: Vec::new(),
-        operator: operator().into(),
-        read_only: None,
+        operator: Arc::clone(&settings.operator.name),
+        read_only: settings.operator.read_only.then(|| "--read-only".into()),
     })
 }
