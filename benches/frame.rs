@@ -2,6 +2,9 @@
 //! (budget: 0.4 ms to draw, diff and encode with 30 % of the cells changed), and how many bytes a
 //! simulated second sends (budget: 30 kB a frame).
 
+#[path = "../tests/support/alarms.rs"]
+mod alarms;
+
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,7 +19,7 @@ use hallwatch::model::{Asset, Batch, Column, Entry, HallId, Metric, Topology};
 use hallwatch::session::caps::Caps;
 use hallwatch::session::screen::Screen;
 use hallwatch::source::sim::Sim;
-use hallwatch::ui::action::ViewKind;
+use hallwatch::ui::action::{Action, ViewKind};
 use hallwatch::ui::app::{App, Options};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Rect, Size};
@@ -170,6 +173,22 @@ fn cost(c: &mut Criterion) {
     app.show(ViewKind::Jobs, Asset::Site);
     let name = "jobs 200x60: update, draw, diff, encode; tables made before";
     c.bench_function(name, |b| b.iter_custom(|n| alternate(&mut app, &pair, n, Part::Both)));
+    list_of_alarms(c, &mut app, &pair);
+}
+
+/// Ten thousand alarms in the list (budget: 2 ms to take in and draw a new board).
+fn list_of_alarms(c: &mut Criterion, app: &mut App, pair: &[Arc<Snapshot>; 2]) {
+    let many = pair.clone().map(|s| {
+        let board = alarms::many(&s.frame.topology, s.frame.time, 10_000);
+        alarms::with(&s, board)
+    });
+    app.show(ViewKind::Alarms, Asset::Site);
+    app.act(Action::Last);
+    let mut group = c.benchmark_group("10,000 alarms 200x60");
+    for (name, part) in [("update for a new board", Part::Update), ("draw, diff, encode", Part::Frame)] {
+        group.bench_function(name, |b| b.iter_custom(|n| alternate(app, &many, n, part)));
+    }
+    group.finish();
 }
 
 /// What consecutive seconds of the simulated site send, hall by hall.

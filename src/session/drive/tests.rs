@@ -334,7 +334,9 @@ async fn an_answer_of_the_engine_wakes_the_loop() {
         post.send(Answer { what, reply: Ok(4711) }).await;
         assert!(bench.frame().await.contains("Ok(4711)"));
         bench.type_in("q").await;
+        // Dropped only now: a terminal that is gone would end the session first.
+        bench
     };
-    let (stop, ()) = tokio::join!(drive, user);
+    let (stop, _) = tokio::join!(drive, user);
     assert_eq!(stop, Stop::End(Ending::Quit));
 }

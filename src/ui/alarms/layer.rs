@@ -71,6 +71,7 @@ impl AlarmLayer {
         self.racks.clear();
         self.halls.clear();
         self.halls.resize(t.halls().len(), HallAlarms::default());
+        let mut wide = vec![0; t.racks().len()];
         for alarm in alarms.iter().filter(|a| a.state.is_annunciated()) {
             // An alarm of the whole site says nothing about one place.
             let Some(asset) = alarm.asset.filter(|a| *a != Asset::Site) else { continue };
@@ -83,15 +84,24 @@ impl AlarmLayer {
                 self.gpus.resize(t.gpu_count(), 0);
                 self.racks.resize(t.racks().len(), 0);
             }
-            self.gpus[gpus].iter_mut().for_each(|p| *p = worse(*p, priority));
-            for rack in racks_of(t, asset) {
-                self.racks[rack] = worse(self.racks[rack], priority);
+            // Of whole racks each is painted once, however many alarms it has.
+            let whole = !matches!(asset, Asset::Tray(_) | Asset::Gpu(_));
+            let racks = racks_of(t, asset);
+            if whole {
+                wide[racks.clone()].iter_mut().for_each(|p| *p = worse(*p, priority));
+            } else {
+                self.gpus[gpus].iter_mut().for_each(|p| *p = worse(*p, priority));
             }
+            self.racks[racks].iter_mut().for_each(|p| *p = worse(*p, priority));
             if let Some(hall) = hall_of(t, asset) {
                 let (at, hall) = (usize::from(priority - 1), &mut self.halls[hall.index()]);
                 hall.counts[at] += 1;
                 hall.waiting[at] += u32::from(alarm.state.is_unacknowledged());
             }
+        }
+        for (rack, priority) in wide.iter().enumerate().filter(|(_, p)| **p > 0) {
+            let gpus = t.rack(RackId::new(rack)).gpus.range();
+            self.gpus[gpus].iter_mut().for_each(|p| *p = worse(*p, *priority));
         }
     }
 

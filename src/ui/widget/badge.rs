@@ -129,7 +129,7 @@ mod tests {
         assert_eq!(lines(&buf), [" ■2 ▲5 ▼0 ◆1 031    "]);
         assert_eq!(end, 1 + counts.width(brush));
         let ascii = Brush { palette: &p, glyphs: &Glyphs::ASCII };
-        assert_eq!(counts.width(ascii), 24, "P1:2 P2:5 P3:0 P4:1 031");
+        assert_eq!(counts.width(ascii), 23, "P1:2 P2:5 P3:0 P4:1 031");
         assert_ne!(buf[(1, 0)].fg, buf[(7, 0)].fg, "none is dim");
         assert_eq!(buf[(1, 0)].bg, buf[(7, 0)].bg, "all stand on the header");
     }
