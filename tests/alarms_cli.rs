@@ -283,6 +283,24 @@ fn the_history_tells_who_did_what_and_verify_that_it_is_whole() {
     assert!(broken.contains("the journal is not sound: row 3 was changed"), "{broken}");
 }
 
+#[test]
+fn a_damaged_file_is_told_without_sending_the_operator_in_a_circle() {
+    let site = Site::new();
+    let bytes = std::fs::read(site.path()).expect("readable");
+    for from in [0, 4096] {
+        let mut broken = bytes.clone();
+        broken[from..].fill(0x5a);
+        std::fs::write(site.path(), broken).expect("writable");
+        let said = site.bad(&["verify"]);
+        assert!(
+            said.contains("the journal is not sound") && !said.contains("alarms verify"),
+            "{from}: {said}"
+        );
+        let e = site.bad(&["ack", "7"]);
+        assert!(e.contains("run `hallwatch alarms verify`"), "{from}: {e}");
+    }
+}
+
 /// All keys of a JSON value with the way to them; elements of a list are one.
 fn keys(value: &Value, path: &str, found: &mut BTreeSet<String>) {
     match value {
