@@ -12,7 +12,7 @@ use crate::journal::chain::{Hash, Link};
 use crate::journal::error::JournalError;
 use crate::journal::holder::Holder;
 use crate::journal::{lease, schema};
-use crate::model::alarm::{Alarm, AlarmId, AlarmState, Operation, Transition};
+use crate::model::alarm::{Alarm, AlarmId, AlarmState, Operation, Transition, Verb};
 
 /// How long a call waits for another process that writes, ms.
 const BUSY: Duration = Duration::from_secs(2);
@@ -205,7 +205,7 @@ impl Journal {
                 _ => None,
             };
             end.append(tx, Row { time: operation.time.millis(), kind: "operation", alarm, body: &body })?;
-            if operation.alarms.len() > 1 {
+            if operation.alarms.len() > 1 && operation.verb == Verb::Comment {
                 let mut target = tx.prepare_cached("INSERT OR IGNORE INTO target VALUES (?1, ?2)")?;
                 for id in &operation.alarms {
                     target.execute([signed(id.0), number])?;
