@@ -163,7 +163,7 @@ fn draw(brush: Brush<'_>, area: Rect, metric: Metric) -> Buffer {
     brush.on(header, &mut buf).fill(brush.style(Scope::Header));
     brush.on(header, &mut buf).text((1, 0), "KVANDAL › H1", brush.style(Scope::Header));
     let counts = Counts([2, 5, 0, 31]);
-    let x = area.width.saturating_sub(counts.width() + 2);
+    let x = area.width.saturating_sub(counts.width(brush) + 2);
     counts.render(&mut brush.on(header, &mut buf), (x, 0), brush.style(Scope::Header));
     let below = if area.height >= 50 { 18 } else { 6 };
     let map = Rect { y: 1, height: area.height.saturating_sub(below + 2), x: 1, width: area.width - 2 };

@@ -9,6 +9,7 @@ pub mod jobs;
 pub mod limits;
 pub mod pack;
 pub mod plant;
+pub mod query;
 pub mod ring;
 pub mod rollup;
 pub mod series;
@@ -17,6 +18,7 @@ pub mod sources;
 pub mod stage;
 pub mod staleness;
 pub mod tier;
+pub mod xids;
 
 pub use facility::Facility;
 pub use frame::Frame;

@@ -11,6 +11,7 @@
 //! * [`session`]: one terminal: bytes to keys, cells to bytes, when to draw
 //! * [`cli`]: arguments, settings, headless commands
 
+pub mod alarm;
 pub mod cli;
 pub mod engine;
 pub mod fleet;

@@ -4,6 +4,7 @@
 pub mod alarm;
 pub mod batch;
 pub mod column;
+pub mod coolant;
 pub mod document;
 pub mod entry;
 pub mod facility;
@@ -12,6 +13,7 @@ pub mod id;
 pub mod metric;
 pub mod quality;
 pub mod quantity;
+pub mod table;
 pub mod text;
 pub mod time;
 pub mod topology;

@@ -15,6 +15,10 @@ pub mod terminal;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use tokio::sync::mpsc;
+
+use crate::engine::desk::Reply;
+use crate::ui::alarms::deed::What;
 use crate::ui::key::InputEvent;
 
 /// What runs in a session. The session calls [`App::event`] with the size before the first frame,
@@ -36,6 +40,16 @@ pub trait App {
     /// What became of a [`Request::Copy`].
     fn copied(&mut self, report: CopyReport) {
         let _ = report;
+    }
+
+    /// The session begins: answers to what the app started go to `post`.
+    fn begin(&mut self, post: Post) {
+        let _ = post;
+    }
+
+    /// An answer that was posted.
+    fn answered(&mut self, answer: Answer) {
+        let _ = answer;
     }
 
     /// Draws everything into `buffer`, which is blank and covers `area`.
@@ -65,6 +79,36 @@ pub enum Request {
     Repaint,
     /// Report the mouse, or leave it to the terminal.
     Mouse(bool),
+}
+
+/// So many answers wait for the loop before those who send them wait.
+pub const POST_QUEUE: usize = crate::engine::desk::DESK;
+
+/// The answer to an operation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// What was ordered.
+    pub what: What,
+    /// The number under which it is saved, or why it is not.
+    pub reply: Reply,
+}
+
+/// The way of answers into the loop of a session.
+#[derive(Clone, Debug)]
+pub struct Post(mpsc::Sender<Answer>);
+
+impl Post {
+    /// A way, and its end.
+    #[must_use]
+    pub fn new() -> (Self, mpsc::Receiver<Answer>) {
+        let (tx, rx) = mpsc::channel(POST_QUEUE);
+        (Self(tx), rx)
+    }
+
+    /// Sends an answer; one for a session that has ended is dropped.
+    pub async fn send(&self, answer: Answer) {
+        let _ = self.0.send(answer).await;
+    }
 }
 
 /// What became of a text that was to be copied.

@@ -2,6 +2,7 @@
 //! frames into a buffer. Knows the model and the fleet; knows no terminal, no socket and no clock.
 
 pub mod action;
+pub mod alarms;
 pub mod app;
 pub mod context;
 pub mod depth;

@@ -1,5 +1,9 @@
 //! Keys typed into the app: what they do in every view, on every size.
 
+#[path = "keys/alarms.rs"]
+mod alarms;
+#[path = "support/alarms.rs"]
+mod board;
 #[path = "keys/jobs.rs"]
 mod jobs;
 #[path = "keys/rows.rs"]
@@ -51,7 +55,7 @@ fn state(app: &App) -> String {
     let t = &app.frame().topology;
     let place = match app.view() {
         ViewKind::Site => app.selection().hall(t).map(Asset::Hall),
-        ViewKind::Grid | ViewKind::Sources | ViewKind::Status | ViewKind::Jobs => None,
+        ViewKind::Grid | ViewKind::Sources | ViewKind::Status | ViewKind::Jobs | ViewKind::Alarms => None,
         ViewKind::Power | ViewKind::Cooling => app.selection().rack(t).map(Asset::Rack),
         _ => app.selection().gpu(t).map(Asset::Gpu),
     };
@@ -78,10 +82,13 @@ fn every_row_of_keys_leads_where_it_should() {
 }
 
 fn check(table: &[(&str, &str)]) {
-    let snapshot = site::snapshot();
+    check_on(&site::snapshot(), table);
+}
+
+fn check_on(snapshot: &Arc<Snapshot>, table: &[(&str, &str)]) {
     let mut wrong = Vec::new();
     for (keys, expected) in table {
-        let mut app = app(&snapshot);
+        let mut app = app(snapshot);
         type_keys(&mut app, keys);
         let found = state(&app);
         if found != *expected {
@@ -365,7 +372,7 @@ fn all_keys() -> Vec<Key> {
 
 #[test]
 fn no_keys_and_no_size_can_break_the_app() {
-    let snapshot = site::snapshot();
+    let snapshot = board::on(&site::snapshot());
     let keys = all_keys();
     let one = prop_oneof![
         8 => (0..keys.len()).prop_map(Ok),
@@ -392,7 +399,7 @@ fn no_keys_and_no_size_can_break_the_app() {
 
 #[test]
 fn every_view_and_window_can_be_drawn_at_any_size() {
-    let snapshot = site::snapshot();
+    let snapshot = board::on(&site::snapshot());
     for keys in [
         "",
         "Enter",
@@ -410,6 +417,12 @@ fn every_view_and_window_can_be_drawn_at_any_size() {
         "g j Enter",
         "g j Tab",
         "g j Tab G Enter",
+        "A",
+        "A z",
+        "A S-Tab",
+        "A S-Tab S-Tab",
+        "A Space s",
+        "A / \"prio<=2 Enter V",
         "?",
         "f",
         ": Tab",

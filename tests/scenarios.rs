@@ -1,9 +1,12 @@
 //! The built-in scenarios show what their own files say: every signature is measured on a small site
-//! without a screen, and the measured value is printed beside the expected one
+//! without a screen, and the measured value is printed beside the expected one; the alarms that are
+//! annunciated are those of the table in the file, at that place and in that time, and no other
 //! (`cargo test --test scenarios -- --nocapture`).
 
 #[path = "scenarios/bench.rs"]
 mod bench;
+#[path = "scenarios/told.rs"]
+mod told;
 
 use std::sync::Arc;
 
@@ -16,14 +19,16 @@ const SEED: u64 = 7;
 const RACKS: usize = 8;
 const FULL_ROWS: usize = 16;
 
-/// Runs the scenario and holds every signature of its file.
+/// Runs the scenario and holds every signature and the table of alarms of its file.
 fn holds(name: &str, site: &Arc<Topology>) {
     let scenario = Scenario::built_in(name).expect("it is built in");
     let run = Run::new(&scenario, site, SEED);
     let picked = run.timeline.picked.map_or_else(String::new, |a| format!(" on {}", site.name(a)));
     println!("{name}{picked}, from second {}", run.timeline.start);
     let mut missed = Vec::new();
-    for (watch, verdict) in run.verdicts() {
+    let timeline = run.timeline.clone();
+    let (verdicts, told) = run.verdicts();
+    for (watch, verdict) in verdicts {
         let second = verdict.second.map_or_else(|| "never".to_owned(), |s| format!("at {s} s"));
         let measured = verdict.measured.map_or_else(|| "nothing".to_owned(), |v| format!("{v:.3}"));
         let mark = if verdict.shown { "ok    " } else { "missed" };
@@ -33,6 +38,8 @@ fn holds(name: &str, site: &Arc<Topology>) {
             missed.push(line);
         }
     }
+    let wrong = told::wrong(site, &timeline, &told);
+    assert!(wrong.is_empty(), "{name}:\n{}", wrong.join("\n"));
     assert!(missed.is_empty(), "{name}: {} signatures are not shown:\n{}", missed.len(), missed.join("\n"));
 }
 

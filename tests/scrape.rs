@@ -55,7 +55,7 @@ impl Seen {
                         self.targets.extend(status.targets.iter().cloned());
                         self.last = status;
                     }
-                    Entry::Tick(_) => panic!("a source does not tick"),
+                    Entry::Tick(_) | Entry::Operation(_) | Entry::Journal(_) => panic!("a source neither ticks nor operates"),
                 }
             }
         };

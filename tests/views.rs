@@ -1,5 +1,7 @@
 //! Pictures of the views at three sizes in two themes: the text, and a digest of the styles.
 
+#[path = "support/alarms.rs"]
+mod alarms;
 #[path = "support/site.rs"]
 mod site;
 
@@ -54,6 +56,22 @@ const VIEWS: &[(&str, &str)] = &[
     ("help", "Enter ?"),
     ("palette", "f \"h2r3"),
     ("past", "Enter Enter H g"),
+];
+
+/// The views with alarms: name, and the keys that lead there.
+const ALARM_VIEWS: &[(&str, &str)] = &[
+    ("alarms", "A j"),
+    ("alarms-marked", "A Space Space / \"prio<=2 Enter V"),
+    ("alarms-shelved", "A Tab Tab"),
+    ("alarms-history", "A S-Tab S-Tab j"),
+    ("alarms-kpi", "A S-Tab"),
+    ("alarms-detail", "A z"),
+    ("alarms-ack", "A * a \"seen"),
+    ("alarms-shelve", "A s Tab"),
+    ("alarms-site", "l"),
+    ("alarms-hall", "n"),
+    ("alarms-rack", "Enter Enter n"),
+    ("alarms-gpu", "Enter n n n Enter Enter"),
 ];
 
 const SIZES: [(u16, u16); 3] = [(200, 60), (120, 40), (80, 24)];
@@ -134,6 +152,24 @@ fn every_view_at_three_sizes_in_two_themes() {
     settings.set_omit_expression(true);
     settings.bind(|| {
         for (name, keys) in VIEWS {
+            for theme in ["default", "light"] {
+                for size in SIZES {
+                    let buf = picture(&app(theme, &snapshot, size, keys), size);
+                    insta::assert_snapshot!(format!("{name}-{theme}-{}x{}", size.0, size.1), written(&buf));
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn the_alarms_at_three_sizes_in_two_themes() {
+    let snapshot = alarms::on(&site::snapshot());
+    let mut settings = insta::Settings::clone_current();
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| {
+        for (name, keys) in ALARM_VIEWS {
             for theme in ["default", "light"] {
                 for size in SIZES {
                     let buf = picture(&app(theme, &snapshot, size, keys), size);

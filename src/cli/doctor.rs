@@ -8,9 +8,9 @@ use nvml_wrapper::Nvml;
 use crate::cli::args::Options;
 use crate::cli::config::{self, Settings, SourceSpec, Surroundings, TargetSpec};
 use crate::cli::{CliError, check, files, runtime, units};
+use crate::model::table::show_seconds;
 use crate::model::text;
 use crate::session::caps::{Between, Caps, Glyphs};
-use crate::source::sim::scenario::table::show_seconds;
 use crate::ui::keymap::Keymap;
 use crate::ui::theme::Theme;
 

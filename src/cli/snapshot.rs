@@ -1,5 +1,6 @@
 //! `snapshot`: one picture or the figures, to standard output.
 
+mod alarms;
 mod figures;
 mod jobs;
 mod picture;
@@ -56,6 +57,7 @@ pub fn run(settings: Settings, args: &SnapshotArgs, out: &mut dyn Write) -> Resu
             let object = match args.view {
                 SnapshotView::Sources => figures::sources(&snapshot),
                 SnapshotView::Jobs => jobs::object(&snapshot),
+                SnapshotView::Alarms => alarms::object(&snapshot),
                 _ => figures::object(&snapshot, asset),
             };
             figures::write(&object).map_err(|e| CliError::Failed(format!("cannot write JSON: {e}")))?
@@ -190,7 +192,7 @@ mod tests {
 
     #[test]
     fn every_view_is_drawn_at_every_size() {
-        for view in ["site", "hall:H1", "power", "cooling", "grid", "sources", "jobs"] {
+        for view in ["site", "hall:H1", "power", "cooling", "grid", "sources", "jobs", "alarms"] {
             for size in ["200x60", "120x40", "80x24", "40x12"] {
                 let text = snapshot(&format!(
                     "hallwatch snapshot --topology sites/air-cooled.toml --ticks 3 --view {view} --size {size}"

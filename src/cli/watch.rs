@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use crate::cli::args::{ColorChoice, WatchArgs};
 use crate::cli::config::Settings;
 use crate::cli::{CliError, config, files, runtime, start};
+use crate::model::text;
 use crate::session::caps::{self, Caps};
 use crate::session::console::Console;
 use crate::session::local;
@@ -32,7 +33,8 @@ pub fn run(settings: Settings, args: &WatchArgs) -> Result<ExitCode, CliError> {
     let ending = runtime::start()?.block_on(async {
         let handle = prepared.spawn();
         let first = handle.snapshots.borrow().clone();
-        let mut console = Console::new(options, first, move || reload().map_err(|e| e.report()));
+        let mut console =
+            Console::new(options, first, handle.desk.clone(), move || reload().map_err(|e| e.report()));
         let session = local::Options { caps, crash_folder: files::state_dir() };
         local::run(&mut console, handle.snapshots.clone(), session).await
     });
@@ -40,6 +42,14 @@ pub fn run(settings: Settings, args: &WatchArgs) -> Result<ExitCode, CliError> {
         Ok(ending) => Ok(ExitCode::from(ending.exit_code())),
         Err(e) => Err(CliError::Failed(e.to_string())),
     }
+}
+
+/// Who sits here: the user of the system.
+fn operator() -> String {
+    let named = |name| std::env::var(name).ok().map(|v| text::clean(v.trim())).filter(|v| !v.is_empty());
+    named("USER")
+        .or_else(|| named("LOGNAME"))
+        .unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()))
 }
 
 fn caps(settings: &Settings) -> Caps {
@@ -106,5 +116,7 @@ pub fn options(settings: &Settings, depth: ColorDepth) -> Result<Options, CliErr
         glyphs: if settings.ascii { Glyphs::ASCII } else { Glyphs::UNICODE },
         mouse: settings.mouse,
         facts: Vec::new(),
+        operator: operator().into(),
+        read_only: None,
     })
 }

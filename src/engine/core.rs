@@ -3,9 +3,11 @@
 
 use std::sync::Arc;
 
+use crate::alarm::{AlarmEngine, Happened, Rules, Sight};
 use crate::fleet::history::Archive;
 use crate::fleet::snapshot::EngineStatus;
 use crate::fleet::{Frame, History, Snapshot, Sources, Stage};
+use crate::model::alarm::{AlarmBoard, JournalNews, JournalState};
 use crate::model::topology::place::Placer;
 use crate::model::{Entry, Timestamp, Topology};
 
@@ -14,6 +16,8 @@ use crate::model::{Entry, Timestamp, Topology};
 pub struct Effects {
     /// The frame that a tick committed: time to publish.
     pub committed: Option<Arc<Frame>>,
+    /// What happened to alarms: for the journal.
+    pub alarms: Happened,
 }
 
 /// The state of the site and its past.
@@ -24,6 +28,10 @@ pub struct Core {
     sources: Sources,
     latest: Arc<Frame>,
     history: Arc<History>,
+    alarms: AlarmEngine,
+    board: Arc<AlarmBoard>,
+    /// How the journal was before it broke.
+    journal: JournalState,
     entries: u64,
 }
 
@@ -34,7 +42,12 @@ impl Core {
     pub fn new(topology: Arc<Topology>, placer: Placer, history: usize) -> Self {
         let latest = Arc::new(Frame::empty(Arc::clone(&topology), Timestamp::default()));
         let archive = Archive::new(history);
+        let mut alarms = AlarmEngine::new(Rules::built_in());
+        alarms.grow(&topology);
         Self {
+            board: alarms.board(Timestamp::default()),
+            alarms,
+            journal: JournalState::None,
             stage: Stage::new(topology, placer),
             history: archive.publish(),
             archive,
@@ -42,6 +55,15 @@ impl Core {
             latest,
             entries: 0,
         }
+    }
+
+    /// The same with other rules for alarms.
+    #[must_use]
+    pub fn with_rules(mut self, rules: Rules) -> Self {
+        self.alarms = AlarmEngine::new(rules);
+        self.alarms.grow(self.stage.topology());
+        self.board = self.alarms.board(Timestamp::default());
+        self
     }
 
     /// Takes in one entry.
@@ -56,15 +78,42 @@ impl Core {
                 self.sources.apply(status);
                 Effects::default()
             }
-            Entry::Operation(_) => Effects::default(),
+            Entry::Operation(operation) => {
+                let alarms = self.alarms.operate(operation);
+                self.board = self.alarms.board(self.latest.time);
+                Effects { alarms, ..Effects::default() }
+            }
+            Entry::Journal(news) => {
+                self.take_news(news);
+                self.board = self.alarms.board(self.latest.time);
+                Effects::default()
+            }
             Entry::Tick(now) => {
                 // Time never runs backwards in the ring: a clock that was set back repeats a moment.
                 let now = (*now).max(self.latest.time);
                 self.latest = Arc::new(self.stage.commit(now));
                 self.archive.push(&self.latest);
                 self.history = self.archive.publish();
-                Effects { committed: Some(Arc::clone(&self.latest)) }
+                let trays = self.stage.answering();
+                let alarms = self.alarms.step(Sight { frame: &self.latest, trays: &trays });
+                self.board = self.alarms.board(now);
+                Effects { committed: Some(Arc::clone(&self.latest)), alarms }
             }
+        }
+    }
+
+    fn take_news(&mut self, news: &JournalNews) {
+        match news {
+            JournalNews::Lead(alarms) => {
+                self.journal = JournalState::Leading;
+                self.alarms.lead(alarms.clone());
+            }
+            JournalNews::Follow(holder, alarms) => {
+                self.journal = JournalState::Following(Arc::clone(holder));
+                self.alarms.follow(self.journal.clone(), alarms.clone());
+            }
+            JournalNews::Broken(why) => self.alarms.set_journal(JournalState::Broken(Arc::clone(why))),
+            JournalNews::Mended => self.alarms.set_journal(self.journal.clone()),
         }
     }
 
@@ -81,7 +130,7 @@ impl Core {
             history: Arc::clone(&self.history),
             inventory: Arc::clone(self.stage.inventory()),
             sources: self.sources.list().into(),
-            alarms: Arc::default(),
+            alarms: Arc::clone(&self.board),
             engine: EngineStatus { entries: self.entries, ..status },
         }
     }

@@ -7,6 +7,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::engine::core::Core;
+use crate::engine::desk::{Desk, Order};
 use crate::fleet::Snapshot;
 use crate::fleet::snapshot::EngineStatus;
 use crate::model::{Entry, Timestamp};
@@ -30,6 +31,8 @@ pub struct EngineHandle {
     pub snapshots: watch::Receiver<Arc<Snapshot>>,
     /// The queue of entries.
     pub entries: mpsc::Sender<Entry>,
+    /// Where operations on alarms are handed in.
+    pub desk: Desk,
 }
 
 /// The engine before it runs.
@@ -39,6 +42,7 @@ pub struct Engine {
     pace: Pace,
     clock: fn() -> Timestamp,
     rx: mpsc::Receiver<Entry>,
+    orders: mpsc::Receiver<Order>,
     publish: watch::Sender<Arc<Snapshot>>,
     status: EngineStatus,
 }
@@ -52,8 +56,10 @@ impl Engine {
         let topology = Arc::clone(&first.frame.topology);
         first.frame = Arc::new(crate::fleet::Frame::empty(topology, clock()));
         let (publish, snapshots) = watch::channel(Arc::new(first));
-        let engine = Self { core, pace, clock, rx, publish, status: EngineStatus::default() };
-        (engine, EngineHandle { snapshots, entries })
+        let (desk, orders) = Desk::new();
+        let status = EngineStatus::default();
+        let engine = Self { core, pace, clock, rx, orders, publish, status };
+        (engine, EngineHandle { snapshots, entries, desk })
     }
 
     /// Runs until every sender of entries is gone.
@@ -71,6 +77,10 @@ impl Engine {
                     Some(entry) => self.take(&entry),
                     None => return,
                 },
+                Some(order) = self.orders.recv() => {
+                    // Nobody waits any more where the answer cannot be given.
+                    let _ = order.reply.send(Err("this console has no alarm engine yet".into()));
+                }
                 due = ticks.tick(), if self.pace != Pace::Batches => {
                     if due.elapsed() > period / 2 {
                         self.status.late_ticks += 1;
@@ -140,6 +150,26 @@ mod tests {
         assert_eq!(handle.snapshots.borrow().frame.value(GpuId(1), Metric::Util), Some(42.0));
         drop(handle.entries);
         task.await.expect("it ends when all senders are gone");
+    }
+
+    #[tokio::test]
+    async fn an_order_is_answered() {
+        use crate::model::alarm::{AlarmId, Operation, Verb};
+
+        let (engine, handle) = Engine::new(core(), Pace::Batches, || Timestamp::from_secs(7));
+        let task = tokio::spawn(engine.run());
+        let operation = Operation {
+            number: 0,
+            time: Timestamp::from_secs(7),
+            operator: "kari".into(),
+            verb: Verb::Acknowledge,
+            alarms: vec![AlarmId(1)],
+            comment: String::new(),
+        };
+        let answer = handle.desk.operate(operation).expect("there is room");
+        assert!(answer.await.expect("it answers").is_err(), "nothing is saved yet");
+        drop(handle);
+        task.await.expect("it ends");
     }
 
     #[tokio::test(start_paused = true)]

@@ -19,8 +19,7 @@ pub struct Facility {
     site: Arc<[f32]>,
 }
 
-/// Heat capacity of the coolant (PG25), kJ per litre and kelvin.
-pub const COOLANT_KJ: f32 = 3.98;
+pub use crate::model::coolant::COOLANT_KJ;
 /// Power below which a heat balance says nothing, kW.
 const LEAST_BALANCED_KW: f32 = 5.0;
 

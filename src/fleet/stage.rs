@@ -187,6 +187,12 @@ impl Stage {
         frame
     }
 
+    /// Which trays answer, as of the last commit.
+    #[must_use]
+    pub fn answering(&self) -> Vec<bool> {
+        self.clocks.iter().map(|c| c.quality == Quality::Good).collect()
+    }
+
     /// Brings qualities and ages to `now`; trays that nothing happened to are not touched.
     fn refresh(&mut self, now: Timestamp) {
         let all = std::mem::take(&mut self.dirty);

@@ -7,7 +7,7 @@ pub mod record;
 pub mod rule;
 pub mod state;
 
-pub use board::{AlarmBoard, AlarmCounts, JournalState, Kpi, RuleView};
+pub use board::{AlarmBoard, AlarmCounts, JournalNews, JournalState, Kpi, RuleView};
 pub use operation::{AlarmId, Operation, Verb};
 pub use record::{Alarm, Member, Note, Origin, Shelf, Step, Transition};
 pub use state::{AlarmState, Facts, Input};

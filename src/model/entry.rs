@@ -1,6 +1,6 @@
 //! The vocabulary of change: everything that can alter shared state is an [`Entry`].
 
-use crate::model::alarm::Operation;
+use crate::model::alarm::{JournalNews, Operation};
 use crate::model::batch::{Batch, SourceId};
 use crate::model::time::Timestamp;
 
@@ -15,6 +15,8 @@ pub enum Entry {
     Source(SourceStatus),
     /// An operator does something to alarms; saved in the journal already.
     Operation(Operation),
+    /// The journal of alarms tells how it is.
+    Journal(JournalNews),
 }
 
 /// State of one source and of its targets.

@@ -6,7 +6,10 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use crate::engine::Snapshot;
-use crate::session::{App, CopyReport, Request};
+use crate::engine::desk::Desk;
+use crate::model::alarm::Operation;
+use crate::session::{Answer, App, CopyReport, Post, Request};
+use crate::ui::alarms::deed::What;
 use crate::ui::app::{self, Options};
 use crate::ui::key::InputEvent;
 
@@ -17,20 +20,26 @@ pub type Reload = Box<dyn FnMut() -> Result<Options, String>>;
 pub struct Console {
     app: app::App,
     reload: Reload,
+    desk: Desk,
+    /// Where answers are to go; nobody listens before the session has begun.
+    post: Option<Post>,
     redraw: bool,
     pending: Vec<Request>,
 }
 
 impl Console {
-    /// A console that shows `snapshot` first.
+    /// A console that shows `snapshot` first, and hands operations to `desk`.
     pub fn new(
         options: Options,
         snapshot: Arc<Snapshot>,
+        desk: Desk,
         reload: impl FnMut() -> Result<Options, String> + 'static,
     ) -> Self {
         Self {
             app: app::App::new(options, snapshot),
             reload: Box::new(reload),
+            desk,
+            post: None,
             redraw: true,
             pending: Vec::new(),
         }
@@ -39,6 +48,24 @@ impl Console {
     /// Says something to the operator, on the status line.
     pub fn notify(&mut self, text: impl Into<String>) {
         self.app.notify(text);
+        self.redraw = true;
+    }
+
+    /// Hands an operation to the engine. Its answer comes through the session, so that the loop
+    /// never waits for it.
+    fn operate(&mut self, operation: Operation) {
+        let what = What::of(&operation);
+        let answer = self.desk.operate(operation);
+        match (answer, self.post.clone()) {
+            (Ok(answer), Some(post)) => {
+                tokio::spawn(async move {
+                    let gone = |_| Err("the engine has stopped, it may or may not be saved".to_owned());
+                    post.send(Answer { what, reply: answer.await.unwrap_or_else(gone) }).await;
+                });
+            }
+            (Ok(_), None) => self.app.operated(Err("there is no session yet".to_owned()), what),
+            (Err(why), _) => self.app.operated(Err(why), what),
+        }
         self.redraw = true;
     }
 
@@ -51,6 +78,11 @@ impl Console {
                 app::Request::Redraw => Request::Repaint,
                 app::Request::Title(title) => Request::Title(title),
                 app::Request::Mouse(on) => Request::Mouse(on),
+                app::Request::Bell => Request::Bell,
+                app::Request::Operate(operation) => {
+                    self.operate(operation);
+                    continue;
+                }
                 app::Request::Reload => {
                     match (self.reload)() {
                         Ok(options) => {
@@ -90,6 +122,15 @@ impl App for Console {
         });
     }
 
+    fn begin(&mut self, post: Post) {
+        self.post = Some(post);
+    }
+
+    fn answered(&mut self, answer: Answer) {
+        self.app.operated(answer.reply, answer.what);
+        self.redraw = true;
+    }
+
     fn render(&self, area: Rect, buffer: &mut Buffer) {
         self.app.render(area, buffer);
     }
@@ -115,7 +156,7 @@ mod tests {
 
     fn console(reload: impl FnMut() -> Result<Options, String> + 'static) -> Console {
         let snapshot = Snapshot::empty(Arc::new(Topology::default_site()), Timestamp::from_secs(0));
-        let mut c = Console::new(Options::default(), Arc::new(snapshot), reload);
+        let mut c = Console::new(Options::default(), Arc::new(snapshot), Desk::new().0, reload);
         c.event(InputEvent::Resize(80, 24));
         c
     }
@@ -143,6 +184,53 @@ mod tests {
         let mut c = console(|| Err("config.toml:3: broken".into()));
         assert!(!press(&mut c, "C-r").contains(&Request::Quit));
         assert!(screen(&c).contains("config.toml:3: broken"), "{}", screen(&c));
+    }
+
+    fn with_alarm(desk: Desk) -> Console {
+        let alarm = Arc::new(crate::ui::alarms::filter::tests::alarm());
+        let board = crate::model::alarm::AlarmBoard { alarms: Arc::new([alarm]), ..Default::default() };
+        let empty = Snapshot::empty(Arc::new(Topology::default_site()), Timestamp::from_secs(0));
+        let snapshot = Snapshot { alarms: Arc::new(board), ..empty };
+        let mut c = Console::new(Options::default(), Arc::new(snapshot), desk, || Ok(Options::default()));
+        c.event(InputEvent::Resize(80, 24));
+        c
+    }
+
+    #[tokio::test]
+    async fn an_operation_goes_to_the_engine_and_its_answer_comes_through_the_post() {
+        let (desk, mut orders) = Desk::new();
+        let mut c = with_alarm(desk);
+        let (post, mut answers) = Post::new();
+        c.begin(post);
+        for key in ["A", "A-a"] {
+            press(&mut c, key);
+        }
+        assert!(screen(&c).contains("saving"), "{}", screen(&c));
+        let order = orders.recv().await.expect("it was handed in");
+        order.reply.send(Ok(12)).expect("somebody waits");
+        let answer = answers.recv().await.expect("it is posted");
+        c.answered(answer);
+        assert!(screen(&c).contains("acknowledged 1 alarm (saved as 12)"), "{}", screen(&c));
+    }
+
+    #[tokio::test]
+    async fn an_operation_that_nobody_takes_or_answers_is_not_called_saved() {
+        let mut c = with_alarm(Desk::new().0);
+        c.begin(Post::new().0);
+        for key in ["A", "A-a"] {
+            press(&mut c, key);
+        }
+        assert!(screen(&c).contains("NOT SAVED") && screen(&c).contains("stopped"), "{}", screen(&c));
+        let (desk, mut orders) = Desk::new();
+        let mut c = with_alarm(desk);
+        let (post, mut answers) = Post::new();
+        c.begin(post);
+        for key in ["A", "A-a"] {
+            press(&mut c, key);
+        }
+        drop(orders.recv().await);
+        c.answered(answers.recv().await.expect("it is posted"));
+        assert!(screen(&c).contains("NOT SAVED"), "{}", screen(&c));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::session::caps::{Between, Caps};
 use crate::session::decode::Decoder;
 use crate::session::pacer::{Next, Pacer};
 use crate::session::screen::{FENCE, Screen};
-use crate::session::{App, CopyReport, Ending, Request, clipboard};
+use crate::session::{Answer, App, CopyReport, Ending, Post, Request, clipboard};
 use crate::ui::key::InputEvent;
 
 /// So many reads wait for the session before the reader waits.
@@ -73,6 +73,7 @@ enum Happened<T> {
     Written(Option<Written>),
     Data(Option<T>),
     Copied(Option<Copied>),
+    Answered(Answer),
     Beat,
     Time,
 }
@@ -109,6 +110,7 @@ pub struct Session<'a, A> {
     /// The memory of the last frame, to be used again.
     spare: Vec<u8>,
     copied: (mpsc::Sender<Copied>, mpsc::Receiver<Copied>),
+    answers: mpsc::Receiver<Answer>,
 }
 
 impl<'a, A: App> Session<'a, A> {
@@ -117,6 +119,8 @@ impl<'a, A: App> Session<'a, A> {
         let mut heart = tokio::time::interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
         heart.set_missed_tick_behavior(MissedTickBehavior::Delay);
         app.event(InputEvent::Resize(size.width, size.height));
+        let (post, answers) = Post::new();
+        app.begin(post);
         Self {
             app,
             screen: Screen::new(size, caps),
@@ -131,6 +135,7 @@ impl<'a, A: App> Session<'a, A> {
             aside: Aside::default(),
             spare: Vec::new(),
             copied: mpsc::channel(4),
+            answers,
         }
     }
 
@@ -196,6 +201,7 @@ impl<'a, A: App> Session<'a, A> {
                 Happened::Data(changed.is_ok().then(|| ports.data.borrow_and_update().clone()))
             }
             report = self.copied.1.recv() => Happened::Copied(report),
+            Some(answer) = self.answers.recv() => Happened::Answered(answer),
             _ = self.heart.tick() => Happened::Beat,
             () = tokio::time::sleep_until(alarm) => Happened::Time,
         }
@@ -241,6 +247,7 @@ impl<'a, A: App> Session<'a, A> {
                     self.app.copied(report);
                 }
             }
+            Happened::Answered(answer) => self.app.answered(answer),
             Happened::Beat => self.app.heartbeat(),
             Happened::Time => self.flush(),
         }

@@ -30,11 +30,13 @@ pub enum ViewKind {
     Status,
     /// Jobs and tenants.
     Jobs,
+    /// Alarms.
+    Alarms,
 }
 
 impl ViewKind {
     /// All views, from the whole to the part.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Site,
         Self::Hall,
         Self::Rack,
@@ -45,6 +47,7 @@ impl ViewKind {
         Self::Sources,
         Self::Status,
         Self::Jobs,
+        Self::Alarms,
     ];
 
     /// Word in commands, help and header.
@@ -61,6 +64,7 @@ impl ViewKind {
             Self::Sources => "sources",
             Self::Status => "status",
             Self::Jobs => "jobs",
+            Self::Alarms => "alarms",
         }
     }
 }
@@ -76,18 +80,26 @@ impl Views {
     pub const MAPS: Self = Self::of(&[ViewKind::Site, ViewKind::Hall, ViewKind::Rack, ViewKind::Gpu]);
     /// Views of the plant around the GPUs: power, cooling, grid.
     pub const PLANT: Self = Self::of(&[ViewKind::Power, ViewKind::Cooling, ViewKind::Grid]);
-    /// Views of lists and figures: sources, status, jobs.
-    pub const LISTS: Self = Self::of(&[ViewKind::Sources, ViewKind::Status, ViewKind::Jobs]);
+    /// Views of lists and figures: sources, status, jobs, alarms.
+    pub const LISTS: Self =
+        Self::of(&[ViewKind::Sources, ViewKind::Status, ViewKind::Jobs, ViewKind::Alarms]);
     /// Views with a heatmap: site and hall.
     pub const HEAT: Self = Self::of(&[ViewKind::Site, ViewKind::Hall]);
-    /// Views whose map or charts can be zoomed: site, hall, GPU and those of the plant.
-    pub const ZOOM: Self = Self::of(&[ViewKind::Site, ViewKind::Hall, ViewKind::Gpu]).or(Self::PLANT);
+    /// Views whose map, charts or details can be zoomed: site, hall, GPU, those of the plant, alarms.
+    pub const ZOOM: Self =
+        Self::of(&[ViewKind::Site, ViewKind::Hall, ViewKind::Gpu, ViewKind::Alarms]).or(Self::PLANT);
     /// Views with a GPU cursor: hall, rack, GPU.
     pub const CURSOR: Self = Self::of(&[ViewKind::Hall, ViewKind::Rack, ViewKind::Gpu]);
     /// Views in which one goes from rack to rack: those of the facility, power and cooling.
     pub const RACKS: Self = Self::MAPS.or(Self::of(&[ViewKind::Power, ViewKind::Cooling]));
     /// The view of jobs and tenants alone.
     pub const JOBS: Self = Self::of(&[ViewKind::Jobs]);
+    /// The view of alarms alone.
+    pub const ALARMS: Self = Self::of(&[ViewKind::Alarms]);
+    /// Views with tabs: jobs and alarms.
+    pub const TABS: Self = Self::JOBS.or(Self::ALARMS);
+    /// Views in which alarms are handled: where one of them, or a place, is selected.
+    pub const HANDLED: Self = Self::RACKS.or(Self::ALARMS);
     /// Views that cycle through the metrics: all but jobs, where the key leads to the map.
     pub const CYCLE: Self = Self(Self::ALL.0 & !Self::JOBS.0);
 
@@ -143,11 +155,13 @@ pub enum Group {
     Show,
     /// Moves in time.
     Time,
+    /// Handles alarms.
+    Alarms,
 }
 
 impl Group {
     /// All groups, in the order of the help.
-    pub const ALL: [Self; 4] = [Self::General, Self::Move, Self::Show, Self::Time];
+    pub const ALL: [Self; 5] = [Self::General, Self::Move, Self::Show, Self::Time, Self::Alarms];
 
     /// Heading.
     #[must_use]
@@ -157,6 +171,7 @@ impl Group {
             Self::Move => "Move",
             Self::Show => "Show",
             Self::Time => "Time",
+            Self::Alarms => "Alarms",
         }
     }
 }
@@ -212,6 +227,7 @@ actions! {
         Grid = ("grid", "grid", "show the grid: contract, frequency, targets, battery, price", ALL),
         Sources = ("sources", "sources", "show sources and targets", ALL),
         Jobs = ("jobs", "jobs", "show jobs and tenants", ALL),
+        Alarms = ("alarms", "alarms", "show all alarms", ALL),
         Status = ("status", "status", "show the state of the console: memory, history, terminal", ALL),
         LastView = ("last-view", "last view", "switch to the view before this one", ALL),
         HistoryBack = ("history-back", "view back", "go back through the views seen", ALL),
@@ -257,7 +273,8 @@ actions! {
         NextMetric = ("next-metric", "metric", "show the next metric", CYCLE),
         PreviousMetric = ("previous-metric", "metric back", "show the previous metric", CYCLE),
         OnMap = ("on-map", "on map", "show the job on the map of the site or of its hall", JOBS),
-        NextTab = ("next-tab", "jobs/tenants", "switch between jobs and tenants", JOBS),
+        NextTab = ("next-tab", "next tab", "show the next tab", TABS),
+        PreviousTab = ("previous-tab", "tab back", "show the tab before", TABS),
         SortNext = ("sort", "sort", "sort by the next column", JOBS),
         SortReverse = ("sort-reverse", "reverse", "turn the order round", JOBS),
         ZoomOut = ("zoom-out", "zoom out", "see more at once: a wider map, a longer time", ZOOM),
@@ -276,6 +293,24 @@ actions! {
         MinuteForward = ("minute-forward", "1 min forward", "one minute forward in time", ALL),
         GoToTime = ("go-to-time", "go to time", "show a moment: 03:11, -5m, 10m ago, now", ALL),
         Live = ("live", "LIVE", "return to the present", ALL),
+    }
+    Alarms {
+        NextAlarm = ("next-alarm", "next alarm", "go to the next alarm and its place; among alarms to the next unacknowledged one", ALL),
+        PreviousAlarm = ("previous-alarm", "alarm back", "go to the alarm before and its place; among alarms to the unacknowledged one before", ALL),
+        Acknowledge = ("ack", "ack", "acknowledge the marked or selected alarms, with a comment; the key a second time: without", HANDLED),
+        AcknowledgeNow = ("ack-now", "ack at once", "acknowledge the marked or selected alarms without a comment", HANDLED),
+        Shelve = ("shelve", "shelve", "put alarms aside for a time, with a reason", HANDLED),
+        Unshelve = ("unshelve", "unshelve", "end the shelf of alarms", HANDLED),
+        Comment = ("comment", "comment", "say something about alarms", HANDLED),
+        Reset = ("reset", "reset", "reset latched alarms that went and were acknowledged", HANDLED),
+        OutOfService = ("oos", "out of service", "take alarms out of service, with a reason", HANDLED),
+        InService = ("service", "in service", "give alarms back to service", HANDLED),
+        Undo = ("undo", "undo", "undo the last operation on alarms, within 10 s", ALL),
+        MuteBell = ("mute-bell", "mute bell", "mute the bell for 10 minutes, or let it ring again", ALL),
+        Mark = ("mark", "mark", "mark the alarm, or take the mark away", ALARMS),
+        MarkRange = ("mark-range", "mark range", "begin a range of marks, and mark all up to here", ALARMS),
+        MarkAll = ("mark-all", "mark all", "mark all alarms that are listed, or take all marks away", ALARMS),
+        Filter = ("filter", "filter", "list only some alarms: prio<=2 hall:H3 state:unack rule:NAME is:chattering, words, -not", ALARMS),
     }
 }
 

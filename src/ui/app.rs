@@ -14,9 +14,12 @@ pub mod command;
 pub mod footer;
 pub mod header;
 pub mod nav;
+pub mod operate;
+pub mod options;
 pub mod time;
 
 mod act;
+mod bell;
 mod travel;
 
 use std::sync::Arc;
@@ -25,13 +28,13 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use crate::fleet::{Frame, Snapshot};
+use crate::model::alarm::AlarmBoard;
 use crate::model::{Asset, Metric};
 use crate::ui::action::{Action, ViewKind, Views};
-use crate::ui::context::{Choice, ColorMode, Context, Moment};
-use crate::ui::depth::ColorDepth;
-use crate::ui::glyph::Glyphs;
+use crate::ui::alarms::layer::AlarmLayer;
+use crate::ui::context::{Choice, Context, Moment};
 use crate::ui::key::{InputEvent, Key, KeyCode, MouseKind};
-use crate::ui::keymap::{Found, Keymap};
+use crate::ui::keymap::Found;
 use crate::ui::overlay::{Overlay, Verdict};
 use crate::ui::selection::Selection;
 use crate::ui::theme::{Palette, Scope, Theme};
@@ -42,71 +45,25 @@ use crate::ui::widget::Brush;
 use footer::Footer;
 use header::Header;
 use nav::Nav;
+use operate::Handling;
+
+pub use options::{Options, Request};
 
 /// Ticks that a message stays.
 const MESSAGE_TICKS: u8 = 5;
+/// Ticks that a message stays which must not be missed.
+const LONG_TICKS: u8 = 30;
 /// Fewest lines of a screen that has a footer.
 const FOOTER_FROM: u16 = 5;
-
-/// What the session brings to the app.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// The keys.
-    pub keymap: Keymap,
-    /// Name of the theme.
-    pub theme: String,
-    /// Theme files: path and text.
-    pub themes: Vec<(String, String)>,
-    /// How the heatmap uses colour.
-    pub color_mode: ColorMode,
-    /// Colours of the terminal.
-    pub depth: ColorDepth,
-    /// Characters of the terminal.
-    pub glyphs: Glyphs,
-    /// True when the console has the mouse.
-    pub mouse: bool,
-    /// Facts about terminal and program for the status view.
-    pub facts: Vec<(String, String)>,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            keymap: Keymap::defaults(),
-            theme: "default".to_owned(),
-            themes: Vec::new(),
-            color_mode: ColorMode::default(),
-            depth: ColorDepth::TrueColor,
-            glyphs: Glyphs::UNICODE,
-            mouse: false,
-            facts: Vec::new(),
-        }
-    }
-}
-
-/// What the app wants from the session.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Request {
-    /// End the session.
-    Quit,
-    /// Stop until the shell continues the program.
-    Suspend,
-    /// Put text into the clipboard; tell the outcome with [`App::notify`].
-    Copy(String),
-    /// Send the whole screen again.
-    Redraw,
-    /// Set the title of the window.
-    Title(String),
-    /// Read configuration and themes again, and hand them over with [`App::configure`].
-    Reload,
-    /// Take the mouse, or leave it to the terminal.
-    Mouse(bool),
-}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Message {
     text: String,
     ticks: u8,
+    /// Stays when a key is pressed.
+    firm: bool,
+    /// Must not be missed: what else is to be said stands behind it.
+    first: bool,
 }
 
 /// See the module.
@@ -125,6 +82,8 @@ pub struct App {
     message: Option<Message>,
     requests: Vec<Request>,
     header: Header,
+    layer: AlarmLayer,
+    handling: Handling,
     names: Option<Arc<Index>>,
     area: Rect,
     /// Seconds without a snapshot, as the heartbeat counts them.
@@ -144,7 +103,9 @@ impl App {
             color_mode: options.color_mode,
             theme: options.theme.clone(),
             mouse: options.mouse,
+            bell_off: None,
         };
+        let handling = Handling::new(snapshot.alarms.bells);
         let mut app = Self {
             palette: Theme::default_theme().resolve(options.depth),
             frame: Arc::clone(&snapshot.frame),
@@ -156,6 +117,8 @@ impl App {
             message: None,
             requests: Vec::new(),
             header: Header::default(),
+            layer: AlarmLayer::default(),
+            handling,
             names: None,
             area: Rect::new(0, 0, 80, 24),
             silent_s: 0,
@@ -184,6 +147,7 @@ impl App {
     pub fn update_snapshot(&mut self, snapshot: Arc<Snapshot>) {
         self.silent_s = 0;
         let old = std::mem::replace(&mut self.snapshot, snapshot);
+        let before = Arc::clone(&old.alarms);
         let (old, new) = (&old.frame.topology, Arc::clone(&self.snapshot.frame.topology));
         if !Arc::ptr_eq(old, &new) && **old != *new {
             self.selection.remap(old, &new);
@@ -195,6 +159,10 @@ impl App {
             // Ids must mean on the held frame what they mean now.
             Some(time) if self.frame.topology.generation() != new.generation() => self.hold(time),
             Some(_) => {}
+        }
+        self.listen();
+        if worst(&before) != worst(&self.snapshot.alarms) {
+            self.set_title();
         }
         if let Some(message) = &mut self.message {
             message.ticks = message.ticks.saturating_sub(1);
@@ -253,7 +221,7 @@ impl App {
         match self.options.keymap.find(view, &self.pending) {
             Found::Action(action) => {
                 self.pending.clear();
-                self.message = None;
+                self.message = self.message.take().filter(|m| m.firm);
                 self.act(action);
             }
             Found::Pending(_) => {}
@@ -298,6 +266,12 @@ impl App {
 
     /// Brings everything that is drawn up to date.
     fn refresh(&mut self) {
+        match self.choice.moment {
+            Moment::Live => self.layer.update(Some(&self.snapshot.alarms), &self.frame),
+            // A picture that is held keeps the alarms it had.
+            Moment::Paused(_) if self.layer.is_of(&self.frame) => {}
+            _ => self.layer.update(None, &self.frame),
+        }
         let body = self.body();
         let view = self.nav.view();
         let mut views = std::mem::take(&mut self.views);
@@ -370,6 +344,7 @@ impl App {
         Context {
             snapshot: &self.snapshot,
             frame: &self.frame,
+            alarms: &self.layer,
             selection: &self.selection,
             choice: &self.choice,
             keymap: &self.options.keymap,
@@ -384,7 +359,16 @@ impl App {
     }
 
     fn say(&mut self, text: String) {
-        self.message = Some(Message { text, ticks: MESSAGE_TICKS });
+        self.message = Some(match self.message.take() {
+            Some(m) if m.first => Message { text: format!("{}   {text}", m.text), ..m },
+            _ => Message { text, ticks: MESSAGE_TICKS, firm: false, first: false },
+        });
+        self.changed = true;
+    }
+
+    /// Shows a message that no key takes away; `first`: and nothing else that is said.
+    fn say_firmly(&mut self, text: String, first: bool) {
+        self.message = Some(Message { text, ticks: LONG_TICKS, firm: true, first });
         self.changed = true;
     }
 
@@ -401,7 +385,10 @@ impl App {
             _ => self.frame.topology.name(asset),
         };
         let site = self.frame.topology.site();
-        let title = if name == site { site.to_owned() } else { format!("{site} {name}") };
+        let mut title = if name == site { site.to_owned() } else { format!("{site} {name}") };
+        if let Some((priority, count)) = worst(&self.snapshot.alarms) {
+            title = format!("{}{count} {title}", self.options.glyphs.alarm(priority));
+        }
         self.requests.push(Request::Title(title));
     }
 
@@ -411,12 +398,12 @@ impl App {
         let theme = match Theme::load(&self.choice.theme, &sources) {
             Ok((theme, warnings)) => {
                 if let Some(first) = warnings.first() {
-                    self.message = Some(Message { text: first.to_string(), ticks: MESSAGE_TICKS });
+                    self.say(first.to_string());
                 }
                 theme
             }
             Err(e) => {
-                self.message = Some(Message { text: e.to_string(), ticks: MESSAGE_TICKS });
+                self.say(e.to_string());
                 Theme::default_theme()
             }
         };
@@ -482,4 +469,9 @@ impl App {
             Outcome::Refused(why) => self.say(why),
         }
     }
+}
+
+/// The worst priority that an alarm stands at, and how many stand at it.
+fn worst(board: &AlarmBoard) -> Option<(u8, u32)> {
+    (1u8..).zip(board.counts.by_priority).find(|(_, n)| *n > 0)
 }

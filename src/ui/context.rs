@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::fleet::{Frame, Snapshot};
 use crate::model::{Metric, Timestamp, Topology};
+use crate::ui::alarms::layer::AlarmLayer;
 use crate::ui::depth::ColorDepth;
 use crate::ui::keymap::Keymap;
 use crate::ui::layer::{Layer, RackLayer};
@@ -125,6 +126,8 @@ pub struct Choice {
     pub theme: String,
     /// True when the console has the mouse.
     pub mouse: bool,
+    /// Until when the bell is muted.
+    pub bell_off: Option<Timestamp>,
 }
 
 impl Choice {
@@ -143,6 +146,8 @@ pub struct Context<'a> {
     /// The frame on the screen: the newest one, or one of the past. Its topology is that of the
     /// newest one.
     pub frame: &'a Arc<Frame>,
+    /// What maps show of the alarms of the frame on the screen.
+    pub alarms: &'a AlarmLayer,
     /// What is selected.
     pub selection: &'a Selection,
     /// What was chosen.
@@ -160,6 +165,12 @@ impl<'a> Context<'a> {
     #[must_use]
     pub fn topology(&self) -> &'a Topology {
         &self.frame.topology
+    }
+
+    /// Priority of each GPU on maps: the worse of its alarms and of the limit it crosses; 0 for none.
+    #[must_use]
+    pub fn exceptions(&self) -> &'a [u8] {
+        self.alarms.exceptions(self.frame)
     }
 }
 

@@ -1,6 +1,7 @@
 //! What lies over a view and takes the keys first: help, palette, command line, time entry and the
 //! question before quitting. Popups never cover the header.
 
+pub mod dialog;
 pub mod line;
 pub mod popup;
 
@@ -8,10 +9,12 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use crate::ui::action::ViewKind;
+use crate::ui::alarms::filter::Filter;
 use crate::ui::app::command::{self, Command};
 use crate::ui::app::time;
 use crate::ui::context::Context;
 use crate::ui::key::{Key, KeyCode};
+use crate::ui::overlay::dialog::Dialog;
 use crate::ui::overlay::line::LineEdit;
 use crate::ui::theme::Scope;
 use crate::ui::view::help::Help;
@@ -28,6 +31,10 @@ pub enum Overlay {
     Command(CommandLine),
     /// The moment to go to.
     Time(Prompt),
+    /// The filter of the alarms.
+    Filter(Prompt),
+    /// An operation on alarms.
+    Dialog(Box<Dialog>),
     /// Quit?
     ConfirmQuit,
 }
@@ -74,6 +81,10 @@ impl Overlay {
             Self::Time(prompt) => {
                 prompt.key(key, |text| time::parse(text, cx.snapshot.frame.time).map(Command::Time))
             }
+            Self::Filter(prompt) => prompt.key(key, |text| {
+                Filter::parse(text, &cx.snapshot.alarms, cx.topology()).map(Command::Filter)
+            }),
+            Self::Dialog(dialog) => dialog.key(key),
             Self::ConfirmQuit => match key.code {
                 KeyCode::Enter | KeyCode::Char('y' | 'q' | 'j') | KeyCode::F(10) => {
                     Verdict::Do(Command::Quit)
@@ -93,7 +104,8 @@ impl Overlay {
                 line.prompt.line.insert_str(text);
                 line.candidates.clear();
             }
-            Self::Time(prompt) => prompt.line.insert_str(text),
+            Self::Time(prompt) | Self::Filter(prompt) => prompt.line.insert_str(text),
+            Self::Dialog(dialog) => dialog.paste(text),
             Self::ConfirmQuit => {}
         }
     }
@@ -116,6 +128,8 @@ impl Overlay {
                 draw_prompt(cx, footer, buf, ":", &line.prompt);
                 popup::candidates(cx, body, buf, &line.candidates);
             }
+            Self::Filter(prompt) => draw_prompt(cx, footer, buf, "filter (prio<=2 hall:H3 words): ", prompt),
+            Self::Dialog(dialog) => dialog.render(cx, body, buf),
             Self::Time(prompt) => draw_prompt(cx, footer, buf, "time (03:11, -5m, 10m ago, now): ", prompt),
             Self::ConfirmQuit => {
                 let text = "Quit hallwatch? Enter or y quits, Esc stays";

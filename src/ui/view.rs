@@ -3,6 +3,7 @@
 //! A view computes layout, scroll and charts in [`View::update`], which the app calls whenever
 //! data, selection, choice or size changed; [`View::render`] only draws what is there.
 
+pub mod alarms;
 pub mod chart;
 pub mod cooling;
 pub mod gpu;
@@ -106,6 +107,8 @@ pub struct ViewStates {
     status: status::StatusView,
     /// Jobs and tenants: the palette and the command line choose one there.
     pub jobs: jobs::JobsView,
+    /// Alarms: the app asks it what an operation is about.
+    pub alarms: alarms::AlarmsView,
 }
 
 impl ViewStates {
@@ -123,6 +126,7 @@ impl ViewStates {
             ViewKind::Sources => &self.sources,
             ViewKind::Status => &self.status,
             ViewKind::Jobs => &self.jobs,
+            ViewKind::Alarms => &self.alarms,
         }
     }
 
@@ -139,6 +143,7 @@ impl ViewStates {
             ViewKind::Sources => &mut self.sources,
             ViewKind::Status => &mut self.status,
             ViewKind::Jobs => &mut self.jobs,
+            ViewKind::Alarms => &mut self.alarms,
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::told::{Told, annunciations};
+use hallwatch::alarm::Happened;
 use hallwatch::engine::Core;
 use hallwatch::fleet::Frame;
 use hallwatch::fleet::snapshot::EngineStatus;
@@ -23,6 +25,8 @@ use hallwatch::source::sim::{Sim, SimPlan};
 const START: std::ops::Range<u64> = 150..2400;
 /// Seconds after a checkpoint until power, GPUs and coolant are again what they were.
 const SETTLED: u64 = 90;
+/// Seconds after the last expected alarm in which no other may come.
+const AFTER_ALARMS: u64 = 60;
 /// Memory for the past, which nobody looks at here.
 const HISTORY: usize = 1 << 20;
 
@@ -68,23 +72,31 @@ impl Run {
         self.sim.step(time, 0)
     }
 
-    /// The frame of the next second.
-    pub fn step(&mut self) -> Arc<Frame> {
+    /// What happens to alarms in the next second.
+    pub fn tell(&mut self) -> Happened {
         let batch = self.batch();
         let time = batch.time;
         self.core.apply(&Entry::Batch(batch));
-        self.core.apply(&Entry::Tick(time));
-        self.core.snapshot(EngineStatus::default()).frame
+        self.core.apply(&Entry::Tick(time)).alarms
     }
 
-    /// Runs as far as the signatures look, and judges each.
-    pub fn verdicts(mut self) -> Vec<(Watch, Verdict)> {
+    /// Runs as far as signatures and alarms look, or through the whole scenario where
+    /// `HALLWATCH_WHOLE_SCENARIOS` is set; judges each signature, and says what was annunciated.
+    pub fn verdicts(mut self) -> (Vec<(Watch, Verdict)>, Vec<Told>) {
         let watches = self.timeline.watches.clone();
-        let last = watches.iter().map(|w| w.signature.until()).max().unwrap_or(0);
+        let looks = watches.iter().map(|w| w.signature.until());
+        let alarms = self.timeline.raises.iter().map(|r| r.until + AFTER_ALARMS);
+        let mut last = looks.chain(alarms).max().unwrap_or(0);
+        if std::env::var_os("HALLWATCH_WHOLE_SCENARIOS").is_some() {
+            last = last.max(self.timeline.length);
+        }
+        let mut told = Vec::new();
         let mut values: Vec<Vec<Option<f64>>> = vec![Vec::new(); watches.len()];
         let start = self.timeline.start;
-        for _ in 0..=start + last {
-            let frame = self.step();
+        for second in 0..=start + last {
+            let happened = self.tell();
+            told.extend(annunciations(second, happened.transitions));
+            let frame = self.core.snapshot(EngineStatus::default()).frame;
             for (watch, values) in watches.iter().zip(&mut values) {
                 values.push(value(&frame, watch));
             }
@@ -95,7 +107,7 @@ impl Run {
             let verdict = w.signature.judge(&before[first..], after);
             (w, verdict)
         };
-        watches.into_iter().zip(values).map(judge).collect()
+        (watches.into_iter().zip(values).map(judge).collect(), told)
     }
 }
 

@@ -304,6 +304,7 @@ impl Builder {
             history: self.archive.publish(),
             inventory: Arc::clone(self.stage.inventory()),
             sources: sources(time).list().to_vec().into(),
+            alarms: Arc::default(),
             engine: EngineStatus { entries: 452, commit_us: 0, pack_us: 0, queued: 0, late_ticks: 0 },
         })
     }

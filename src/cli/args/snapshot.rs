@@ -15,7 +15,7 @@ use crate::ui::layer::Layer;
 #[derive(clap::Args, Clone, Debug)]
 pub struct SnapshotArgs {
     /// What to show: site, hall:H3, rack:H3-R17-K5, gpu:H3-R17-K5-T09-G2, power or power:H3-R17,
-    /// cooling or cooling:H3-R17, grid, jobs or sources
+    /// cooling or cooling:H3-R17, grid, jobs, alarms or sources
     #[arg(long, value_name = "VIEW", default_value = "site")]
     pub view: SnapshotView,
     /// Metric to colour by, or a value of racks such as rack_flow
@@ -60,6 +60,8 @@ pub enum SnapshotView {
     Sources,
     /// Jobs and tenants.
     Jobs,
+    /// Alarms.
+    Alarms,
     /// Power, of the whole or opened at a hall, row or rack of this name.
     Power(Option<String>),
     /// Cooling, of the row of this name.
@@ -78,21 +80,20 @@ impl std::str::FromStr for SnapshotView {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        use SnapshotView::{Alarms, Cooling, Grid, Jobs, Power, Site, Sources};
+        let plain = [Site, Sources, Jobs, Alarms, Grid, Power(None), Cooling(None)];
+        if let Some(view) = plain.into_iter().find(|v| v.kind().name() == text) {
+            return Ok(view);
+        }
         match text.split_once(':') {
-            None if text == "site" => Ok(Self::Site),
-            None if text == "sources" => Ok(Self::Sources),
-            None if text == "jobs" => Ok(Self::Jobs),
-            None if text == "power" => Ok(Self::Power(None)),
-            None if text == "cooling" => Ok(Self::Cooling(None)),
-            None if text == "grid" => Ok(Self::Grid),
-            Some(("power", name)) => Ok(Self::Power(Some(name.to_owned()))),
-            Some(("cooling", name)) => Ok(Self::Cooling(Some(name.to_owned()))),
+            Some(("power", name)) => Ok(Power(Some(name.to_owned()))),
+            Some(("cooling", name)) => Ok(Cooling(Some(name.to_owned()))),
             Some(("hall", name)) => Ok(Self::Hall(name.to_owned())),
             Some(("rack", name)) => Ok(Self::Rack(name.to_owned())),
             Some(("gpu", name)) => Ok(Self::Gpu(name.to_owned())),
             _ => Err(String::from(
-                "expected site, sources, power, cooling, grid, jobs, hall:NAME, rack:NAME, gpu:NAME, power:NAME \
-                 or cooling:NAME",
+                "expected site, sources, power, cooling, grid, jobs, alarms, hall:NAME, rack:NAME, gpu:NAME, \
+                 power:NAME or cooling:NAME",
             )),
         }
     }
@@ -106,6 +107,7 @@ impl SnapshotView {
             Self::Site => ViewKind::Site,
             Self::Sources => ViewKind::Sources,
             Self::Jobs => ViewKind::Jobs,
+            Self::Alarms => ViewKind::Alarms,
             Self::Power(_) => ViewKind::Power,
             Self::Cooling(_) => ViewKind::Cooling,
             Self::Grid => ViewKind::Grid,
@@ -124,6 +126,7 @@ impl SnapshotView {
             Self::Site
             | Self::Sources
             | Self::Jobs
+            | Self::Alarms
             | Self::Grid
             | Self::Power(None)
             | Self::Cooling(None) => {

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::cli::config::keys::{KEYS, Key, SECTIONS, Value};
 use crate::cli::config::{Settings, SourceSpec, TargetSpec};
-use crate::source::sim::scenario::table::show_seconds;
+use crate::model::table::show_seconds;
 
 /// Width of comments.
 const WIDTH: usize = 96;

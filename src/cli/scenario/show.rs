@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 use crate::cli::CliError;
 use crate::cli::args::ScenariosArgs;
 use crate::model::alarm::rule::AlarmRule;
+use crate::model::table::show_seconds;
 use crate::source::sim::scenario::signature::{Band, When};
-use crate::source::sim::scenario::table::show_seconds;
 use crate::source::sim::scenario::verb::Takes;
 use crate::source::sim::scenario::{BUILT_IN, Event, Scenario, Share, Signature};
 

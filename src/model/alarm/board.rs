@@ -144,6 +144,19 @@ pub enum JournalState {
     Broken(Arc<str>),
 }
 
+/// What the journal tells the engine.
+#[derive(Clone, PartialEq, Debug)]
+pub enum JournalNews {
+    /// This console writes the transitions from now on, from these alarms.
+    Lead(Vec<Alarm>),
+    /// Another console does (its name); these are its alarms.
+    Follow(Arc<str>, Vec<Alarm>),
+    /// Nothing can be saved, for this reason.
+    Broken(Arc<str>),
+    /// It can again.
+    Mended,
+}
+
 /// All alarms of one moment. Cloning it clones a few pointers.
 #[derive(Clone, Debug, Default)]
 pub struct AlarmBoard {

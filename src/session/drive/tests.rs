@@ -16,6 +16,7 @@ struct Probe {
     requests: Vec<Request>,
     renders: std::cell::Cell<u32>,
     reports: Vec<CopyReport>,
+    post: Option<Post>,
 }
 
 impl App for Probe {
@@ -44,6 +45,15 @@ impl App for Probe {
 
     fn copied(&mut self, report: CopyReport) {
         self.reports.push(report);
+    }
+
+    fn begin(&mut self, post: Post) {
+        self.post = Some(post);
+    }
+
+    fn answered(&mut self, answer: Answer) {
+        self.shown += &format!("{:?}", answer.reply);
+        self.dirty = true;
     }
 
     fn render(&self, area: Rect, buffer: &mut Buffer) {
@@ -306,4 +316,25 @@ async fn the_end_outranks_a_stop_and_a_resumed_session_paints_all() {
     assert_eq!(session.drive(&mut ports).await, Stop::End(Ending::Signal(15)));
     let frame = bench.frame().await;
     assert!(frame.contains("\x1b[2J") && frame.contains("61x5"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_of_the_engine_wakes_the_loop() {
+    use crate::model::alarm::Verb;
+    use crate::ui::alarms::deed::What;
+
+    let mut probe = Probe::default();
+    let (mut bench, mut ports) = Bench::new();
+    let mut session = Session::new(&mut probe, Size::new(60, 5), QUIET);
+    let post = session.app.post.clone().expect("the session has begun");
+    let drive = async move { session.drive(&mut ports).await };
+    let user = async move {
+        bench.frame().await;
+        let what = What { verb: Verb::Acknowledge, count: 3 };
+        post.send(Answer { what, reply: Ok(4711) }).await;
+        assert!(bench.frame().await.contains("Ok(4711)"));
+        bench.type_in("q").await;
+    };
+    let (stop, ()) = tokio::join!(drive, user);
+    assert_eq!(stop, Stop::End(Ending::Quit));
 }

@@ -1,19 +1,13 @@
 //! A rack as a body of metal and coolant: what flows through it, how warm it gets, and how much of
 //! its heat goes into the coolant and how much into the air.
 //!
-//! The coolant curve is the published one of an NVL72 rack (136 kW: 65.1 LPM at 25 °C inlet to
-//! 160 LPM at 45 °C). Metal and coolant are one mass of 260 kJ/K that follows the mean of supply and
+//! Metal and coolant are one mass of 260 kJ/K that follows the mean of supply and
 //! return. Heat splits between two published points: 94.5 to 96.8 % went into the coolant on live
 //! racks of 35 to 48 kW, 116 of 136 kW do at full power (see decision 7).
 
-/// Heat capacity of the coolant (PG25), kJ per litre and kelvin.
-pub const COOLANT_KJ: f32 = 3.98;
-/// Flow that a rack needs at 136 kW by inlet temperature: °C, LPM.
-const CURVE: [(f32, f32); 5] = [(25.0, 65.1), (30.0, 76.5), (35.0, 92.6), (40.0, 117.5), (45.0, 160.0)];
-/// Rack power that the curve is for, kW.
-const CURVE_KW: f32 = 136.0;
-/// Inlet temperature that the loop is designed for: there a full rack has its valve wide open, °C.
-pub const DESIGN_SUPPLY_C: f32 = 32.0;
+use crate::model::coolant::CURVE_KW;
+pub use crate::model::coolant::{COOLANT_KJ, DESIGN_SUPPLY_C, needed_flow};
+
 /// Heat capacity of metal and coolant of a rack of [`CURVE_KW`], kJ/K.
 const MASS_KJ: f32 = 260.0;
 /// Flow that is never gone below while the valve is controlled, as a share of the design flow.
@@ -28,15 +22,6 @@ const LEAKY_KW: f32 = 0.12;
 const NORMAL_C: f32 = 42.5;
 /// Differential pressure over a rack at full head, kPa (live racks: 78 to 81).
 const DESIGN_DP_KPA: f32 = 80.0;
-
-/// Flow that a rack of `kw` needs at inlet temperature `supply`, LPM.
-#[must_use]
-pub fn needed_flow(kw: f32, supply: f32) -> f32 {
-    let s = supply.clamp(CURVE[0].0, CURVE[4].0);
-    let i = CURVE.partition_point(|(t, _)| *t <= s).clamp(1, 4);
-    let ((t0, f0), (t1, f1)) = (CURVE[i - 1], CURVE[i]);
-    (f0 + (f1 - f0) * (s - t0) / (t1 - t0)) * kw.max(0.0) / CURVE_KW
-}
 
 /// Share of rack power that goes into the coolant at `load` (power by rated power).
 #[must_use]
@@ -206,7 +191,7 @@ mod tests {
 
     #[test]
     fn the_curve_goes_through_the_published_points() {
-        for (t, f) in CURVE {
+        for (t, f) in crate::model::coolant::CURVE {
             assert!((needed_flow(136.0, t) - f).abs() < 0.01);
         }
         assert!(needed_flow(136.0, 99.0) <= 160.1 && needed_flow(0.0, 30.0) == 0.0);

@@ -12,7 +12,6 @@ pub mod plan;
 pub mod read;
 pub mod resolve;
 pub mod signature;
-pub mod table;
 pub mod verb;
 
 use crate::model::alarm::rule::AlarmRule;

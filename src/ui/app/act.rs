@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::fleet::series::Signal;
 use crate::model::{Asset, Metric, Quantity};
-use crate::ui::action::{Action, ViewKind, Views};
+use crate::ui::action::{Action, Group, ViewKind, Views};
 use crate::ui::app::command::Command;
 use crate::ui::app::{App, Request, time};
 use crate::ui::layer::{Layer, RackLayer};
@@ -45,6 +45,7 @@ impl App {
             Action::Grid => self.open(ViewKind::Grid),
             Action::Sources => self.open(ViewKind::Sources),
             Action::Jobs => self.open(ViewKind::Jobs),
+            Action::Alarms => self.open(ViewKind::Alarms),
             Action::Status => self.open(ViewKind::Status),
             Action::LastView => self.last_view(),
             Action::HistoryBack => self.travel_views(true),
@@ -74,6 +75,7 @@ impl App {
             Action::Quit if self.nav.view() == ViewKind::Site => self.overlay = Some(Overlay::ConfirmQuit),
             Action::Quit => self.up(),
             Action::QuitNow => self.requests.push(Request::Quit),
+            _ if action.spec().group == Group::Alarms => self.act_on_alarms(action),
             _ => self.act_in_time(action),
         }
     }
@@ -91,6 +93,12 @@ impl App {
             Command::Layer(layer) => self.set_layer(layer),
             Command::Time(moment) => self.go_to(moment),
             Command::Theme(name) => self.set_theme(&name),
+            Command::Handle(deed, how) => self.handle(deed, how),
+            Command::Operate(plan) => self.order(plan),
+            Command::Filter(filter) => {
+                self.views.alarms.set_filter(filter);
+                self.open(ViewKind::Alarms);
+            }
             Command::Quit => self.requests.push(Request::Quit),
         }
     }
@@ -121,7 +129,8 @@ impl App {
             | ViewKind::Grid
             | ViewKind::Sources
             | ViewKind::Status
-            | ViewKind::Jobs => self.nav.last_map(),
+            | ViewKind::Jobs
+            | ViewKind::Alarms => self.nav.last_map(),
             ViewKind::Site => {
                 let key = self.options.keymap.key_of(Action::Quit, ViewKind::Site);
                 return self.say(format!("this is the top: {} quits", key.unwrap_or_default()));

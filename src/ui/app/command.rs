@@ -3,6 +3,9 @@
 use crate::fleet::jobs::By;
 use crate::model::{Asset, Timestamp, text};
 use crate::ui::action::{Action, ViewKind};
+use crate::ui::alarms::deed::{self, Deed, Plan};
+use crate::ui::alarms::filter::{self, Filter};
+use crate::ui::app::operate::How;
 use crate::ui::app::time;
 use crate::ui::context::Context;
 use crate::ui::layer::Layer;
@@ -26,9 +29,35 @@ pub enum Command {
     Time(Option<Timestamp>),
     /// Use a theme.
     Theme(String),
+    /// Do something to alarms.
+    Handle(Deed, How),
+    /// The same, with all that belongs to it.
+    Operate(Plan),
+    /// List only the alarms that pass.
+    Filter(Filter),
     /// End the session.
     Quit,
 }
+
+/// Commands that may have an argument, and without one are the action of that name.
+pub const WITH_CHOICE: [(&str, &str, &str); 8] = [
+    (
+        "ack",
+        "[all] [COMMENT]",
+        "acknowledge the marked or selected alarms, or all that are listed: :ack all drill",
+    ),
+    (
+        "shelve",
+        "[all] TIME [once] REASON",
+        "put alarms aside for 1 min to 12 h: :shelve 2h sensor is changed",
+    ),
+    ("unshelve", "[all] [COMMENT]", "end the shelf of alarms: :unshelve all"),
+    ("reset", "[all] [COMMENT]", "reset latched alarms: :reset dried out"),
+    ("oos", "[all] REASON", "take alarms out of service: :oos work order 5512"),
+    ("service", "[all] [COMMENT]", "give alarms back to service: :service rack is back"),
+    ("comment", "[all] TEXT", "say something about alarms: :comment seen on camera 3"),
+    ("filter", "WORDS", "list only some alarms: :filter prio<=2 hall:H3"),
+];
 
 /// The commands with an argument: name, argument, what they do.
 pub const WITH_ARGUMENT: [(&str, &str, &str); 6] = [
@@ -58,11 +87,28 @@ pub fn parse(cx: &Context<'_>, view: ViewKind, line: &str) -> Result<Command, St
         ("theme", name) if !name.is_empty() => Ok(Command::Theme(name.to_owned())),
         ("view", name) if !name.is_empty() => view_named(name).map(Command::View),
         (id, "") => action(view, id),
+        (id, argument) if WITH_CHOICE.iter().any(|(n, ..)| *n == id) => on_alarms(cx, view, (id, argument)),
         (id, _) if WITH_ARGUMENT.iter().all(|(n, ..)| *n != id) => {
             action(view, id).and_then(|_| Err(format!("`{}` takes no argument", text::clean(id))))
         }
         (id, _) => Err(format!("`{}` needs an argument", text::clean(id))),
     }
+}
+
+/// A command about alarms with its argument.
+fn on_alarms(cx: &Context<'_>, view: ViewKind, (id, argument): (&str, &str)) -> Result<Command, String> {
+    if id == "filter" {
+        return Filter::parse(argument, &cx.snapshot.alarms, cx.topology()).map(Command::Filter);
+    }
+    let Command::Action(action) = action(view, id)? else { return Err(format!("`{id}` is no action")) };
+    let Some(deed) = Deed::of(action) else { return Err(format!("`{id}` takes no argument")) };
+    let (first, rest) = argument.split_once(char::is_whitespace).unwrap_or((argument, ""));
+    let (all, words) = if first == "all" { (true, rest.trim()) } else { (false, argument) };
+    let (shelf, comment) = match deed {
+        Deed::Shelve if !words.is_empty() => deed::shelf(words).map(|(s, why)| (Some(s), why))?,
+        _ => (None, words),
+    };
+    Ok(Command::Handle(deed, How { all, ask: false, comment: comment.to_owned(), shelf }))
 }
 
 fn action(view: ViewKind, id: &str) -> Result<Command, String> {
@@ -130,6 +176,8 @@ pub fn complete(cx: &Context<'_>, line: &str) -> (String, Vec<String>) {
         "theme" => Theme::names(&[]).into_iter().map(str::to_owned).collect(),
         "view" => ViewKind::ALL.iter().map(|v| v.name().to_owned()).collect(),
         "go" => places(cx, word),
+        "filter" => filter::suggestions(cx.topology()),
+        "ack" | "shelve" | "unshelve" | "reset" | "oos" | "service" | "comment" => vec!["all".to_owned()],
         "job" => By::ALL.into_iter().flat_map(|by| jobs::names(cx, by)).map(|(_, n)| n.to_owned()).collect(),
         _ => Vec::new(),
     };

@@ -4,14 +4,17 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
+use crate::model::alarm::JournalState;
 use crate::model::{Asset, Metric, Timestamp};
 use crate::ui::action::{ViewKind, Views};
+use crate::ui::alarms::is_live;
 use crate::ui::app::time;
 use crate::ui::context::{Context, Moment};
 use crate::ui::text;
 use crate::ui::theme::Scope;
 use crate::ui::view::value;
 use crate::ui::widget::Brush;
+use crate::ui::widget::badge::Counts;
 
 /// Seconds without a snapshot after which the picture is no longer called live.
 pub const SILENT_FROM_S: u32 = 5;
@@ -39,6 +42,11 @@ pub struct Header {
     targets: usize,
     /// Seconds without any new snapshot.
     silent_s: u32,
+    /// Alarms of now by priority, and how many of them wait; `None` without an alarm engine.
+    alarms: Option<([u32; 4], u32)>,
+    /// Operations cannot be saved.
+    broken: bool,
+    muted: bool,
 }
 
 /// A part of the header. The larger the rank, the sooner it gives way on a narrow screen.
@@ -46,6 +54,14 @@ struct Part {
     text: String,
     scope: Scope,
     rank: u8,
+    /// Drawn before the text.
+    counts: Option<Counts>,
+}
+
+impl Part {
+    fn width(&self, brush: Brush<'_>) -> usize {
+        text::width(&self.text) + self.counts.map_or(0, |c| usize::from(c.width(brush)))
+    }
 }
 
 impl Header {
@@ -53,6 +69,7 @@ impl Header {
     /// what a view of the plant is about, `last` the header before this one.
     #[must_use]
     pub fn of(cx: &Context<'_>, (view, scope): (ViewKind, Asset), silent_s: u32, last: &Self) -> Self {
+        let board = &cx.snapshot.alarms;
         let counts = cx.frame.counts(Asset::Site);
         // A pass over all GPUs, so once per frame and not once per key.
         let age = || cx.frame.stats(Asset::Site, Metric::Age).map(|s| s.p50);
@@ -74,11 +91,14 @@ impl Header {
             down,
             targets,
             silent_s,
+            alarms: is_live(board).then(|| (board.counts.by_priority, board.counts.waiting())),
+            broken: matches!(board.journal, JournalState::Broken(_)),
+            muted: cx.choice.bell_off.is_some(),
         }
     }
 
     fn parts(&self, brush: &Brush<'_>, wide: bool) -> Vec<Part> {
-        let part = |text: String, scope, rank| Part { text, scope, rank };
+        let part = |text: String, scope, rank| Part { text, scope, rank, counts: None };
         let mut out = Vec::with_capacity(8);
         match self.moment {
             Moment::Live if self.silent_s >= SILENT_FROM_S => {
@@ -96,6 +116,7 @@ impl Header {
             let zone = if wide { " UTC" } else { "" };
             out.push(part(format!("{}{zone}", self.time.clock()), Scope::Header, 2));
         }
+        self.alarm_parts(&mut out, wide);
         let age =
             self.age_s.map_or("no data".into(), |s| format!("data {}", value::seconds(s.round() as u32)));
         out.push(part(age, Scope::HeaderDim, 5));
@@ -124,13 +145,29 @@ impl Header {
         out
     }
 
+    /// Alarms are those of now, whatever moment the screen shows.
+    fn alarm_parts(&self, out: &mut Vec<Part>, wide: bool) {
+        let part = |text: &str, scope, rank| Part { text: text.to_owned(), scope, rank, counts: None };
+        if self.broken {
+            out.push(part(" NOT SAVED ", Scope::Banner, 1));
+        }
+        if let Some((counts, waiting)) = self.alarms {
+            let text = if wide { format!("  unack {waiting}") } else { format!(" U{waiting}") };
+            let scope = if waiting > 0 { Scope::TextStrong } else { Scope::HeaderDim };
+            out.push(Part { text, scope, rank: 1, counts: Some(Counts(counts)) });
+        }
+        if self.muted {
+            out.push(part("bell off", Scope::TextStrong, 3));
+        }
+    }
+
     /// Draws the line.
     pub fn render(&self, brush: &Brush<'_>, area: Rect, buf: &mut Buffer) {
         let ground = brush.style(Scope::Header);
         brush.on(area, buf).fill(ground);
         let width = usize::from(area.width);
         let mut parts = self.parts(brush, area.width >= 140);
-        let taken = |parts: &[Part]| parts.iter().map(|p| text::width(&p.text) + 2).sum::<usize>();
+        let taken = |parts: &[Part]| parts.iter().map(|p| p.width(*brush) + 2).sum::<usize>();
         while parts.len() > 1 && taken(&parts) + MIN_PATH.min(width / 3) > width {
             let last = (0..parts.len()).rev().max_by_key(|i| parts[*i].rank).unwrap_or(0);
             parts.remove(last);
@@ -140,6 +177,9 @@ impl Header {
         self.render_path(brush, left, buf);
         let mut x = area.x + left.width + 1;
         for part in &parts {
+            if let Some(counts) = part.counts {
+                x = counts.render(&mut brush.on(area, buf), (x, area.y), ground);
+            }
             let style = match part.scope {
                 Scope::Header | Scope::HeaderDim | Scope::Banner => brush.style(part.scope),
                 scope => on(ground, brush.style(scope), scope),
@@ -180,7 +220,12 @@ fn path(cx: &Context<'_>, view: ViewKind, scope: Asset) -> Vec<String> {
         ViewKind::Rack => s.rack(t).map(Asset::Rack),
         ViewKind::Gpu => s.gpu(t).map(Asset::Gpu).or(s.tray().map(Asset::Tray)),
         ViewKind::Power | ViewKind::Cooling => Some(scope),
-        ViewKind::Site | ViewKind::Grid | ViewKind::Sources | ViewKind::Status | ViewKind::Jobs => None,
+        ViewKind::Site
+        | ViewKind::Grid
+        | ViewKind::Sources
+        | ViewKind::Status
+        | ViewKind::Jobs
+        | ViewKind::Alarms => None,
     };
     let mut at = end.unwrap_or_default();
     let mut path = Vec::with_capacity(7);

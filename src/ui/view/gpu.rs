@@ -6,8 +6,10 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use crate::fleet::Point;
+use crate::model::id::Span;
 use crate::model::{Asset, GpuId, Metric};
 use crate::ui::action::Action;
+use crate::ui::alarms::rows;
 use crate::ui::context::Context;
 use crate::ui::selection::Bounds;
 use crate::ui::theme::Scope;
@@ -103,7 +105,11 @@ impl View for GpuView {
             brush.on(area, buf).text((area.x + 1, area.y), said, brush.style(Scope::TextDim));
             return;
         };
-        facts::render(cx, gpu, self.facts, buf);
+        let gpus = Span { start: gpu.0, end: gpu.0 + 1 };
+        let inner = Rect { x: self.facts.x + 1, width: self.facts.width.saturating_sub(2), ..self.facts };
+        let most = (self.facts.height / 5).min(3);
+        let left = rows::at_foot(cx, gpus, most, inner, buf);
+        facts::render(cx, gpu, Rect { height: left.height, ..self.facts }, buf);
         let (ms, _, name) = SPANS[self.span];
         let model = cx.topology().gpu_model(gpu);
         for ((metric, at), series) in CHARTS.into_iter().zip(&self.charts).zip(&self.series) {
@@ -126,6 +132,8 @@ impl View for GpuView {
             Action::Right,
             Action::CopyName,
             Action::Worst,
+            Action::NextAlarm,
+            Action::Acknowledge,
             Action::Pause,
             Action::Back,
         ]

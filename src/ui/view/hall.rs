@@ -165,7 +165,16 @@ impl View for HallView {
     }
 
     fn hints(&self) -> &'static [Action] {
-        &[Action::Open, Action::NextMetric, Action::Worst, Action::ZoomCycle, Action::Pause, Action::Back]
+        &[
+            Action::Open,
+            Action::NextMetric,
+            Action::Worst,
+            Action::NextAlarm,
+            Action::Acknowledge,
+            Action::ZoomCycle,
+            Action::Pause,
+            Action::Back,
+        ]
     }
 }
 

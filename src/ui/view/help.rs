@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use crate::ui::action::{Action, Group, ViewKind};
-use crate::ui::app::command::WITH_ARGUMENT;
+use crate::ui::app::command::{WITH_ARGUMENT, WITH_CHOICE};
 use crate::ui::context::Context;
 use crate::ui::key::{Key, KeyCode};
 use crate::ui::overlay::Verdict;
@@ -170,7 +170,8 @@ fn lines(cx: &Context<'_>, view: ViewKind, search: &str) -> Vec<Line> {
         let entries = entries.collect();
         section(group.name().to_uppercase(), entries);
     }
-    let commands = WITH_ARGUMENT.iter().filter(|(name, _, doc)| wanted(&format!(":{name} {doc}")));
+    let commands =
+        WITH_ARGUMENT.iter().chain(&WITH_CHOICE).filter(|(name, _, doc)| wanted(&format!(":{name} {doc}")));
     let commands = commands.map(|(name, argument, doc)| Line::Entry {
         keys: format!(":{name} {argument}"),
         doc: (*doc).to_owned(),

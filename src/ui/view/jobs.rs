@@ -170,7 +170,7 @@ impl View for JobsView {
     fn act(&mut self, cx: &Context<'_>, action: Action) -> Outcome {
         match action {
             Action::Back | Action::Quit if self.alone => self.alone = false,
-            Action::NextTab => {
+            Action::NextTab | Action::PreviousTab => {
                 self.by = if self.by == By::Job { By::Tenant } else { By::Job };
                 self.alone = false;
                 self.list.leave();

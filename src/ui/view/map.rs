@@ -35,7 +35,7 @@ impl Map {
                     metric,
                     column: cx.frame.column(metric),
                     quality: cx.frame.qualities(),
-                    exceptions: cx.frame.exceptions(),
+                    exceptions: cx.exceptions(),
                     range: range(cx, Layer::Gpu(metric)),
                 };
                 self.levels.update(layout, &input);
@@ -114,7 +114,7 @@ impl Map {
         let metric = cx.choice.metric;
         let low = metric.spec().worst == crate::model::metric::Worst::Low;
         let badness = |g: &u32| {
-            let priority = cx.frame.exceptions().get(*g as usize).copied().unwrap_or(0);
+            let priority = cx.exceptions().get(*g as usize).copied().unwrap_or(0);
             let urgency = if priority == 0 { 0 } else { 5 - priority };
             let value = cx.frame.value(GpuId(*g), metric).map_or(-1.0, |v| if low { 1e9 - v } else { v });
             (urgency, value)
@@ -129,7 +129,8 @@ impl Map {
 fn update_racks(cx: &Context<'_>, rack: RackLayer, layout: &Layout, levels: &mut LevelMap) {
     let racks = || (0..cx.topology().racks().len()).map(RackId::new);
     let values: Vec<Option<f32>> = racks().map(|r| rack.value(cx.frame, r)).collect();
-    let priorities: Vec<u8> = racks().map(|r| rack.priority(cx.frame, r)).collect();
+    let priorities: Vec<u8> =
+        racks().map(|r| cx.alarms.worse_of_rack(r, rack.priority(cx.frame, r))).collect();
     let flat = Flat {
         id: rack as u8,
         values: &values,

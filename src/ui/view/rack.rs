@@ -20,6 +20,7 @@ use crate::fleet::Point;
 use crate::model::metric::Kind;
 use crate::model::{Asset, GpuId, Metric, RackId};
 use crate::ui::action::Action;
+use crate::ui::alarms::rows;
 use crate::ui::context::Context;
 use crate::ui::selection::Bounds;
 use crate::ui::text;
@@ -188,6 +189,8 @@ impl View for RackView {
             } else {
                 Rect { x: p.x + 1, width: p.width.saturating_sub(1), ..p }
             };
+            let most = (inner.height / 5).min(4);
+            let inner = rows::at_foot(cx, cx.topology().rack(rack).gpus, most, inner, buf);
             panel::render(cx, rack, inner, &self.series, buf);
         }
         neighbours(cx, rack, self.areas.row, buf);
@@ -198,7 +201,16 @@ impl View for RackView {
     }
 
     fn hints(&self) -> &'static [Action] {
-        &[Action::Open, Action::NextMetric, Action::RackRight, Action::Worst, Action::Pause, Action::Back]
+        &[
+            Action::Open,
+            Action::NextMetric,
+            Action::RackRight,
+            Action::Worst,
+            Action::NextAlarm,
+            Action::Acknowledge,
+            Action::Pause,
+            Action::Back,
+        ]
     }
 }
 

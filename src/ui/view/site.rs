@@ -1,6 +1,7 @@
 //! The site view: all halls as small heatmaps, the facility, the totals.
 
 mod facility;
+mod panel;
 mod tiles;
 
 use ratatui::buffer::Buffer;
@@ -119,8 +120,12 @@ impl View for SiteView {
             buf,
         );
         self.facility.render(cx, a.facility, buf);
-        if a.lists.height > 0 {
-            self.list(cx, a.lists, buf);
+        let (alarms, worst) = self.panels(cx);
+        if !alarms.is_empty() {
+            panel::render(cx, alarms, buf);
+        }
+        if !worst.is_empty() {
+            self.list(cx, worst, buf);
         }
     }
 
@@ -129,11 +134,35 @@ impl View for SiteView {
     }
 
     fn hints(&self) -> &'static [Action] {
-        &[Action::Open, Action::NextMetric, Action::Find, Action::Worst, Action::Pause, Action::Sources]
+        &[
+            Action::Open,
+            Action::NextMetric,
+            Action::Find,
+            Action::Worst,
+            Action::Alarms,
+            Action::NextAlarm,
+            Action::Acknowledge,
+            Action::Pause,
+            Action::Sources,
+        ]
     }
 }
 
 impl SiteView {
+    /// Alarms and the worst GPUs share the lists where there is room for both; else alarms go first.
+    fn panels(&self, cx: &Context<'_>) -> (Rect, Rect) {
+        let lists = self.areas.lists;
+        let none = Rect { width: 0, height: 0, ..lists };
+        if cx.snapshot.alarms.counts.active() == 0 || lists.height == 0 {
+            return (none, lists);
+        }
+        if lists.width < 170 {
+            return (lists, none);
+        }
+        let width = lists.width * 2 / 3;
+        (Rect { width, ..lists }, Rect { x: lists.x + width, width: lists.width - width, ..lists })
+    }
+
     fn list(&self, cx: &Context<'_>, area: Rect, buf: &mut Buffer) {
         let title = self.worst.title();
         let note = counts_line(cx, Asset::Site);

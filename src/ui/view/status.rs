@@ -5,7 +5,9 @@ use ratatui::layout::Rect;
 
 use crate::fleet::history::Part;
 use crate::model::Asset;
+use crate::model::alarm::JournalState;
 use crate::ui::action::{Action, ViewKind};
+use crate::ui::alarms::is_live;
 use crate::ui::context::Context;
 use crate::ui::text;
 use crate::ui::theme::Scope;
@@ -105,6 +107,8 @@ fn lines(cx: &Context<'_>) -> Vec<Line> {
     }
     out.push(Line::Heading("ENGINE"));
     out.extend(engine(cx));
+    out.push(Line::Heading("ALARMS"));
+    out.extend(alarms(cx));
     out.push(Line::Heading("SITE"));
     out.extend(site(cx));
     out.push(Line::Heading("SESSION"));
@@ -140,6 +144,43 @@ fn engine(cx: &Context<'_>) -> Vec<Line> {
         fact("last packing", micros(engine.pack_us)),
         fact("waiting in the queue", text::integer(engine.queued.into())),
         fact("late ticks", text::integer(engine.late_ticks)),
+    ]
+}
+
+fn alarms(cx: &Context<'_>) -> Vec<Line> {
+    let board = &cx.snapshot.alarms;
+    let fact = |name: &str, value: String| Line::Fact(name.to_owned(), value);
+    if !is_live(board) {
+        return vec![fact("engine", "none in this console".to_owned())];
+    }
+    let c = &board.counts;
+    let n = |n: u32| text::integer(n.into());
+    let journal = match &board.journal {
+        JournalState::None => "none: operations live as long as this console".to_owned(),
+        JournalState::Leading => "written by this console".to_owned(),
+        JournalState::Following(name) => format!("written by {name}; operations of this console, too"),
+        JournalState::Broken(why) => format!("NOT SAVED: {why}"),
+    };
+    let missing = board.rules.iter().filter(|r| !r.missing.is_empty()).count();
+    let off = board.rules.iter().filter(|r| r.disabled).count();
+    let bell = cx.choice.bell_off.map_or_else(
+        || "rings for new alarms of priority 1 and 2".to_owned(),
+        |until| format!("muted until {}", until.clock()),
+    );
+    vec![
+        fact("standing", format!("{}, {} unacknowledged", n(c.active()), n(c.waiting()))),
+        fact(
+            "put aside",
+            format!(
+                "{} shelved, {} suppressed, {} out of service",
+                n(c.shelved),
+                n(c.suppressed),
+                n(c.out_of_service)
+            ),
+        ),
+        fact("rules", format!("{}, {off} off, {missing} without the values they need", board.rules.len())),
+        fact("journal", journal),
+        fact("bell", bell),
     ]
 }
 

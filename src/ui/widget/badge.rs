@@ -46,8 +46,18 @@ pub struct Counts(pub [u32; 4]);
 impl Counts {
     /// Columns it takes.
     #[must_use]
-    pub fn width(self) -> u16 {
-        self.0.iter().map(|n| text::integer(u64::from(*n)).len() as u16 + 2).sum::<u16>() - 1
+    pub fn width(self, brush: Brush<'_>) -> u16 {
+        let one = |(i, n): (usize, &u32)| text::width(&Self::one(brush, i as u8 + 1, *n)) as u16 + 1;
+        self.0.iter().enumerate().map(one).sum::<u16>() - 1
+    }
+
+    /// Shape and count; where the shape is a digit itself, the two are kept apart.
+    fn one(brush: Brush<'_>, priority: u8, count: u32) -> String {
+        let count = text::integer(u64::from(count));
+        match brush.glyphs.alarm(priority) {
+            shape if shape.is_ascii_digit() => format!("P{shape}:{count}"),
+            shape => format!("{shape}{count}"),
+        }
     }
 
     /// Draws it at `at`; returns the column after it. `ground` gives the style of what it stands on.
@@ -56,7 +66,7 @@ impl Counts {
         let mut x = at.0;
         for (i, count) in self.0.iter().enumerate() {
             let priority = i as u8 + 1;
-            let text = format!("{}{}", brush.glyphs.alarm(priority), text::integer(u64::from(*count)));
+            let text = Self::one(brush, priority, *count);
             let style = if *count == 0 {
                 ground.fg(brush.style(Scope::TextDim).fg.unwrap_or_default())
             } else {
@@ -117,7 +127,9 @@ mod tests {
         let mut buf = Buffer::empty(Rect::new(0, 0, 20, 1));
         let end = counts.render(&mut brush.on(buf.area, &mut buf), (1, 0), brush.style(Scope::Header));
         assert_eq!(lines(&buf), [" ■2 ▲5 ▼0 ◆1 031    "]);
-        assert_eq!(end, 1 + counts.width());
+        assert_eq!(end, 1 + counts.width(brush));
+        let ascii = Brush { palette: &p, glyphs: &Glyphs::ASCII };
+        assert_eq!(counts.width(ascii), 24, "P1:2 P2:5 P3:0 P4:1 031");
         assert_ne!(buf[(1, 0)].fg, buf[(7, 0)].fg, "none is dim");
         assert_eq!(buf[(1, 0)].bg, buf[(7, 0)].bg, "all stand on the header");
     }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::model::Quantity;
 use crate::model::alarm::rule;
-use crate::source::sim::scenario::table::{show_millis, show_seconds};
+use crate::model::table::{show_millis, show_seconds};
 use crate::source::sim::scenario::verb::{Param, Takes, VERBS};
 use crate::source::sim::scenario::{BUILT_IN, Scenario};
 

@@ -4,9 +4,9 @@ use toml::de::DeTable;
 
 use crate::model::alarm::rule::{self, AlarmRule};
 use crate::model::document::{self, Document, FileError};
+use crate::model::table::{Place, Table, show_seconds};
 use crate::model::text;
 use crate::source::sim::scenario::ground::Level;
-use crate::source::sim::scenario::table::{Place, Table, show_seconds};
 use crate::source::sim::scenario::verb::{self, MAX_PARAMS, Param, Takes, VERBS, Values, Verb};
 use crate::source::sim::scenario::{
     Among, Event, MAX_BYTES, MAX_EVENTS, MAX_LENGTH, On, Pick, Quiet, RESERVED, Raise, Scenario, Share,

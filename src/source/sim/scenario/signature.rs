@@ -4,9 +4,9 @@ use std::fmt;
 
 use crate::model::Quantity;
 use crate::model::document::FileError;
+use crate::model::table::{Table, show_seconds};
 use crate::source::sim::scenario::On;
 use crate::source::sim::scenario::ground::Level;
-use crate::source::sim::scenario::table::{Table, show_seconds};
 
 /// Seconds before the start whose mean is the state before the incident.
 pub const BEFORE: u64 = 10;

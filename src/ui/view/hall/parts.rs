@@ -6,7 +6,9 @@ use ratatui::layout::Rect;
 use crate::fleet::Point;
 use crate::fleet::limits::plant as limits;
 use crate::fleet::series::Signal;
+use crate::model::id::Span;
 use crate::model::{Asset, HallId, HallPoint, Metric, RackId};
+use crate::ui::alarms::rows as alarms;
 use crate::ui::context::Context;
 use crate::ui::layer::{Layer, RackLayer};
 use crate::ui::text;
@@ -164,6 +166,10 @@ impl Figures {
                 }
                 y += 1;
             }
+            let gpus = Span { start: gpu.0, end: gpu.0 + 1 };
+            let foot = alarms::lines(cx, gpus, 2).min(area.bottom().saturating_sub(y));
+            alarms::at_foot(cx, gpus, foot, Rect { y, height: foot, ..area }, buf);
+            y += foot;
         }
         y = rule(cx, area, y, &format!("{} {}", cx.topology().hall(hall).name, self.counts), buf);
         let wanted = (self.rows.len() as u16).min(5);

@@ -5,7 +5,9 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use crate::fleet::limits::plant as limits;
+use crate::model::id::Span;
 use crate::model::{Asset, ClockEvents, GpuId, Metric, Quality, RackId, RackPoint};
+use crate::ui::alarms::rows;
 use crate::ui::context::Context;
 use crate::ui::layer::Layer;
 use crate::ui::text;
@@ -15,6 +17,8 @@ use crate::ui::widget::frame::Frame;
 
 /// Columns and lines of the box.
 const SIZE: (u16, u16) = (46, 8);
+/// Most alarms in it.
+const ALARMS: usize = 3;
 
 /// One line of facts: label, value, and how the value is to be drawn.
 pub type Fact = (&'static str, String, Scope);
@@ -22,16 +26,21 @@ pub type Fact = (&'static str, String, Scope);
 /// Draws the box beside the cell `at`, inside of `area`.
 pub fn render(cx: &Context<'_>, at: (u16, u16), area: Rect, buf: &mut Buffer) {
     let Some(gpu) = cx.selection.gpu(cx.topology()) else { return };
-    if area.width < SIZE.0 + 8 || area.height < SIZE.1 {
+    let gpus = Span { start: gpu.0, end: gpu.0 + 1 };
+    let alarms = rows::lines(cx, gpus, ALARMS).min(area.height.saturating_sub(SIZE.1));
+    let height = SIZE.1 + alarms;
+    if area.width < SIZE.0 + 8 || area.height < height {
         return;
     }
     let right = at.0 + 4 + SIZE.0 <= area.right();
     let x = if right { at.0 + 4 } else { at.0.saturating_sub(SIZE.0 + 3).max(area.x) };
-    let y = at.1.saturating_sub(1).clamp(area.y, area.bottom() - SIZE.1);
-    let place = Rect::new(x, y, SIZE.0, SIZE.1);
+    let y = at.1.saturating_sub(1).clamp(area.y, area.bottom() - height);
+    let place = Rect::new(x, y, SIZE.0, height);
     cx.brush.on(place, buf).fill(cx.brush.style(Scope::Text));
     let title = title(cx, gpu);
     let inner = Frame { title: &title, note: "", focused: false }.render(cx.brush, place, buf);
+    let foot = Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner };
+    rows::at_foot(cx, gpus, alarms, foot, buf);
     let facts = shown(cx, gpu);
     let half = inner.width / 2;
     for (i, fact) in facts.iter().enumerate() {

@@ -141,7 +141,7 @@ impl Shown {
         let of_own = |all: &[u8], others: u8| -> Vec<u8> {
             own.iter().zip(all).map(|(own, v)| if *own { *v } else { others }).collect()
         };
-        let mut limits = of_own(cx.frame.exceptions(), 0);
+        let mut limits = of_own(cx.exceptions(), 0);
         for s in cx.frame.usage(by).stragglers_of(slot) {
             if let Some(p) = limits.get_mut(s.gpu.index()).filter(|p| **p == 0) {
                 *p = SLOW;

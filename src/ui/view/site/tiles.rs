@@ -11,6 +11,7 @@ use crate::ui::layer::{Layer, RackLayer};
 use crate::ui::text;
 use crate::ui::theme::Scope;
 use crate::ui::view::map::Map;
+use crate::ui::widget::badge::Badge;
 use crate::ui::widget::frame::Frame;
 use crate::ui::widget::heatmap::Zoom;
 use crate::ui::widget::spark::Spark;
@@ -146,29 +147,39 @@ impl Tile {
     fn render(&self, cx: &Context<'_>, buf: &mut Buffer) {
         let selected = cx.selection.hall(cx.topology()) == Some(self.hall);
         let title = self.title(cx);
-        let counts = cx.frame.exception_counts(Asset::Hall(self.hall));
         if self.framed() {
             Frame { title: &title, note: "", focused: selected }.render(cx.brush, self.area, buf);
             let after = self.area.x + 5 + text::width(&title) as u16;
-            self.badges(cx, counts, after, buf);
+            self.badges(cx, after, buf);
             self.trend(cx, buf);
         } else {
             let scope = if selected { Scope::Selection } else { Scope::TextStrong };
             let x =
                 cx.brush.on(self.area, buf).text((self.area.x, self.area.y), &title, cx.brush.style(scope));
-            self.badges(cx, counts, x + 1, buf);
+            self.badges(cx, x + 1, buf);
         }
         self.map.render(cx, self.map_area, &[], buf);
     }
 
-    /// Counts of crossed limits, only those that are not zero: a quiet hall has a quiet title.
-    fn badges(&self, cx: &Context<'_>, counts: [u32; 4], mut x: u16, buf: &mut Buffer) {
+    /// Counts of alarms, or of crossed limits where nobody makes alarms of them; only those that are
+    /// not zero: a quiet hall has a quiet title. What waits for an acknowledgement is filled.
+    fn badges(&self, cx: &Context<'_>, mut x: u16, buf: &mut Buffer) {
+        let (alarms, counts) = (cx.alarms.hall(self.hall), self.counts(cx));
         for (priority, n) in (1u8..).zip(counts).filter(|(_, n)| *n > 0) {
             let text = format!("{}{}", cx.brush.glyphs.alarm(priority), text::integer(n.into()));
+            let filled = alarms.waiting[usize::from(priority - 1)] > 0;
             if x + text::width(&text) as u16 + 1 < self.area.right() {
-                let style = cx.brush.style(Scope::alarm(priority));
+                let style = Badge { priority, filled }.style(cx.brush);
                 x = cx.brush.on(self.area, buf).text((x, self.area.y), &text, style) + 1;
             }
+        }
+    }
+
+    fn counts(&self, cx: &Context<'_>) -> [u32; 4] {
+        if cx.alarms.is_live() {
+            cx.alarms.hall(self.hall).counts
+        } else {
+            cx.frame.exception_counts(Asset::Hall(self.hall))
         }
     }
 
@@ -203,7 +214,15 @@ impl Tile {
         if self.area.width < 26 {
             parts.truncate(3)
         }
-        parts.join(if self.area.width >= 40 { "  " } else { " " })
+        let gap = if self.area.width >= 40 { "  " } else { " " };
+        // Alarms are told before figures.
+        let badge = |n: &u32| if *n > 0 { text::integer((*n).into()).len() + 2 } else { 0 };
+        let badges: usize = self.counts(cx).iter().map(badge).sum();
+        let room = usize::from(self.area.width).saturating_sub(badges + if self.framed() { 7 } else { 2 });
+        while cx.alarms.is_live() && parts.len() > 2 && text::width(&parts.join(gap)) > room {
+            parts.pop();
+        }
+        parts.join(gap)
     }
 
     /// Mean of a value of racks over those of the hall that report it.
