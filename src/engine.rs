@@ -3,6 +3,7 @@
 
 pub mod core;
 pub mod desk;
+pub mod keep;
 pub mod run;
 
 pub use core::{Core, Effects};

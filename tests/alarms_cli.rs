@@ -283,6 +283,37 @@ fn the_history_tells_who_did_what_and_verify_that_it_is_whole() {
     assert!(broken.contains("the journal is not sound: row 3 was changed"), "{broken}");
 }
 
+#[test]
+fn a_damaged_file_is_told_without_sending_the_operator_in_a_circle() {
+    let site = Site::new();
+    let bytes = std::fs::read(site.path()).expect("readable");
+    for from in [0, 4096] {
+        let mut broken = bytes.clone();
+        broken[from..].fill(0x5a);
+        std::fs::write(site.path(), broken).expect("writable");
+        let said = site.bad(&["verify"]);
+        assert!(
+            said.contains("the journal is not sound") && !said.contains("alarms verify"),
+            "{from}: {said}"
+        );
+        let e = site.bad(&["ack", "7"]);
+        assert!(e.contains("run `hallwatch alarms verify`"), "{from}: {e}");
+    }
+}
+
+#[test]
+fn the_figures_count_what_the_history_tells() {
+    let site = Site::new();
+    let page = site.good(&["kpi"]);
+    assert!(page.contains("standing                      2\n"), "{page}");
+    let figures = site.json(&["kpi"]);
+    assert_eq!((&figures["standing"], &figures["bins"].as_array().map(Vec::len)), (&2.into(), &Some(144)));
+    assert_eq!(
+        figures["per_day"],
+        figures["mix"].as_array().expect("four").iter().filter_map(Value::as_u64).sum::<u64>()
+    );
+}
+
 /// All keys of a JSON value with the way to them; elements of a list are one.
 fn keys(value: &Value, path: &str, found: &mut BTreeSet<String>) {
     match value {
@@ -300,7 +331,7 @@ fn the_json_of_alarms_is_the_documented_one() {
     let site = Site::new();
     site.good(&["shelve", "18842", "--for", "2h", "--reason", "pump"]);
     let mut found = BTreeSet::new();
-    for line in [&["ls"][..], &["show", "18842"], &["history"], &["verify"], &["ack", "7"]] {
+    for line in [&["ls"][..], &["show", "18842"], &["history"], &["verify"], &["kpi"], &["ack", "7"]] {
         keys(&site.json(line), "", &mut found);
     }
     let page = std::fs::read_to_string("docs/json.md").expect("the page is there");

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
-use hallwatch::journal::{Holder, Journal};
+use hallwatch::journal::{Holder, Journal, News, Record, spawn};
 use hallwatch::model::Timestamp;
-use hallwatch::model::alarm::{AlarmId, AlarmState, Input, Operation, Transition, Verb};
+use hallwatch::model::alarm::{Alarm, AlarmId, AlarmState, Input, Note, Operation, Transition, Verb};
 
 /// Set for the process that is to be killed: the journal it writes.
 const VICTIM: &str = "HALLWATCH_TEST_VICTIM";
@@ -34,7 +35,12 @@ fn victim() {
             alarms: vec![AlarmId(id)],
             comment: comment.clone(),
         };
-        let number = journal.append_operation(&operation).expect("saved");
+        let number = match journal.append_operation(&operation) {
+            Ok(number) => number,
+            // The other one has not let it in for 2 s; nothing was reported.
+            Err(e) if e.is_busy() => continue,
+            Err(e) => panic!("{e}"),
+        };
         let mut out = std::io::stdout().lock();
         // Nobody may listen any more.
         let _ = writeln!(out, "saved {number} {comment}").and_then(|()| out.flush());
@@ -58,6 +64,85 @@ fn victim() {
     }
 }
 
+/// Set for the process that leads until it is killed: the journal it writes.
+const LEADER: &str = "HALLWATCH_TEST_LEADER";
+
+/// Leads, applies what it hears to one alarm, and says so, until it is killed. Does nothing in an
+/// ordinary run.
+#[test]
+fn leader() {
+    let Some(path) = std::env::var_os(LEADER) else { return };
+    let (handle, mut news) = spawn(path.into(), Holder::here("kari"), now).expect("a thread");
+    let mut term = 0;
+    while let Some(said) = news.blocking_recv() {
+        match said {
+            News::Lead { term: t, .. } => {
+                term = t;
+                println!("leads");
+            }
+            News::Operations(list) => {
+                let last = list.last().expect("never empty");
+                let (alarms, applied) = (vec![acknowledged(last)], last.number);
+                handle.record(Record { term, transitions: vec![], alarms, applied }).expect("room");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// The alarm that an operation of this test acknowledges.
+fn acknowledged(operation: &Operation) -> Alarm {
+    let mut alarm: Alarm = serde_json::from_str(
+        r#"{"id":7,"rule":"rack-leak","title":"Leak in a rack","place":"H1-R1-K1","priority":1,
+        "state":"acknowledged","active":true,"raised":1800000000000,"changed":1800000000000,"occurrences":1}"#,
+    )
+    .expect("an alarm");
+    let (operator, time, comment) = (operation.operator.clone(), operation.time, operation.comment.as_str());
+    alarm.acknowledged = Some(Note { operator, time, comment: comment.into() });
+    alarm
+}
+
+#[tokio::test]
+async fn the_next_console_takes_over_from_one_that_was_killed_with_who_acknowledged_and_why() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let path = dir.path().join("journal.sqlite");
+    let mut victim = Victim::spawn("leader", LEADER, &path);
+    while !victim.lines.next().expect("it leads").expect("text").contains("leads") {}
+    let (handle, mut news) = spawn(path.clone(), Holder::here("ola"), now).expect("a thread");
+    let mut hear = async || {
+        tokio::time::timeout(Duration::from_secs(60), news.recv()).await.expect("in time").expect("it runs")
+    };
+    let News::Follow { holder, .. } = hear().await else { panic!("somebody leads") };
+    assert!(holder.starts_with("kari, pid"), "{holder}");
+    let order = |comment: &str| Operation {
+        number: 0,
+        time: now(),
+        operator: "ola".into(),
+        verb: Verb::Acknowledge,
+        alarms: vec![AlarmId(7)],
+        comment: comment.into(),
+    };
+    let first =
+        handle.operate(order("valve is shut")).expect("room").await.expect("an answer").expect("saved");
+    let News::Follow { alarms, .. } = hear().await else { panic!("what the leader made of it") };
+    let note = alarms[0].acknowledged.clone().expect("acknowledged");
+    assert_eq!((&*note.operator, &*note.comment), ("ola", "valve is shut"));
+    victim.child.kill().expect("it runs");
+    victim.child.wait().expect("it ends");
+    // Nobody leads any more; this is saved all the same.
+    let second = handle.operate(order("again")).expect("room").await.expect("an answer").expect("saved");
+    let (restored, waiting) = loop {
+        match hear().await {
+            News::Lead { alarms, operations, .. } => break (alarms, operations),
+            News::Follow { .. } => {}
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(restored, alarms, "every alarm is as it was");
+    assert_eq!(waiting.iter().map(|o| o.number).collect::<Vec<_>>(), [second]);
+    assert!(first < second);
+}
+
 struct Victim {
     child: Child,
     lines: std::io::Lines<BufReader<std::process::ChildStdout>>,
@@ -65,9 +150,14 @@ struct Victim {
 
 impl Victim {
     fn start(path: &Path) -> Self {
+        Self::spawn("victim", VICTIM, path)
+    }
+
+    /// Starts this program again with the one test `name`.
+    fn spawn(name: &str, variable: &str, path: &Path) -> Self {
         let mut child = Command::new(std::env::current_exe().expect("it has a path"))
-            .args(["--exact", "victim", "--nocapture", "--test-threads=1"])
-            .env(VICTIM, path)
+            .args(["--exact", name, "--nocapture", "--test-threads=1"])
+            .env(variable, path)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()

@@ -5,6 +5,7 @@ pub mod check;
 pub mod find;
 pub mod history;
 pub mod json;
+pub mod kpi;
 pub mod ls;
 pub mod operate;
 pub mod show;
@@ -54,7 +55,7 @@ impl<'a> Scene<'a> {
     /// # Errors
     /// There is none, or it cannot be read.
     pub fn journal(&self) -> Result<Journal, CliError> {
-        Ok(Journal::open_read_only(&self.settings.journal())?)
+        Ok(Journal::open_read_only(&self.settings.found_journal())?)
     }
 
     /// Writes a JSON value for programs.
@@ -99,6 +100,7 @@ pub fn run(
         C::Ls(args) => ls::run(args, Scene::new(&args.common, around, out)?),
         C::Show(args) => show::run(args, Scene::new(&args.common, around, out)?),
         C::History(args) => history::run(args, Scene::new(&args.common, around, out)?),
+        C::Kpi(args) => kpi::run(Scene::new(&args.common, around, out)?),
         C::Verify(args) => verify::run(Scene::new(&args.common, around, out)?),
         C::Ack(a) => {
             operate::run(&a.alarms, order(Verb::Acknowledge, &a.comment), Scene::new(&a.common, around, out)?)

@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use crate::cli::config::{Settings, SourceSpec};
 use crate::cli::{CliError, scenario};
+use crate::engine::keep::Keeper;
 use crate::engine::{Core, Engine, EngineHandle, Pace};
+use crate::journal::Holder;
+use crate::journal::worker::{self, JournalHandle};
 use crate::model::Timestamp;
 use crate::source::scrape::{ScrapeConfig, TargetError};
 use crate::source::sim::Sim;
@@ -83,6 +86,20 @@ fn wrong(settings: &Settings, source: usize, error: &TargetError) -> CliError {
 }
 
 impl Prepared {
+    /// The same with the journal of the settings: alarms and operations are kept there. A journal
+    /// that cannot be used does not keep the console from watching: it says so.
+    ///
+    /// # Errors
+    /// The thread that writes it cannot be started.
+    pub fn with_journal(mut self, settings: &Settings) -> Result<(Self, JournalHandle), CliError> {
+        let path = settings.operator.journal(settings.is_live());
+        let who = Holder::here(&settings.operator.name);
+        let started = worker::spawn(path, who, wall_clock);
+        let (handle, news) = started.map_err(|source| CliError::Start { what: "the journal", source })?;
+        self.engine = self.engine.with_journal(Keeper::new(handle.clone(), news));
+        Ok((self, handle))
+    }
+
     /// Runs engine and sources on the runtime of the caller; they end with it.
     pub fn spawn(self) -> EngineHandle {
         tokio::spawn(self.engine.run());

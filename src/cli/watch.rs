@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::cli::args::{ColorChoice, WatchArgs};
 use crate::cli::config::Settings;
@@ -16,6 +17,9 @@ use crate::ui::glyph::Glyphs;
 use crate::ui::keymap::Keymap;
 use crate::ui::theme::Theme;
 
+/// How long the journal may take to close.
+const CLOSE: Duration = Duration::from_secs(2);
+
 /// Runs the console until the operator quits.
 ///
 /// # Errors
@@ -23,7 +27,7 @@ use crate::ui::theme::Theme;
 pub fn run(settings: Settings, args: &WatchArgs) -> Result<ExitCode, CliError> {
     let caps = caps(&settings);
     let options = console_options(&settings, &caps)?;
-    let prepared = start::prepare(&settings)?;
+    let (prepared, journal) = start::prepare(&settings)?.with_journal(&settings)?;
     let args = args.clone();
     // The same path as at the start, so that a broken file never replaces what works.
     let reload = move || {
@@ -36,7 +40,10 @@ pub fn run(settings: Settings, args: &WatchArgs) -> Result<ExitCode, CliError> {
         let mut console =
             Console::new(options, first, handle.desk.clone(), move || reload().map_err(|e| e.report()));
         let session = local::Options { caps, crash_folder: files::state_dir() };
-        local::run(&mut console, handle.snapshots.clone(), session).await
+        let ending = local::run(&mut console, handle.snapshots.clone(), session).await;
+        // What happened last is saved and the lease given back; a disk that hangs keeps nobody here.
+        let _ = tokio::time::timeout(CLOSE, journal.close()).await;
+        ending
     });
     match ending {
         Ok(ending) => Ok(ExitCode::from(ending.exit_code())),
@@ -109,6 +116,6 @@ pub fn options(settings: &Settings, depth: ColorDepth) -> Result<Options, CliErr
         mouse: settings.mouse,
         facts: Vec::new(),
         operator: Arc::clone(&settings.operator.name),
-        read_only: settings.operator.read_only.then(|| "`read_only` is set".into()),
+        read_only: settings.operator.read_only.then(|| "--read-only".into()),
     })
 }

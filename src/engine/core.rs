@@ -117,6 +117,12 @@ impl Core {
         }
     }
 
+    /// The moment of the newest frame.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.latest.time
+    }
+
     /// Work on the past that readers need not wait for; see [`Archive::maintain`].
     pub fn maintain(&mut self) {
         self.archive.maintain();

@@ -6,8 +6,10 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval};
 
+use crate::alarm::Happened;
 use crate::engine::core::Core;
 use crate::engine::desk::{Desk, Order};
+use crate::engine::keep::{Keeper, Loose};
 use crate::fleet::Snapshot;
 use crate::fleet::snapshot::EngineStatus;
 use crate::model::{Entry, Timestamp};
@@ -43,6 +45,8 @@ pub struct Engine {
     clock: fn() -> Timestamp,
     rx: mpsc::Receiver<Entry>,
     orders: mpsc::Receiver<Order>,
+    keeper: Option<Keeper>,
+    loose: Loose,
     publish: watch::Sender<Arc<Snapshot>>,
     status: EngineStatus,
 }
@@ -58,8 +62,17 @@ impl Engine {
         let (publish, snapshots) = watch::channel(Arc::new(first));
         let (desk, orders) = Desk::new();
         let status = EngineStatus::default();
-        let engine = Self { core, pace, clock, rx, orders, publish, status };
+        let (keeper, loose) = (None, Loose::default());
+        let engine = Self { core, pace, clock, rx, orders, keeper, loose, publish, status };
         (engine, EngineHandle { snapshots, entries, desk })
+    }
+
+    /// The same with a journal in which alarms and operations are kept.
+    #[must_use]
+    pub fn with_journal(mut self, keeper: Keeper) -> Self {
+        self.core.apply(&Keeper::first());
+        self.keeper = Some(keeper);
+        self
     }
 
     /// Runs until every sender of entries is gone.
@@ -77,9 +90,10 @@ impl Engine {
                     Some(entry) => self.take(&entry),
                     None => return,
                 },
-                Some(order) = self.orders.recv() => {
-                    // Nobody waits any more where the answer cannot be given.
-                    let _ = order.reply.send(Err("this console has no alarm engine yet".into()));
+                Some(order) = self.orders.recv() => self.order(order),
+                news = next(&mut self.keeper) => {
+                    let entries = self.keeper.as_mut().map(|k| k.entries(news)).unwrap_or_default();
+                    self.take_all(&entries);
                 }
                 due = ticks.tick(), if self.pace != Pace::Batches => {
                     if due.elapsed() > period / 2 {
@@ -91,8 +105,39 @@ impl Engine {
         }
     }
 
+    /// An operator wants something: it is saved first, and comes back as news then.
+    fn order(&mut self, mut order: Order) {
+        let now = self.core.now().max(order.operation.time);
+        match &self.keeper {
+            Some(keeper) => {
+                order.operation.time = now;
+                keeper.order(order);
+            }
+            None => {
+                let operation = self.loose.order(order, now);
+                self.take_all(&[Entry::Operation(operation)]);
+            }
+        }
+    }
+
+    /// Entries between ticks whose effect is to be seen at once.
+    fn take_all(&mut self, entries: &[Entry]) {
+        for entry in entries {
+            let effects = self.core.apply(entry);
+            self.keep(effects.alarms);
+        }
+        self.publish.send_replace(Arc::new(self.core.snapshot(self.status)));
+    }
+
+    fn keep(&mut self, happened: Happened) {
+        if let Some(keeper) = &mut self.keeper {
+            keeper.keep(happened);
+        }
+    }
+
     fn take(&mut self, entry: &Entry) {
-        self.core.apply(entry);
+        let effects = self.core.apply(entry);
+        self.keep(effects.alarms);
         if let (Pace::Batches, Entry::Batch(batch)) = (self.pace, entry)
             && batch.dense.is_some()
         {
@@ -102,13 +147,22 @@ impl Engine {
 
     fn tick(&mut self, now: Timestamp) {
         let start = Instant::now();
-        self.core.apply(&Entry::Tick(now));
+        let effects = self.core.apply(&Entry::Tick(now));
         self.status.commit_us = micros(start);
         self.status.queued = self.rx.len() as u32;
         self.publish.send_replace(Arc::new(self.core.snapshot(self.status)));
+        self.keep(effects.alarms);
         let start = Instant::now();
         self.core.maintain();
         self.status.pack_us = micros(start);
+    }
+}
+
+/// The next news of a journal; never where there is none.
+async fn next(keeper: &mut Option<Keeper>) -> crate::journal::worker::News {
+    match keeper {
+        Some(keeper) => keeper.next().await,
+        None => std::future::pending().await,
     }
 }
 
@@ -167,7 +221,7 @@ mod tests {
             comment: String::new(),
         };
         let answer = handle.desk.operate(operation).expect("there is room");
-        assert!(answer.await.expect("it answers").is_err(), "nothing is saved yet");
+        assert_eq!(answer.await.expect("it answers"), Ok(1), "without a journal it is numbered here");
         drop(handle);
         task.await.expect("it ends");
     }

@@ -113,8 +113,7 @@ impl Journal {
             wheres.push(text.replace('?', &format!("?{}", values.len())));
         };
         if let Some(id) = filter.alarm {
-            let sql = "seq IN (SELECT seq FROM history WHERE alarm = ? UNION ALL SELECT seq FROM target WHERE alarm = ?)";
-            want(sql, signed(id.0));
+            want(ABOUT, signed(id.0));
         }
         if let Some(since) = filter.since {
             want("time >= ?", since.millis());
@@ -164,6 +163,15 @@ impl Journal {
         run().map_err(|e| self.error(what, e))
     }
 }
+
+/// Rows about one alarm: its own, the operations that its transitions name, comments on several
+/// alarms, and operations on several that nobody has applied yet.
+const ABOUT: &str = "seq IN (
+    SELECT seq FROM history WHERE alarm = ?
+    UNION ALL SELECT json_extract(body, '$.operation') FROM history WHERE alarm = ? AND kind = 'transition'
+    UNION ALL SELECT seq FROM target WHERE alarm = ?
+    UNION ALL SELECT h.seq FROM history h, json_each(h.body, '$.alarms') a
+        WHERE h.kind = 'operation' AND h.seq > (SELECT applied FROM tail) AND a.value = ?)";
 
 /// An operation with the number that it has by its row.
 fn operation(seq: i64, body: &str) -> Result<Operation, serde_json::Error> {

@@ -12,10 +12,12 @@ use crate::journal::chain::{Hash, Link};
 use crate::journal::error::JournalError;
 use crate::journal::holder::Holder;
 use crate::journal::{lease, schema};
-use crate::model::alarm::{Alarm, AlarmId, AlarmState, Operation, Transition};
+use crate::model::alarm::{Alarm, AlarmId, AlarmState, Operation, Transition, Verb};
 
-/// How long a call waits for another process that writes, ms.
-const BUSY: Duration = Duration::from_secs(2);
+/// How often a call looks again while another process writes.
+const BUSY_POLL: Duration = Duration::from_millis(2);
+/// How often it looks before it gives up: 2 s.
+const BUSY_TRIES: i32 = 1000;
 /// Most transitions, and most alarms, of one transaction: a longer one keeps other consoles waiting,
 /// because SQLite does not queue them.
 pub const MAX_BATCH: usize = 1000;
@@ -54,7 +56,7 @@ impl Journal {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let sql = |e| JournalError::sql(path, "open the journal", e);
         let mut db = Connection::open_with_flags(path, flags).map_err(sql)?;
-        db.busy_timeout(BUSY).map_err(sql)?;
+        db.busy_handler(Some(busy)).map_err(sql)?;
         // Before anything is written: the header may be older than the log beside it.
         schema::format_of(&db, path)?;
         let mode: String = db.query_row("PRAGMA journal_mode = WAL", [], |r| r.get(0)).map_err(sql)?;
@@ -82,8 +84,8 @@ impl Journal {
         let mut last = None;
         // Without a folder to write to SQLite cannot share the log: then nobody else writes, either.
         for query in ["mode=ro", "immutable=1"] {
-            let tried = Connection::open_with_flags(schema::uri(path, query), flags).and_then(|db| {
-                db.busy_timeout(BUSY)?;
+            let tried = Connection::open_with_flags(schema::uri(path, query), flags).and_then(|mut db| {
+                db.busy_handler(Some(busy))?;
                 db.query_row("SELECT count(*) FROM sqlite_schema", [], |r| r.get::<_, i64>(0))?;
                 Ok(db)
             });
@@ -205,7 +207,7 @@ impl Journal {
                 _ => None,
             };
             end.append(tx, Row { time: operation.time.millis(), kind: "operation", alarm, body: &body })?;
-            if operation.alarms.len() > 1 {
+            if operation.alarms.len() > 1 && operation.verb == Verb::Comment {
                 let mut target = tx.prepare_cached("INSERT OR IGNORE INTO target VALUES (?1, ?2)")?;
                 for id in &operation.alarms {
                     target.execute([signed(id.0), number])?;
@@ -257,6 +259,13 @@ impl Journal {
             Err(e) => Err(e),
         }
     }
+}
+
+/// Waits a little for another process that writes. The handler of SQLite itself waits longer and
+/// longer, up to 100 ms, so that whoever writes without rest starves the others.
+fn busy(tries: i32) -> bool {
+    std::thread::park_timeout(BUSY_POLL);
+    tries < BUSY_TRIES
 }
 
 /// Why a transaction is taken back.

@@ -216,6 +216,27 @@ fn the_history_is_filtered_by_alarm_and_time() {
 }
 
 #[test]
+fn an_operation_on_many_is_in_the_history_of_each_before_and_after_it_is_applied() {
+    let (_dir, path) = folder();
+    filled(&path, 2);
+    let mut journal = Journal::open(&path).expect("it opens");
+    let who = Holder::here("ola");
+    assert!(journal.try_lead(&who, T.plus_millis(LEASE_MS)).expect("writable"));
+    let seqs = |journal: &Journal, id| -> Vec<u64> {
+        let filter = HistoryFilter { alarm: Some(AlarmId(id)), ..HistoryFilter::default() };
+        journal.history(&filter).expect("readable").iter().map(|r| r.seq).collect()
+    };
+    let both = journal.append_operation(&acknowledge(&[1, 2])).expect("saved");
+    let said = Operation { verb: Verb::Comment, ..acknowledge(&[1, 2]) };
+    let comment = journal.append_operation(&said).expect("saved");
+    assert_eq!(seqs(&journal, 1), [comment, both, 2, 1]);
+    let done = Transition { operation: both, ..transition(1) };
+    journal.record(&who, &[done], &[alarm(1)], Some(comment)).expect("saved");
+    assert_eq!(seqs(&journal, 1), [7, comment, both, 2, 1]);
+    assert_eq!(seqs(&journal, 2), [comment, 4, 3], "nothing came of it there");
+}
+
+#[test]
 fn the_history_refuses_changes() {
     let (_dir, path) = folder();
     filled(&path, 1);

@@ -118,6 +118,19 @@ impl JournalHandle {
         }
     }
 
+    /// The same with a way for the answer that is there already.
+    pub fn hand_in(&self, operation: Operation, reply: oneshot::Sender<Saved>) {
+        let (why, job) = match self.jobs.try_send(Job::Operation(operation, reply)) {
+            Ok(()) => return,
+            Err(TrySendError::Full(job)) => ("the journal is too slow: nothing was saved", job),
+            Err(TrySendError::Disconnected(job)) => ("the journal is closed: nothing was saved", job),
+        };
+        if let Job::Operation(_, reply) = job {
+            // Nobody may wait any more.
+            let _ = reply.send(Err(why.into()));
+        }
+    }
+
     /// Hands in what happened. Never waits.
     ///
     /// # Errors

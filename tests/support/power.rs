@@ -1,6 +1,6 @@
 //! A disk that loses power: a VFS of SQLite that forwards everything to the real one and remembers,
 //! for each file, what was written since the last fsync. A cut is what would be on the disk if the
-//! power failed at that moment.
+//! power failed at that moment. It can also be full, or broken.
 #![allow(unsafe_code)]
 
 use std::collections::BTreeMap;
@@ -97,6 +97,8 @@ pub struct Disk {
     /// One in so many writes and fsyncs is preceded by a cut.
     one_in: u64,
     random: u64,
+    /// Every write and fsync fails with this code of SQLite.
+    pub broken: Option<c_int>,
 }
 
 impl Disk {
@@ -121,7 +123,7 @@ static REGISTER: Once = Once::new();
 pub fn watch(dir: &Path, one_in: u64) -> Arc<Mutex<Disk>> {
     REGISTER.call_once(register);
     let (dir, files) = (dir.to_owned(), BTreeMap::new());
-    let disk = Disk { dir, files, reported: 0, cuts: Vec::new(), one_in, random: 7 };
+    let disk = Disk { dir, files, reported: 0, cuts: Vec::new(), one_in, random: 7, broken: None };
     let disk = Arc::new(Mutex::new(disk));
     held(&DISKS).push(Arc::clone(&disk));
     disk
@@ -157,11 +159,16 @@ macro_rules! forward {
     }};
 }
 
-unsafe fn changed(file: *mut ffi::sqlite3_file, what: impl FnOnce(&mut Image)) {
-    let Some(w) = (unsafe { (*file.cast::<File>()).watched.as_ref() }) else { return };
+/// Notes a change, unless the disk is broken: then the code to fail with.
+unsafe fn changed(file: *mut ffi::sqlite3_file, what: impl FnOnce(&mut Image)) -> Option<c_int> {
+    let w = unsafe { (*file.cast::<File>()).watched.as_ref() }?;
     let mut disk = held(&w.disk);
+    if disk.broken.is_some() {
+        return disk.broken;
+    }
     disk.step();
     what(disk.files.entry(w.path.clone()).or_default());
+    None
 }
 
 unsafe extern "C" fn close(file: *mut ffi::sqlite3_file) -> c_int {
@@ -177,20 +184,29 @@ unsafe extern "C" fn read(f: *mut ffi::sqlite3_file, to: *mut c_void, n: c_int, 
 }
 unsafe extern "C" fn write(f: *mut ffi::sqlite3_file, from: *const c_void, n: c_int, at: i64) -> c_int {
     let bytes = unsafe { std::slice::from_raw_parts(from.cast::<u8>(), n as usize) }.to_vec();
-    unsafe { changed(f, |image| image.pending.push(Change::Write(at as usize, bytes))) };
+    let refused = unsafe { changed(f, |image| image.pending.push(Change::Write(at as usize, bytes))) };
+    if let Some(code) = refused {
+        return code;
+    }
     forward!(f, xWrite, from, n, at)
 }
 unsafe extern "C" fn truncate(f: *mut ffi::sqlite3_file, len: i64) -> c_int {
-    unsafe { changed(f, |image| image.pending.push(Change::Truncate(len as usize))) };
+    let refused = unsafe { changed(f, |image| image.pending.push(Change::Truncate(len as usize))) };
+    if let Some(code) = refused {
+        return code;
+    }
     forward!(f, xTruncate, len)
 }
 unsafe extern "C" fn sync(f: *mut ffi::sqlite3_file, flags: c_int) -> c_int {
     // The step comes before: a power cut during an fsync is one without it.
-    unsafe {
+    let refused = unsafe {
         changed(f, |image| {
             let durable = image.durable.get_or_insert_default();
             image.pending.drain(..).for_each(|c| c.apply(durable));
-        });
+        })
+    };
+    if let Some(code) = refused {
+        return code;
     }
     forward!(f, xSync, flags)
 }

@@ -45,7 +45,7 @@ pub fn run(targets: &[Target], order: Order, mut scene: Scene<'_>) -> Result<(),
         comment: order.comment.chars().filter(|c| is_safe(*c)).collect(),
     };
     operation.check().map_err(CliError::Usage)?;
-    let mut journal = Journal::open(&scene.settings.journal())?;
+    let mut journal = Journal::open(&scene.settings.found_journal())?;
     let number = journal.append_operation(&operation)?;
     if !scene.json {
         writeln!(scene.out, "saved as {number}: {} {}", order.verb.name(), count(alarms.len()))?;

@@ -33,6 +33,8 @@ pub enum AlarmsCommand {
     Comment(CommentArgs),
     /// What happened and what operators did, oldest first
     History(HistoryArgs),
+    /// Figures of the alarm system by ISA-18.2, over the last 24 hours
+    Kpi(VerifyArgs),
     /// Check the journal for changed and missing rows; exit code 1 when one is found
     Verify(VerifyArgs),
 }
@@ -193,7 +195,7 @@ pub struct HistoryArgs {
     pub common: Common,
 }
 
-/// Options of `alarms verify`.
+/// Options of `alarms verify` and `alarms kpi`.
 #[derive(clap::Args, Clone, Debug, Default)]
 pub struct VerifyArgs {
     /// Journal and output.

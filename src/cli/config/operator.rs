@@ -17,8 +17,8 @@ const MAX_NAME: usize = 32;
 /// The settings around operations.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct OperatorSettings {
-    /// Folder of the journal.
-    pub state: PathBuf,
+    /// Folder of the journal, where one is set.
+    pub state: Option<PathBuf>,
     /// Every operation is refused.
     pub read_only: bool,
     /// The name that operations are kept under.
@@ -33,8 +33,8 @@ impl OperatorSettings {
     pub(super) fn of(values: &BTreeMap<&'static str, Setting>) -> Result<Self, CliError> {
         let flag = |name| matches!(values.get(name).map(|s| &s.value), Some(Value::Flag(true)));
         let state = match values.get("state").map(|s| &s.value) {
-            Some(Value::Path(dir)) => dir.clone(),
-            _ => files::state_dir(),
+            Some(Value::Path(dir)) => Some(dir.clone()),
+            _ => None,
         };
         let name: Arc<str> = match values.get("operator") {
             Some(Setting { value: Value::Text(name), origin }) => {
@@ -54,10 +54,23 @@ impl OperatorSettings {
         Ok(Self { state, read_only: flag("read_only"), name })
     }
 
-    /// The file of the journal.
+    /// The file of the journal: what is measured and what is only simulated are kept apart, where no
+    /// folder is set.
     #[must_use]
-    pub fn journal(&self) -> PathBuf {
-        self.state.join(FILE)
+    pub fn journal(&self, live: bool) -> PathBuf {
+        match &self.state {
+            Some(dir) => dir.join(FILE),
+            None if live => files::state_dir().join(FILE),
+            None => files::state_dir().join("simulated").join(FILE),
+        }
+    }
+
+    /// The file of the journal for commands without sources: the one of live sources where there is
+    /// one, else the simulated one.
+    #[must_use]
+    pub fn found_journal(&self) -> PathBuf {
+        let live = self.journal(true);
+        if live.exists() { live } else { self.journal(false) }
     }
 }
 
@@ -103,7 +116,8 @@ mod tests {
     fn the_operator_is_the_user_unless_the_settings_allow_another_name() {
         let plain = load("", StateOptions::default()).expect("valid");
         assert_eq!((&*plain.name, plain.read_only), (user().as_str(), false));
-        assert_eq!(plain.journal(), files::state_dir().join("journal.sqlite"));
+        assert_eq!(plain.journal(true), files::state_dir().join("journal.sqlite"));
+        assert_eq!(plain.journal(false), files::state_dir().join("simulated/journal.sqlite"));
         let e = load("", called("kari")).expect_err("not allowed");
         assert!(e.contains("allow_operator_names"), "{e}");
         let allowed = load("allow_operator_names = true", called("kari\u{1b}[2J")).expect("allowed");
@@ -115,9 +129,10 @@ mod tests {
     #[test]
     fn the_folder_comes_from_the_file_or_the_option() {
         let s = load("state = \"/srv/hw\"\nread_only = true\n", StateOptions::default()).expect("valid");
-        assert_eq!((s.journal(), s.read_only), (PathBuf::from("/srv/hw/journal.sqlite"), true));
+        assert_eq!((s.journal(false), s.read_only), (PathBuf::from("/srv/hw/journal.sqlite"), true));
         let state = StateOptions { state: Some("/tmp/x".into()), ..StateOptions::default() };
-        assert_eq!(load("state = \"/srv/hw\"", state).expect("valid").state, PathBuf::from("/tmp/x"));
+        let s = load("state = \"/srv/hw\"", state).expect("valid");
+        assert_eq!(s.journal(true), PathBuf::from("/tmp/x/journal.sqlite"));
     }
 
     #[test]

@@ -16,7 +16,8 @@ BEGIN SELECT RAISE(ABORT, 'the history is append-only'); END;
 CREATE TRIGGER history_is_not_cut BEFORE DELETE ON history
 BEGIN SELECT RAISE(ABORT, 'the history is append-only'); END;
 
--- The alarms of operations on several: an index, made of the bodies.
+-- The alarms of comments on several: an index, made of the bodies. Other operations on several are
+-- found by the transitions that they led to; a row for each of 100,000 alarms would be dear.
 CREATE TABLE target (
     alarm INTEGER NOT NULL,
     seq   INTEGER NOT NULL,

@@ -18,7 +18,7 @@ use crate::model::Timestamp;
 /// How often the file is looked at for what others wrote.
 const POLL: Duration = Duration::from_millis(100);
 /// How long others may write between two transactions of ours.
-const PAUSE: Duration = Duration::from_millis(5);
+const PAUSE: Duration = Duration::from_millis(10);
 /// How long until the next try where nothing can be saved.
 const RETRY: Duration = Duration::from_secs(2);
 /// Most operations in one message.
