@@ -11,7 +11,7 @@ use crate::journal::{Journal, JournalError, VerifyReport};
 /// # Errors
 /// [`CliError::Failed`] when something is damaged, changed or missing, or there is no journal.
 pub fn run(mut scene: Scene<'_>) -> Result<(), CliError> {
-    let file = scene.settings.journal();
+    let file = scene.settings.found_journal();
     let path = file.display().to_string();
     let (report, damage) = match Journal::open_read_only(&file) {
         Ok(journal) => (journal.verify(), journal.check_pages(true).err().map(words)),
