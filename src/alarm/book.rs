@@ -107,7 +107,13 @@ impl Book {
         }
         let to = next(from, input, alarm.facts());
         // What is put aside is still evaluated, and what happens is told.
-        let told = to.or((from.is_aside() && matches!(input, Input::Raise | Input::Clear)).then_some(from));
+        // A priority that rises is told in every state.
+        let same = match input {
+            Input::Raise | Input::Clear => from.is_aside(),
+            Input::ReAnnunciate => true,
+            _ => false,
+        };
+        let told = to.or(same.then_some(from));
         let Some(to) = told else {
             self.dirty.insert(id);
             return false;

@@ -77,6 +77,9 @@ impl Keeper {
                 journal(JournalNews::Lead(alarms))
             }
             News::Broken(why) => journal(JournalNews::Broken(why)),
+            News::Lost(n) => {
+                journal(JournalNews::Broken(format!("{n} steps of alarms are missing in the history").into()))
+            }
             News::Mended => journal(JournalNews::Mended),
         }
     }

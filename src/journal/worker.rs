@@ -91,6 +91,9 @@ pub enum News {
     Operations(Vec<Operation>),
     /// The file is damaged and only read: what it still tells of alarms that stand.
     Found(Vec<Alarm>),
+    /// So many transitions are not in the history and never will be: nothing could be saved for too
+    /// long, or the lease went to another console.
+    Lost(u64),
     /// Nothing can be saved, for this reason.
     Broken(Arc<str>),
     /// It can be saved again, and what was kept in memory has been.

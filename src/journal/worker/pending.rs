@@ -24,7 +24,7 @@ pub(super) struct Pending {
     /// How many transitions of each alarm wait: its state is saved with the last of them.
     left: HashMap<AlarmId, usize>,
     applied: Option<u64>,
-    /// Transitions that were dropped because too many waited.
+    /// Transitions that were dropped: too many waited, or the lease or the file was lost.
     pub(super) dropped: u64,
 }
 
@@ -51,8 +51,9 @@ impl Pending {
         }
     }
 
+    /// Drops all that waits, and counts it.
     pub(super) fn clear(&mut self) {
-        *self = Self { dropped: self.dropped, ..Self::default() };
+        *self = Self { dropped: self.dropped + self.transitions.len() as u64, ..Self::default() };
     }
 
     fn pop(&mut self) -> Option<Transition> {

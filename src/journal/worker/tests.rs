@@ -136,6 +136,7 @@ async fn what_was_made_in_another_term_is_not_written() {
     let (term, ..) = a.lead().await;
     let record = |term| Record { term, transitions: vec![transition(1)], alarms: vec![alarm(1)], applied: 0 };
     a.handle.record(record(term + 1)).expect("there is room");
+    assert_eq!(a.hear().await, News::Lost(1), "what is dropped is told");
     a.handle.record(record(term)).expect("there is room");
     a.handle.close().await;
     assert_eq!(Journal::open(&path).expect("it opens").tail().expect("readable").seq, 1);

@@ -55,6 +55,8 @@ pub(super) struct Worker {
     trouble: Option<Arc<str>>,
     /// What the engine has heard of that.
     told: Option<Arc<str>>,
+    /// Dropped transitions that the engine has heard of.
+    told_dropped: u64,
     /// The file is damaged: it is not opened for writing again.
     damaged: bool,
     /// Alarms of a damaged file that the engine has not heard of.
@@ -84,6 +86,7 @@ impl Worker {
             pending: Pending::default(),
             trouble: None,
             told: None,
+            told_dropped: 0,
             damaged: false,
             found: None,
             poll: now,
@@ -110,6 +113,8 @@ impl Worker {
                 Ok(Job::Record(record)) => {
                     if record.term == self.term && matches!(self.role, Role::Leading { .. }) {
                         self.pending.add(record);
+                    } else {
+                        self.pending.dropped += record.transitions.len() as u64;
                     }
                 }
                 Ok(Job::Operation(operation, reply)) => {
@@ -334,6 +339,10 @@ impl Worker {
             if self.news.try_send(said).is_ok() {
                 self.told.clone_from(&self.trouble);
             }
+        }
+        let dropped = self.pending.dropped - self.told_dropped;
+        if dropped > 0 && self.news.try_send(News::Lost(dropped)).is_ok() {
+            self.told_dropped = self.pending.dropped;
         }
         if let Some(found) = self.found.take()
             && let Err(mpsc::error::TrySendError::Full(found)) = self.news.try_send(found)
