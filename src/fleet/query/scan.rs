@@ -84,7 +84,7 @@ impl<'a> Scan<'a> {
             Field::TrayNumber => {
                 let t = self.topology();
                 let tray = t.tray(TrayId::new(index));
-                (index as u32 - t.rack(t.rack_of(GpuId(tray.gpus.start))).trays.start + 1) as f32
+                (index as u32 - t.rack(tray.rack).trays.start + 1) as f32
             }
             Field::FlowNeeded | Field::FlowDesign | Field::HeatBalance | Field::Shelves | Field::Switches => {
                 self.rack(field, RackId::new(index))
