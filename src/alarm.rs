@@ -11,7 +11,9 @@ pub mod rule;
 mod book;
 mod group;
 mod operate;
+mod raise;
 mod restore;
+mod suppress;
 mod watch;
 
 pub use engine::{AlarmEngine, Happened, Sight};

@@ -63,7 +63,8 @@ impl AlarmEngine {
         let Some(t) = self.topology.clone() else { return Vec::new() };
         let scope = self.watches[w].scope();
         let count = Scan::count_in(&t, scope);
-        let places = alarm.members.iter().filter(|m| m.rule == alarm.rule).map(|m| &m.place);
+        let own = std::iter::once(&alarm.place);
+        let places = own.chain(alarm.members.iter().filter(|m| m.rule == alarm.rule).map(|m| &m.place));
         let find = |place: &std::sync::Arc<str>| {
             let asset = t.find(place).ok()?;
             (crate::alarm::group::scope_of(asset) == scope).then(|| crate::alarm::watch::index_of(asset))
