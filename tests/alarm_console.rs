@@ -80,13 +80,13 @@ fn an_alarm_is_found_acknowledged_and_known_after_a_crash_and_next_door() {
 
     let mut second = start(folder.path(), &["--operator", "ola"]);
     second.wait_for("Rack leak");
-    second.type_in("A");
+    second.type_in("AG");
     second.wait_for("valves closed");
     assert!(second.text().contains("kari"), "{}", second.text());
 
     let mut third = start(folder.path(), &["--operator", "per"]);
     third.wait_for("Rack leak");
-    third.type_in("A");
+    third.type_in("AG");
     third.wait_for("valves closed");
     assert!(third.text().contains("kari"), "{}", third.text());
     third.type_in("c");
