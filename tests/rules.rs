@@ -19,7 +19,7 @@ enabled = false
 name = "site-drawn"
 title = "The site draws power"
 scope = "site"
-when = "site_facility_power > 1 kW"
+when = "site_facility_power > 0.001 MW"
 priority = "P2"
 action = "None: this is a test\u001b[2J."
 "#;
