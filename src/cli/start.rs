@@ -70,7 +70,8 @@ pub fn prepare(settings: &Settings) -> Result<Prepared, CliError> {
         Pace::Wall(FRAME_EVERY)
     };
     let budget = usize::try_from(settings.history_bytes).unwrap_or(usize::MAX);
-    let core = Core::new(Arc::clone(&settings.topology), settings.placer.as_ref().clone(), budget);
+    let core = Core::new(Arc::clone(&settings.topology), settings.placer.as_ref().clone(), budget)
+        .with_rules(settings.rules.clone());
     let (engine, handle) = Engine::new(core, pace, wall_clock);
     Ok(Prepared { engine, handle, sources, topology: Arc::clone(&settings.topology) })
 }
