@@ -17,6 +17,8 @@ use crate::model::{Timestamp, Topology};
 
 /// Time between two looks at figures and at what no source reports, ms.
 const FIGURES_MS: i64 = 5_000;
+/// Time between two looks at the conditions of jobs, s.
+const JOBS_S: i64 = 5;
 
 /// What the engine looks at in a tick.
 #[derive(Clone, Copy)]
@@ -147,7 +149,14 @@ impl AlarmEngine {
         self.xids.advance(frame);
         let xids = std::mem::take(&mut self.xids);
         let scan = Scan { frame, trays: Some(sight.trays), xids: Some(&xids) };
-        let changes: Vec<Changed> = self.watches.iter_mut().map(|w| w.step(&scan)).collect();
+        // Jobs are slow, and working out their tables is not cheap: a look every few seconds is enough.
+        let jobs = frame.time.secs() % JOBS_S == 0;
+        let due = |w: &Watch| jobs || w.scope() != Scope::Job;
+        let changes: Vec<Changed> = self
+            .watches
+            .iter_mut()
+            .map(|w| if due(w) { w.step(&scan) } else { Changed::default() })
+            .collect();
         if self.following {
             self.xids = xids;
             return Happened::default();
