@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use crate::alarm::book::{Book, By};
+use crate::alarm::external::{Heard, place_of};
 use crate::alarm::operate::Done;
 use crate::alarm::rule::{Rule, Rules};
 use crate::alarm::watch::{Changed, Watch, index_of};
@@ -68,6 +69,8 @@ pub struct AlarmEngine {
     pub(crate) topology: Option<Arc<Topology>>,
     /// Operations of the last seconds, which can be undone.
     pub(crate) done: VecDeque<Done>,
+    /// What was heard of alerts elsewhere.
+    pub(crate) heard: Heard,
     /// Another console writes the transitions.
     following: bool,
     journal: JournalState,
@@ -91,6 +94,7 @@ impl AlarmEngine {
             holds: BTreeMap::new(),
             topology: None,
             done: VecDeque::new(),
+            heard: Heard::default(),
             following: false,
             journal: JournalState::None,
             views: Arc::new([]),
@@ -163,6 +167,7 @@ impl AlarmEngine {
         }
         self.take_in(&scan, &changes);
         self.xids = xids;
+        self.take_in_external(frame.time);
         self.look_at_shelves(frame.time);
         self.book.advance(frame.time);
         self.book.tally.advance(frame.time);
@@ -227,7 +232,7 @@ impl AlarmEngine {
     pub(crate) fn place_all(&mut self) {
         let Some(t) = self.topology.clone() else { return };
         for alarm in self.book.alarms.values_mut() {
-            let asset = t.find(&alarm.place).ok();
+            let asset = t.find(place_of(alarm)).ok();
             if alarm.asset != asset {
                 Arc::make_mut(alarm).asset = asset;
             }

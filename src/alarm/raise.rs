@@ -247,6 +247,7 @@ fn new_alarm(
         place,
         asset,
         origin: Origin::Rule,
+        fingerprint: "".into(),
         priority: rule.priority,
         state: AlarmState::Normal,
         active: false,
