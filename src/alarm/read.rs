@@ -20,7 +20,8 @@ pub const MAX_BYTES: usize = 256 << 10;
 const MAX_RULES: usize = 256;
 /// Longest delay: a day.
 const MAX_DELAY_MS: u64 = 24 * 3600 * 1000;
-const KEYS: [&str; 18] = [
+/// The keys of a `[[rule]]`.
+pub const KEYS: [&str; 19] = [
     "name",
     "title",
     "scope",
@@ -39,6 +40,7 @@ const KEYS: [&str; 18] = [
     "enabled",
     "worse",
     "momentary",
+    "also",
 ];
 const SCOPES: [(&str, Scope); 8] = [
     ("site", Scope::Site),
@@ -95,7 +97,7 @@ fn one_file(rules: &mut Vec<Rule>, doc: Document<'_>) -> Result<()> {
 
 /// The rule of `table` over what it was before.
 fn one_rule(table: &Table<'_, '_, '_>, name: &str, before: Option<&Rule>) -> Result<Rule> {
-    table.only(&[&KEYS[..], &["also"]].concat())?;
+    table.only(&KEYS)?;
     let known = rule::ALL.iter().find(|r| r.slug == name);
     if before.is_none() && table.get("when").is_none() {
         let names: Vec<&str> = rule::ALL.iter().map(|r| r.slug).collect();
