@@ -59,14 +59,15 @@ const INSIDE: [AlarmState; 6] = [
 #[must_use]
 pub fn drawing() -> String {
     let mut out = String::from("```mermaid\nstateDiagram-v2\n");
-    for s in AlarmState::ALL {
-        let _ = writeln!(out, "    state \"{} {}\" as {}", s.letter(), s.name(), s.letter());
-    }
+    let state = |s: &AlarmState| format!("state \"{0} {1}\" as {0}\n", s.letter(), s.name());
     out += "    state \"in service\" as S {\n        [*] --> A\n";
+    out.extend(INSIDE.iter().map(|s| format!("        {}", state(s))));
     for row in TABLE.iter().filter(|r| !from_all_inside(r) && INSIDE.contains(&r.from)) {
         let _ = writeln!(out, "        {}", arrow(row.from.letter(), row));
     }
     out += "    }\n";
+    let outside = AlarmState::ALL.iter().filter(|s| !INSIDE.contains(s));
+    out.extend(outside.map(|s| format!("    {}", state(s))));
     for row in TABLE.iter().filter(|r| from_all_inside(r) && r.from == AlarmState::Normal) {
         let _ = writeln!(out, "    {}", arrow('S', row));
     }
