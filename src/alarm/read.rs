@@ -20,7 +20,8 @@ pub const MAX_BYTES: usize = 256 << 10;
 const MAX_RULES: usize = 256;
 /// Longest delay: a day.
 const MAX_DELAY_MS: u64 = 24 * 3600 * 1000;
-const KEYS: [&str; 18] = [
+/// The keys of a `[[rule]]`.
+pub const KEYS: [&str; 19] = [
     "name",
     "title",
     "scope",
@@ -39,6 +40,7 @@ const KEYS: [&str; 18] = [
     "enabled",
     "worse",
     "momentary",
+    "also",
 ];
 const SCOPES: [(&str, Scope); 8] = [
     ("site", Scope::Site),
@@ -95,7 +97,7 @@ fn one_file(rules: &mut Vec<Rule>, doc: Document<'_>) -> Result<()> {
 
 /// The rule of `table` over what it was before.
 fn one_rule(table: &Table<'_, '_, '_>, name: &str, before: Option<&Rule>) -> Result<Rule> {
-    table.only(&[&KEYS[..], &["also"]].concat())?;
+    table.only(&KEYS)?;
     let known = rule::ALL.iter().find(|r| r.slug == name);
     if before.is_none() && table.get("when").is_none() {
         let names: Vec<&str> = rule::ALL.iter().map(|r| r.slug).collect();
@@ -151,7 +153,7 @@ fn one_rule(table: &Table<'_, '_, '_>, name: &str, before: Option<&Rule>) -> Res
         momentary: flag("momentary", before.is_some_and(|b| b.momentary))?,
         silent,
         disabled: !flag("enabled", before.is_none_or(|b| !b.disabled))?,
-        from: if file.is_empty() { "".into() } else { format!("{file}:{}", table.line()).into() },
+        from: if file.is_empty() { "".into() } else { format!("{}:{}", shown(file), table.line()).into() },
     })
 }
 
@@ -184,7 +186,7 @@ fn condition(
         Some(deadband) => Plan::new(cond, scope, Some(deadband)).map_err(wrong)?,
         None => plan,
     };
-    Ok((plan, text.into(), band))
+    Ok((plan, shown(text).into(), shown(&band).into()))
 }
 
 fn plan(text: &str, scope: Scope) -> std::result::Result<Plan, String> {
@@ -227,7 +229,7 @@ fn also(table: &Table<'_, '_, '_>, before: Option<&Rule>) -> Result<Vec<(Plan, A
         let scope = t.word("scope", &SCOPES)?.ok_or_else(|| t.error("has no `scope`"))?;
         let value = t.need("when", "a condition")?;
         let text = t.text("when", value)?;
-        Ok((plan(text, scope).map_err(|e| t.wrong("when", value, e))?, text.into()))
+        Ok((plan(text, scope).map_err(|e| t.wrong("when", value, e))?, shown(text).into()))
     };
     tables.iter().map(one).collect()
 }
@@ -248,7 +250,7 @@ fn worse(table: &Table<'_, '_, '_>, scope: Scope, before: Option<&Rule>) -> Resu
         let text = t.text("when", value)?;
         let plan = plan(text, scope).map_err(|e| t.wrong("when", value, e))?;
         let priority = t.word("priority", &PRIORITIES)?.ok_or_else(|| t.error("has no `priority`"))?;
-        Ok(Worse { plan, text: text.into(), priority })
+        Ok(Worse { plan, text: shown(text).into(), priority })
     };
     tables.iter().map(one).collect()
 }
@@ -269,7 +271,13 @@ fn long(table: &Table<'_, '_, '_>, key: &str, old: Option<&Arc<str>>) -> Result<
     if text.chars().count() > 1000 {
         return Err(table.wrong(key, value, "is longer than 1,000 characters"));
     }
-    Ok(text.chars().filter(|c| text::is_safe(*c)).collect::<String>().into())
+    Ok(shown(text).into())
+}
+
+/// A text as it may be shown: lines become one, and nothing in it can steer a terminal.
+fn shown(text: &str) -> String {
+    let one_line = text.chars().map(|c| if c.is_whitespace() { ' ' } else { c });
+    one_line.filter(|c| text::is_safe(*c)).collect()
 }
 
 #[cfg(test)]

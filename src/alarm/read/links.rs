@@ -41,7 +41,7 @@ fn header(doc: Document<'_>, rule: &Rule) -> Option<usize> {
         // Built-in rules do not say where they are from.
         return rule.from.is_empty().then_some(1);
     }
-    rule.from.strip_prefix(doc.file)?.strip_prefix(':')?.parse().ok()
+    rule.from.strip_prefix(&super::shown(doc.file))?.strip_prefix(':')?.parse().ok()
 }
 
 /// The line of `suppresses` of a rule in `doc`, else that of its `[[rule]]`.

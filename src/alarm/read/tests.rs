@@ -201,6 +201,17 @@ fn another_scope_is_asked_of_the_worse_cases_too() {
     );
 }
 
+#[test]
+fn texts_of_a_rule_come_out_clean_and_in_one_line() {
+    let text = "[[rule]]\nname = \"mine\"\nscope = \"GPU\"\npriority = \"P4\"\ntitle = \"a\\u001b[2Jb\"\naction = \"c\\u001b[2Jd\"\nwhen = \"\"\"\ngpu_temp > 90 and\njob = 'x\\u001b[2J'\"\"\"\ndeadband = \"1\\nK\"\n";
+    let file = "a\u{1b}[2J.toml";
+    let r = rule(&read(&[(file, text)]).expect("valid"), "mine");
+    assert_eq!((&*r.title, &*r.action, &*r.deadband), ("a[2Jb", "c[2Jd", "1 K"));
+    assert_eq!((&*r.text, &*r.from), ("gpu_temp > 90 and job = 'x[2J'", "a[2J.toml:1"));
+    let again = "[[rule]]\nname = \"mine\"\ndeadband = \"2 K\"\n";
+    assert!(read(&[(file, text), ("b.toml", again)]).is_ok(), "what stays can still be read");
+}
+
 proptest::proptest! {
     #[test]
     fn no_text_makes_the_reader_panic(
