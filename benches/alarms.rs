@@ -4,10 +4,14 @@
 //! Every tick gets a frame of its own, made before the clock runs, so that nothing that a frame
 //! works out once is worked out before.
 
+use std::hint::black_box;
 use std::sync::Arc;
+use std::time::Instant;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use hallwatch::alarm::{AlarmEngine, Rules, Sight};
+use hallwatch::fleet::query::{Memory, Scan};
+use hallwatch::fleet::xids::XidEvents;
 use hallwatch::fleet::{Frame, Stage};
 use hallwatch::model::time::SIM_EPOCH;
 use hallwatch::model::topology::place::Placer;
@@ -63,6 +67,27 @@ fn engine(site: &mut Site) -> (AlarmEngine, Vec<bool>) {
     (engine, site.stage.answering())
 }
 
+/// The time that each rule takes, as a mean over some ticks: where the time goes.
+fn by_rule(site: &mut Site, trays: &[bool]) {
+    let frames: Vec<_> = (0..8).map(|_| site.frame()).collect();
+    let mut xids = XidEvents::default();
+    let rules = Rules::built_in();
+    let mut times: Vec<(u128, String)> = Vec::new();
+    for rule in rules.list() {
+        let mut memory = Memory::default();
+        let start = Instant::now();
+        for frame in &frames {
+            xids.advance(frame);
+            let scan = Scan { frame, trays: Some(trays), xids: Some(&xids) };
+            black_box(rule.plan.answers(&scan, &mut memory));
+        }
+        times.push((start.elapsed().as_micros() / frames.len() as u128, rule.slug.to_string()));
+    }
+    times.sort_unstable_by(|a, b| b.cmp(a));
+    let text: Vec<String> = times.iter().take(8).map(|(us, slug)| format!("{slug} {us} µs")).collect();
+    println!("  {}", text.join(", "));
+}
+
 fn bench(c: &mut Criterion) {
     let mut group = c.benchmark_group("alarms");
     group.sample_size(20);
@@ -76,6 +101,7 @@ fn bench(c: &mut Criterion) {
             board.alarms.len(),
             board.alarms.iter().map(|a| a.gpus).sum::<u32>()
         );
+        by_rule(&mut site, &trays);
         group.bench_function(format!("tick, {name}"), |b| {
             b.iter_batched(
                 || site.frame(),

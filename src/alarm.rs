@@ -10,6 +10,7 @@ pub mod read;
 pub mod rule;
 
 mod book;
+mod external;
 mod group;
 mod operate;
 mod raise;

@@ -55,8 +55,8 @@ impl Seen {
                         self.targets.extend(status.targets.iter().cloned());
                         self.last = status;
                     }
-                    Entry::Tick(_) | Entry::Operation(_) | Entry::Journal(_) => {
-                        panic!("a source neither ticks nor operates")
+                    Entry::Tick(_) | Entry::Operation(_) | Entry::Journal(_) | Entry::External(_) => {
+                        panic!("it neither ticks nor operates, nor knows of alerts")
                     }
                 }
             }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use crate::alarm::book::{Book, By};
+use crate::alarm::external::{Heard, place_of};
 use crate::alarm::operate::Done;
 use crate::alarm::rule::{Rule, Rules};
 use crate::alarm::watch::{Changed, Watch, index_of};
@@ -17,6 +18,8 @@ use crate::model::{Timestamp, Topology};
 
 /// Time between two looks at figures and at what no source reports, ms.
 const FIGURES_MS: i64 = 5_000;
+/// Time between two looks at the conditions of jobs, s.
+const JOBS_S: i64 = 5;
 
 /// What the engine looks at in a tick.
 #[derive(Clone, Copy)]
@@ -66,6 +69,8 @@ pub struct AlarmEngine {
     pub(crate) topology: Option<Arc<Topology>>,
     /// Operations of the last seconds, which can be undone.
     pub(crate) done: VecDeque<Done>,
+    /// What was heard of alerts elsewhere.
+    pub(crate) heard: Heard,
     /// Another console writes the transitions.
     following: bool,
     journal: JournalState,
@@ -89,6 +94,7 @@ impl AlarmEngine {
             holds: BTreeMap::new(),
             topology: None,
             done: VecDeque::new(),
+            heard: Heard::default(),
             following: false,
             journal: JournalState::None,
             views: Arc::new([]),
@@ -147,13 +153,21 @@ impl AlarmEngine {
         self.xids.advance(frame);
         let xids = std::mem::take(&mut self.xids);
         let scan = Scan { frame, trays: Some(sight.trays), xids: Some(&xids) };
-        let changes: Vec<Changed> = self.watches.iter_mut().map(|w| w.step(&scan)).collect();
+        // Jobs are slow, and working out their tables is not cheap: a look every few seconds is enough.
+        let jobs = frame.time.secs() % JOBS_S == 0;
+        let due = |w: &Watch| jobs || w.scope() != Scope::Job;
+        let changes: Vec<Changed> = self
+            .watches
+            .iter_mut()
+            .map(|w| if due(w) { w.step(&scan) } else { Changed::default() })
+            .collect();
         if self.following {
             self.xids = xids;
             return Happened::default();
         }
         self.take_in(&scan, &changes);
         self.xids = xids;
+        self.take_in_external(frame.time);
         self.look_at_shelves(frame.time);
         self.book.advance(frame.time);
         self.book.tally.advance(frame.time);
@@ -218,7 +232,7 @@ impl AlarmEngine {
     pub(crate) fn place_all(&mut self) {
         let Some(t) = self.topology.clone() else { return };
         for alarm in self.book.alarms.values_mut() {
-            let asset = t.find(&alarm.place).ok();
+            let asset = t.find(place_of(alarm)).ok();
             if alarm.asset != asset {
                 Arc::make_mut(alarm).asset = asset;
             }

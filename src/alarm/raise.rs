@@ -147,10 +147,11 @@ impl AlarmEngine {
         (name, asset): (&str, Option<Asset>),
         at: (Timestamp, &str),
     ) -> AlarmId {
-        let (place, rule): (Arc<str>, Rule) = (name.into(), self.rule(rule).clone());
-        let id = self
-            .book
-            .open(&rule.slug, &place, |id, n| new_alarm(&rule, (id, n), (Arc::clone(&place), asset)));
+        let place: Arc<str> = name.into();
+        let rules = self.rules.clone();
+        let rule = &rules.list()[rule];
+        let id =
+            self.book.open(&rule.slug, &place, |id, n| new_alarm(rule, (id, n), (Arc::clone(&place), asset)));
         let t = self.topology.clone();
         self.book.edit(id, |alarm| {
             let gpus = asset.and_then(|a| Some(t?.gpus_of(a).len() as u32));
@@ -246,6 +247,7 @@ fn new_alarm(
         place,
         asset,
         origin: Origin::Rule,
+        fingerprint: "".into(),
         priority: rule.priority,
         state: AlarmState::Normal,
         active: false,

@@ -90,13 +90,19 @@ impl AlarmEngine {
     /// Alarms whose cause is gone are told of again, if they still stand past their delay.
     pub(crate) fn lift_suppression(&mut self, scan: &Scan<'_>) {
         let now = scan.frame.time;
-        let aside: Vec<(AlarmId, Arc<str>, Option<Asset>)> = self
+        let mut aside: Vec<(AlarmId, Arc<str>, Option<Asset>)> = self
             .book
             .alarms
             .values()
             .filter(|a| a.suppressed_by.is_some() && a.origin == Origin::Rule)
             .map(|a| (a.id, Arc::clone(&a.rule), a.asset))
             .collect();
+        // What keeps others quiet is looked at before them: it may end, too.
+        let rank = |slug: &Arc<str>| {
+            let r = self.rules.list().iter().position(|rule| rule.slug == *slug);
+            r.map_or(0, |r| self.suppressors[r].len())
+        };
+        aside.sort_by_key(|(id, slug, _)| (rank(slug), *id));
         for (id, slug, asset) in aside {
             let Some(r) = self.rules.list().iter().position(|rule| rule.slug == slug) else { continue };
             let part_of = self.book.alarms.get(&id).and_then(|a| a.suppressed_by);

@@ -92,6 +92,7 @@ impl Watch {
         if let Some(a) = self.active.get_mut(index as usize) {
             *a = FALSE;
         }
+        self.standing.remove(&index);
         self.pending.remove(&index);
     }
 

@@ -69,12 +69,20 @@ fn settings(options: &Options, around: &Surroundings) -> Vec<Checked> {
     results.extend(wrong_keys.into_iter().map(|e| Err(e.into())));
     results.extend(themes(&settings));
     results.extend(settings.warnings.iter().map(|w| Err(CliError::Failed(w.clone()))));
+    results.extend(settings.alertmanager.iter().map(alertmanager));
     for source in &settings.sources {
         if let SourceSpec::Scrape { targets } = source {
             results.extend(scrape(&targets.iter().map(config::TargetSpec::argument).collect::<Vec<_>>()));
         }
     }
     results
+}
+
+fn alertmanager(spec: &config::AlertmanagerSpec) -> Checked {
+    if let Some(path) = &spec.config.token_file {
+        files::read(path, files::MAX_CONFIG)?;
+    }
+    Ok(format!("alertmanager: {}", spec.words()))
 }
 
 /// What is wrong with the keys of the user; `place` makes an error about one entry.

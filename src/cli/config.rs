@@ -2,6 +2,7 @@
 //! before the machine's file. The same function loads them at the start and on a reload, so a
 //! broken file never replaces settings that work.
 
+pub mod alertmanager;
 pub mod doc;
 pub mod keys;
 pub mod layer;
@@ -26,6 +27,7 @@ use crate::model::text;
 use crate::model::topology::Plan;
 use crate::model::topology::place::{Placer, RuleSpec};
 
+pub use alertmanager::AlertmanagerSpec;
 use keys::{KEYS, Kind, Value};
 use layer::{Layer, Origin, Setting};
 pub use operator::OperatorSettings;
@@ -118,6 +120,8 @@ pub struct Settings {
     pub probe: bool,
     /// The alarm rules, with those of the site.
     pub rules: Rules,
+    /// The Alertmanager, where there is one.
+    pub alertmanager: Option<AlertmanagerSpec>,
     /// Who operates, and where what is done is kept.
     pub operator: OperatorSettings,
     /// The files that were read: a change of one is a reason to load again.
@@ -251,6 +255,7 @@ fn merge(first: Layer, others: Vec<Layer>) -> Layer {
         }
         out.sources = out.sources.or(layer.sources);
         out.places = out.places.or(layer.places);
+        out.alertmanager = out.alertmanager.or(layer.alertmanager);
     }
     for key in KEYS.iter().filter(|k| !k.default.is_empty()) {
         let value = match key.kind {
@@ -309,6 +314,7 @@ fn assemble(options: &Options, merged: Layer) -> Result<Settings, CliError> {
         ascii: pick!(v, "ascii", Flag).expect(settings),
         rules: rules::read(&rule_files)?,
         operator: OperatorSettings::of(v)?,
+        alertmanager: merged.alertmanager.map(|s| s.value),
         mouse: pick!(v, "mouse", Flag).expect(settings),
         probe: pick!(v, "probe", Flag).expect(settings),
         keys: merged.keys.iter().map(|(name, s)| (name.clone(), s.value.clone())).collect(),

@@ -9,7 +9,9 @@ use crate::engine::keep::Keeper;
 use crate::engine::{Core, Engine, EngineHandle, Pace};
 use crate::journal::Holder;
 use crate::journal::worker::{self, JournalHandle};
-use crate::model::Timestamp;
+use crate::model::alarm::ExternalAlarms;
+use crate::model::{Entry, Timestamp};
+use crate::source::alertmanager::{self, AlertmanagerConfig, View};
 use crate::source::scrape::{ScrapeConfig, TargetError};
 use crate::source::sim::Sim;
 use crate::source::{Outlet, local, scrape, sim};
@@ -37,6 +39,7 @@ pub struct Prepared {
     engine: Engine,
     handle: EngineHandle,
     sources: Vec<Ready>,
+    alertmanager: Option<AlertmanagerConfig>,
     topology: Arc<crate::model::Topology>,
 }
 
@@ -73,7 +76,9 @@ pub fn prepare(settings: &Settings) -> Result<Prepared, CliError> {
     let core = Core::new(Arc::clone(&settings.topology), settings.placer.as_ref().clone(), budget)
         .with_rules(settings.rules.clone());
     let (engine, handle) = Engine::new(core, pace, wall_clock);
-    Ok(Prepared { engine, handle, sources, topology: Arc::clone(&settings.topology) })
+    let live = settings.sources.iter().all(SourceSpec::is_live);
+    let alertmanager = settings.alertmanager.as_ref().map(|a| a.for_site(live, settings.timeout));
+    Ok(Prepared { engine, handle, sources, alertmanager, topology: Arc::clone(&settings.topology) })
 }
 
 /// A list names itself; an address of the config is told with the place where it stands.
@@ -104,6 +109,7 @@ impl Prepared {
     /// Runs engine and sources on the runtime of the caller; they end with it.
     pub fn spawn(self) -> EngineHandle {
         tokio::spawn(self.engine.run());
+        watch_alerts(self.alertmanager, &self.handle, self.sources.len() as u16);
         for (i, source) in self.sources.into_iter().enumerate() {
             let outlet = Outlet { source: i as u16, tx: self.handle.entries.clone(), clock: wall_clock };
             match source {
@@ -127,6 +133,22 @@ impl Prepared {
         }
         self.handle
     }
+}
+
+/// Starts the source of alerts. Where none are read, alerts of an earlier run stand no more.
+fn watch_alerts(config: Option<AlertmanagerConfig>, handle: &EngineHandle, source: u16) {
+    if !config.as_ref().is_some_and(|c| c.read) {
+        // The queue is empty: the sources start after this.
+        let _ = handle.entries.try_send(Entry::External(ExternalAlarms::default()));
+    }
+    let Some(config) = config else { return };
+    let outlet = Outlet { source, tx: handle.entries.clone(), clock: wall_clock };
+    let snapshots = handle.snapshots.clone();
+    let look = move || {
+        let snapshot = snapshots.borrow();
+        View { board: Arc::clone(&snapshot.alarms), topology: Arc::clone(&snapshot.frame.topology) }
+    };
+    tokio::spawn(alertmanager::run(config, outlet, look));
 }
 
 #[cfg(test)]

@@ -88,6 +88,11 @@ impl Core {
                 self.board = self.alarms.board(self.latest.time);
                 Effects::default()
             }
+            Entry::External(list) => {
+                // They are taken in with the next frame: its time is that of all alarms.
+                self.alarms.hear(list);
+                Effects::default()
+            }
             Entry::Tick(now) => {
                 // Time never runs backwards in the ring: a clock that was set back repeats a moment.
                 let now = (*now).max(self.latest.time);

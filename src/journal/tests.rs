@@ -27,6 +27,7 @@ pub(super) fn alarm(id: u64) -> Alarm {
         place: format!("H3-R{id}").into(),
         asset: None,
         origin: Origin::Rule,
+        fingerprint: "".into(),
         priority: 1,
         state: AlarmState::Acknowledged,
         active: true,

@@ -2,12 +2,14 @@
 //! operations, the alarm itself, and what readers see of all of them.
 
 pub mod board;
+pub mod external;
 pub mod operation;
 pub mod record;
 pub mod rule;
 pub mod state;
 
 pub use board::{AlarmBoard, AlarmCounts, JournalNews, JournalState, Kpi, RuleView};
+pub use external::{ExternalAlarm, ExternalAlarms};
 pub use operation::{AlarmId, Operation, Verb};
 pub use record::{Alarm, Member, Note, Origin, Shelf, Step, Transition};
 pub use state::{AlarmState, Facts, Input};

@@ -1,6 +1,6 @@
 //! The vocabulary of change: everything that can alter shared state is an [`Entry`].
 
-use crate::model::alarm::{JournalNews, Operation};
+use crate::model::alarm::{ExternalAlarms, JournalNews, Operation};
 use crate::model::batch::{Batch, SourceId};
 use crate::model::time::Timestamp;
 
@@ -17,6 +17,8 @@ pub enum Entry {
     Operation(Operation),
     /// The journal of alarms tells how it is.
     Journal(JournalNews),
+    /// The alerts of an Alertmanager, all that stand.
+    External(ExternalAlarms),
 }
 
 /// State of one source and of its targets.

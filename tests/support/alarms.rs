@@ -114,6 +114,7 @@ fn alarm(t: &Topology, now: Timestamp, id: u64, given: &Given) -> Alarm {
         place: place.into(),
         asset,
         origin: Origin::Rule,
+        fingerprint: "".into(),
         priority,
         state,
         active: gone,

@@ -5,7 +5,7 @@ use std::io::Write;
 use crate::cli::CliError;
 use crate::cli::alarms::{Scene, find, json as form};
 use crate::cli::args::alarms::ShowArgs;
-use crate::model::alarm::{Alarm, Note};
+use crate::model::alarm::{Alarm, Note, Origin};
 
 /// Writes the alarm.
 ///
@@ -40,7 +40,11 @@ fn page(out: &mut dyn Write, a: &Alarm) -> Result<(), CliError> {
     });
     line("shelved", shelf.unwrap_or_default())?;
     line("out of service", a.service.as_ref().map(note).unwrap_or_default())?;
-    line("suppressed by", a.suppressed_by.map(|id| id.to_string()).unwrap_or_default())?;
+    let cause = a.suppressed_by.map(|id| match a.origin {
+        Origin::Rule => id.to_string(),
+        Origin::Alertmanager => "Alertmanager".to_owned(),
+    });
+    line("suppressed by", cause.unwrap_or_default())?;
     line("comment", a.comment.as_ref().map(note).unwrap_or_default())?;
     if a.member_count > 0 {
         writeln!(out, "members ({})", a.member_count)?;

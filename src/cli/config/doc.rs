@@ -58,6 +58,12 @@ pub fn in_effect(settings: &Settings) -> String {
         let (label, regex) = (Value::Text(rule.label.clone()), Value::Text(rule.regex.clone()));
         let _ = writeln!(out, "\n[[place]]\nlabel = {}\nregex = {}", label.toml(), regex.toml());
     }
+    if let Some(spec) = &settings.alertmanager {
+        out.push_str("\n[alertmanager]\n");
+        for (name, value) in spec.values() {
+            let _ = writeln!(out, "{name} = {}", value.toml());
+        }
+    }
     if !settings.keys.is_empty() {
         out.push_str("\n[keys]\n");
         for (action, keys) in &settings.keys {

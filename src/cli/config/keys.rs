@@ -317,6 +317,62 @@ pub const PLACE_KEYS: &[Key] = &[
     ),
 ];
 
+/// The keys of `[alertmanager]`.
+pub const ALERTMANAGER_KEYS: &[Key] = &[
+    key(
+        "urls",
+        Kind::Texts,
+        "",
+        "",
+        "Addresses: `http://host:9093`. Several are the members of one cluster, at most 8.",
+    ),
+    key("read", Kind::Flag, "true", "", "Show its alerts as alarms."),
+    key("post", Kind::Flag, "false", "", "Post our alarms to it, to all members."),
+    key(
+        "mirror_acknowledgements",
+        Kind::Flag,
+        "false",
+        "",
+        "Keep a silence of 15 minutes for each acknowledged alarm, prolonged while it stays acknowledged.",
+    ),
+    key("interval", Kind::Interval, "\"15s\"", "", "Time between two polls, 1s to 1h."),
+    key(
+        "repeat",
+        Kind::Interval,
+        "\"1m\"",
+        "",
+        "Time after which an alarm that stands is posted again; an alert outlives its last post by three of these.",
+    ),
+    key(
+        "labels",
+        Kind::Texts,
+        "[\"asset\", \"hallwatch_asset\", \"instance\", \"node\", \"hostname\", \"rack\", \"row\", \"hall\"]",
+        "",
+        "Labels that may name the place of an alert: an asset or a host. The deepest place that exists counts.",
+    ),
+    key(
+        "severities",
+        Kind::Texts,
+        "[\"critical=P1\", \"high=P2\", \"error=P2\", \"warning=P3\", \"info=P4\", \"none=P4\"]",
+        "",
+        "Priorities of the values of the label `severity`; any other is P3.",
+    ),
+    key(
+        "token_file",
+        Kind::Path,
+        "",
+        "",
+        "A file with a bearer token; it may change while the console runs.",
+    ),
+    key(
+        "simulated",
+        Kind::Flag,
+        "false",
+        "",
+        "Post and silence for a simulated site, too: for drills that shall reach the people on call.",
+    ),
+];
+
 /// A group of keys with a table of its own.
 #[derive(Clone, Copy, Debug)]
 pub struct Section {
@@ -345,6 +401,12 @@ pub const SECTIONS: &[Section] = &[
         example: "[[place]]\nlabel = \"hostname\"\nregex = 'kvd-(?<hall>h\\d+)-(?<row>r\\d+)-(?<rack>k\\d+)-(?<tray>t\\d+)'\n",
     },
     Section {
+        header: "[alertmanager]",
+        doc: "An Alertmanager, both ways (docs/alertmanager.md). Without this table there is none.",
+        keys: ALERTMANAGER_KEYS,
+        example: "[alertmanager]\nurls = [\"http://alert1:9093\", \"http://alert2:9093\"]\npost = true\nmirror_acknowledgements = true\n",
+    },
+    Section {
         header: "[keys]",
         doc: "Other keys for actions: the name of an action and a key or a list of keys.",
         keys: &[],
@@ -367,7 +429,7 @@ mod tests {
 
     #[test]
     fn every_default_is_a_value_of_its_kind() {
-        for key in KEYS.iter().chain(SOURCE_KEYS).filter(|k| !k.default.is_empty()) {
+        for key in KEYS.iter().chain(SOURCE_KEYS).chain(ALERTMANAGER_KEYS).filter(|k| !k.default.is_empty()) {
             let text = format!("{} = {}\n", key.name, key.default);
             let table: toml::Table = toml::from_str(&text).expect(key.name);
             if let Some(s) = table[key.name].as_str() {

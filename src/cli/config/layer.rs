@@ -6,7 +6,10 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::cli::config::keys::{KEYS, Key, Kind, PLACE_KEYS, SOURCE_KEYS, Value, top_names};
+use crate::cli::config::alertmanager::AlertmanagerSpec;
+use crate::cli::config::keys::{
+    ALERTMANAGER_KEYS, KEYS, Key, Kind, PLACE_KEYS, SOURCE_KEYS, Value, top_names,
+};
 use crate::cli::config::source::SourceSpec;
 use crate::cli::scenario::ScenarioName;
 use crate::model::document::{Document, FileError, unknown_key};
@@ -70,6 +73,8 @@ pub struct Layer {
     pub sources: Option<Vec<Setting<SourceSpec>>>,
     /// Rules; `None` when the file has none.
     pub places: Option<Vec<Setting<RuleSpec>>>,
+    /// An Alertmanager; `None` when the file has none.
+    pub alertmanager: Option<Setting<AlertmanagerSpec>>,
     /// Keys of actions.
     pub keys: BTreeMap<String, Setting<Vec<String>>>,
 }
@@ -119,6 +124,7 @@ impl Reader<'_> {
                 let tables = self.tables(name.get_ref(), value)?;
                 layer.places = Some(tables.into_iter().map(|t| self.place(t)).collect::<Result<_, _>>()?);
             }
+            "alertmanager" => layer.alertmanager = Some(self.alertmanager((name.span(), value))?),
             "keys" => self.key_bindings(value, layer)?,
             _ => {
                 let key = KEYS
@@ -243,6 +249,17 @@ impl Reader<'_> {
         let regex_at = values.get("regex").map_or_else(|| at.clone(), |(_, span)| span.clone());
         Placer::new(std::slice::from_ref(&rule)).map_err(|m| self.doc.error(regex_at, one_line(&m)))?;
         Ok(Setting { value: rule, origin: self.origin(at) })
+    }
+
+    fn alertmanager(
+        &self,
+        (at, value): (std::ops::Range<usize>, &Spanned<DeValue<'_>>),
+    ) -> Result<Setting<AlertmanagerSpec>, FileError> {
+        let wrong = || self.doc.error(value.span(), "`alertmanager`: expected the table [alertmanager]");
+        let values = self.entries(value.get_ref().as_table().ok_or_else(wrong)?, ALERTMANAGER_KEYS)?;
+        let spec = AlertmanagerSpec::from_table(&values)
+            .map_err(|(place, m)| self.doc.error(place.unwrap_or_else(|| at.clone()), m))?;
+        Ok(Setting { value: spec, origin: self.origin(at) })
     }
 
     fn key_bindings(&self, value: &Spanned<DeValue<'_>>, layer: &mut Layer) -> Result<(), FileError> {

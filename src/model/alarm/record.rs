@@ -92,6 +92,9 @@ pub struct Alarm {
     /// Where it comes from.
     #[serde(default)]
     pub origin: Origin,
+    /// What the one who found it knows it by; empty for alarms of our own rules.
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub fingerprint: Arc<str>,
     /// Priority now: 1 critical to 4 low.
     pub priority: u8,
     /// State.

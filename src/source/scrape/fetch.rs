@@ -125,7 +125,7 @@ impl Fetcher {
     pub async fn get(&self, url: Url) -> Result<Body, FetchError> {
         let start = Instant::now();
         // The URL may hold a password, so it never gets into a message.
-        let fail = |e: reqwest::Error| self.explain(&e.without_url(), start);
+        let fail = |e: reqwest::Error| explain(&e.without_url(), start, self.limits);
         let request =
             self.client.get(url).header(ACCEPT, "text/plain;version=0.0.4, text/plain;q=0.5, */*;q=0.1");
         let response = request.send().await.map_err(fail)?;
@@ -158,36 +158,34 @@ impl Fetcher {
         }
         Ok(Body { bytes, _share: share })
     }
+}
 
-    fn explain(&self, error: &reqwest::Error, start: Instant) -> FetchError {
-        if error.is_timeout() {
-            let all = start.elapsed() + Duration::from_millis(50) >= self.limits.timeout;
-            return if all {
-                FetchError::Timeout(self.limits.timeout)
-            } else {
-                FetchError::Stalled(self.limits.stall)
-            };
-        }
-        let mut source: Option<&(dyn Error + 'static)> = Some(error);
-        let mut last = String::new();
-        while let Some(e) = source {
-            last = e.to_string();
-            if let Some(found) = e.downcast_ref::<std::io::Error>().and_then(|e| of_kind(e.kind())) {
-                return found;
-            }
-            if e.downcast_ref::<hyper::Error>()
-                .is_some_and(|e| e.is_incomplete_message() || e.is_body_write_aborted())
-            {
-                return FetchError::Cut;
-            }
-            source = e.source();
-        }
-        if last.contains("failed to lookup address") {
-            return FetchError::NoName;
-        }
-        let last = text::clean(&last);
-        if error.is_connect() { FetchError::Connect(last) } else { FetchError::Other(last) }
+/// Why a request failed, in words. The error must not hold the address any more: there may be a
+/// password in it.
+pub(in crate::source) fn explain(error: &reqwest::Error, start: Instant, limits: Limits) -> FetchError {
+    if error.is_timeout() {
+        let all = start.elapsed() + Duration::from_millis(50) >= limits.timeout;
+        return if all { FetchError::Timeout(limits.timeout) } else { FetchError::Stalled(limits.stall) };
     }
+    let mut source: Option<&(dyn Error + 'static)> = Some(error);
+    let mut last = String::new();
+    while let Some(e) = source {
+        last = e.to_string();
+        if let Some(found) = e.downcast_ref::<std::io::Error>().and_then(|e| of_kind(e.kind())) {
+            return found;
+        }
+        if e.downcast_ref::<hyper::Error>()
+            .is_some_and(|e| e.is_incomplete_message() || e.is_body_write_aborted())
+        {
+            return FetchError::Cut;
+        }
+        source = e.source();
+    }
+    if last.contains("failed to lookup address") {
+        return FetchError::NoName;
+    }
+    let last = text::clean(&last);
+    if error.is_connect() { FetchError::Connect(last) } else { FetchError::Other(last) }
 }
 
 enum ReadError {

@@ -15,6 +15,7 @@ pub fn alarm() -> Alarm {
         place: "H3-R17-K5".into(),
         asset: None,
         origin: Origin::Rule,
+        fingerprint: "".into(),
         priority: 1,
         state: AlarmState::Unacknowledged,
         active: true,

@@ -5,7 +5,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use crate::fleet::series::Signal;
-use crate::model::alarm::{Alarm, AlarmId, Note};
+use crate::model::alarm::{Alarm, AlarmId, Note, Origin};
 use crate::model::facility::{CduPoint, RackPoint, SitePoint};
 use crate::model::{Asset, Timestamp};
 use crate::ui::alarms::{priority_word, title};
@@ -221,7 +221,13 @@ fn notes(cx: &Context<'_>, a: &Alarm, out: &mut Vec<Fact>) {
     if let Some(by) = a.suppressed_by {
         let cause = cx.snapshot.alarms.get(by);
         let words = cause.map_or_else(String::new, |c| format!(" {} {}", c.place, c.title));
-        add("cause", format!("suppressed by alarm {by}{words}"));
+        add(
+            "cause",
+            match a.origin {
+                Origin::Rule => format!("suppressed by alarm {by}{words}"),
+                Origin::Alertmanager => "kept quiet in Alertmanager: the history says by whom".to_owned(),
+            },
+        );
     }
     if let Some(shelf) = &a.shelf {
         let once = if shelf.one_shot { ", or until it clears" } else { "" };

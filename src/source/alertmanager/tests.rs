@@ -1,0 +1,1 @@
+//! Checks of what is read, posted and silenced.
