@@ -33,7 +33,8 @@ impl AlarmEngine {
             match self.joined(scan, (w, *index), (&standing, cause.is_some())) {
                 Some(id) => {
                     let names = joins.entry(id).or_default();
-                    let name = if names.len() < MAX_MEMBERS { self.name(scan, w, *index) } else { "".into() };
+                    let name =
+                        if names.len() < NAMED_OF_A_RULE { self.name(scan, w, *index) } else { "".into() };
                     names.push((*index, name));
                 }
                 None => by_cause.entry(cause).or_default().push(*index),
@@ -118,7 +119,7 @@ impl AlarmEngine {
             let named: Vec<(u32, Arc<str>)> = new
                 .iter()
                 .enumerate()
-                .map(|(n, i)| (*i, if n < MAX_MEMBERS { self.name(scan, w, *i) } else { "".into() }))
+                .map(|(n, i)| (*i, if n < NAMED_OF_A_RULE { self.name(scan, w, *i) } else { "".into() }))
                 .collect();
             self.add_members(id, (w, &named), now);
         }

@@ -1,5 +1,6 @@
 //! Taking alarms over from the journal: after a restart, and when another console led until now.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::alarm::book::By;
@@ -119,18 +120,13 @@ impl AlarmEngine {
 
     /// The values in the words of alarms are those of now.
     pub(crate) fn renew_texts(&mut self, scan: &Scan<'_>) {
-        let mut seen = std::collections::BTreeSet::new();
-        let firsts: Vec<(Hold, AlarmId)> = self
-            .held
-            .iter()
-            .map(|(h, id)| (*h, *id))
-            .collect::<std::collections::BTreeMap<_, _>>()
-            .into_iter()
-            .collect();
-        for ((w, index), id) in firsts {
-            if !seen.insert(id) {
-                continue;
-            }
+        // Each alarm is told by the first of the conditions that hold it.
+        let mut firsts: BTreeMap<AlarmId, Hold> = BTreeMap::new();
+        for (hold, id) in &self.held {
+            let first = firsts.entry(*id).or_insert(*hold);
+            *first = (*first).min(*hold);
+        }
+        for (id, (w, index)) in firsts {
             let text = self.watches[w as usize].explain(scan, index);
             if let Some(alarm) = self.book.alarms.get_mut(&id)
                 && !text.is_empty()

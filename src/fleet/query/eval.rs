@@ -284,7 +284,10 @@ fn tallies(tally: Tally, c: &Cond, (scan, scope): Ask<'_>, memory: &mut Memory) 
 /// The values of a field for assets of kind `scope`: its own, or those of what they lie in.
 fn values(field: Field, (scan, scope): Ask<'_>) -> Vec<f32> {
     let level = field.level();
-    let own = scan.values(field);
+    let own = match (field, scan.trays) {
+        (Field::Answers, Some(told)) => told.iter().map(|t| f32::from(u8::from(*t))).collect(),
+        _ => scan.values(field),
+    };
     if level == scope {
         return own;
     }
