@@ -21,8 +21,6 @@ use crate::source::{Outlet, Stopped};
 const LOOK: Duration = Duration::from_secs(1);
 /// Time after which what arrived nowhere is sent again.
 const RETRY: Duration = Duration::from_secs(5);
-/// Reports are at most this far apart.
-const REPORT: Duration = Duration::from_secs(10);
 /// Longest token, bytes.
 const MAX_TOKEN: u64 = 16 << 10;
 
@@ -56,6 +54,7 @@ async fn drive<F: Fn() -> View + Send>(
         if now >= runner.poll_due {
             runner.poll_due = now + runner.config.interval;
             runner.poll(&look()).await?;
+            runner.changed = true;
         }
         if runner.config.posts() && now >= runner.post_due {
             runner.post(&look()).await;
@@ -63,7 +62,7 @@ async fn drive<F: Fn() -> View + Send>(
         if runner.config.mirrors() && now >= runner.mirror_due {
             runner.mirror(&look()).await;
         }
-        if runner.changed || now >= runner.report_due {
+        if runner.changed {
             runner.report().await?;
         }
     }
@@ -91,7 +90,6 @@ struct Runner {
     /// The board that was last looked at for posts, and when.
     looked: Option<(Arc<AlarmBoard>, Instant)>,
     mirror_due: Instant,
-    report_due: Instant,
     /// Something is to be reported.
     changed: bool,
     /// Alerts that were left out of the last list.
@@ -113,7 +111,6 @@ impl Runner {
             post_due: now,
             looked: None,
             mirror_due: now,
-            report_due: now,
             changed: true,
             beyond: 0,
             refused: [None, None],
@@ -174,7 +171,6 @@ impl Runner {
 
     fn up(&mut self, i: usize, bytes: usize, alerts: usize) {
         let target = &mut self.targets[i];
-        self.changed |= target.state != TargetState::Up;
         target.state = TargetState::Up;
         target.last_ok = Some(self.outlet.now());
         target.bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
@@ -184,9 +180,8 @@ impl Runner {
 
     fn down(&mut self, i: usize, why: &Failure) {
         let target = &mut self.targets[i];
-        let state = TargetState::Down(why.to_string());
-        self.changed |= target.state != state;
-        target.state = state;
+        target.state = TargetState::Down(why.to_string());
+        self.changed = true;
         target.samples = 0;
         target.failures = target.failures.saturating_add(1);
     }
@@ -291,7 +286,6 @@ impl Runner {
 
     async fn report(&mut self) -> Result<(), Stopped> {
         self.changed = false;
-        self.report_due = Instant::now() + REPORT;
         let targets = self.targets.iter().cloned().enumerate();
         let status = SourceStatus {
             source: self.outlet.source,

@@ -21,6 +21,9 @@ pub struct Alert {
     /// Since when.
     #[serde(default)]
     pub starts_at: String,
+    /// Until when, unless it is posted again.
+    #[serde(default)]
+    pub ends_at: String,
     /// A hash of the labels.
     pub fingerprint: String,
     /// What Alertmanager does with it.
