@@ -1,6 +1,8 @@
 //! Alarms over time: timelines as TOML files with the exact transitions expected, random sequences
 //! of events, and the normal simulated site.
 
+#[path = "alarms/external.rs"]
+mod external;
 #[path = "alarms/figures.rs"]
 mod figures;
 #[path = "alarms/properties.rs"]

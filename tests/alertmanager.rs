@@ -180,3 +180,33 @@ async fn silence_of_the_source_neither_raises_nor_clears() {
     let alarm = console.alarm("am:DiskFull").expect("it stands");
     assert!(alarm.active && alarm.state == AlarmState::Unacknowledged);
 }
+
+#[tokio::test]
+async fn the_settings_start_it_and_a_host_is_found_by_its_name() {
+    use hallwatch::cli::args::Options;
+    use hallwatch::cli::config::{Surroundings, load_in};
+
+    if !is_installed() {
+        return;
+    }
+    let manager = Manager::start(None).await;
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let text = format!(
+        "[[source]]\nkind = \"local\"\n[alertmanager]\nurls = \"{}\"\ninterval = \"1s\"\n",
+        manager.url
+    );
+    std::fs::write(dir.path().join("config.toml"), text).expect("writable");
+    let around = Surroundings { user: Some(dir.path().to_owned()), ..Surroundings::default() };
+    let settings = load_in(&Options::default(), &around).expect("good settings");
+    let handle = hallwatch::cli::start::prepare(&settings).expect("nothing is wrong").spawn();
+    let topology = || handle.snapshots.borrow().frame.topology.clone();
+    let here = || topology().trays().first().map(|t| t.host.clone());
+    let host = until("this machine is seen", || async { here() }).await;
+    let instance = format!("{host}:9100");
+    manager.fire(&[("alertname", "NodeDown"), ("instance", &instance)], HOUR).await;
+    let alarm = || handle.snapshots.borrow().alarms.alarms.first().cloned();
+    let alarm = until("it is an alarm", || async { alarm() }).await;
+    assert_eq!((&*alarm.rule, alarm.asset), ("am:NodeDown", topology().find(&alarm.place).ok()));
+    assert!(alarm.asset.is_some_and(|a| matches!(a, hallwatch::model::Asset::Tray(_))), "{alarm:?}");
+    assert!(manager.alerts().await.iter().all(|a| !a.labels.contains_key("source")), "nothing is posted");
+}

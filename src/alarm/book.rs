@@ -71,6 +71,12 @@ impl Book {
         id
     }
 
+    /// The alarm of a rule at a place, while it is kept.
+    pub fn find(&self, rule: &Arc<str>, place: &Arc<str>) -> Option<&Arc<Alarm>> {
+        let (id, _) = self.ids.get(&(Arc::clone(rule), Arc::clone(place)))?;
+        self.alarms.get(id)
+    }
+
     /// Takes over an alarm as the journal has it.
     pub fn restore(&mut self, alarm: Alarm) {
         self.next = self.next.max(alarm.id.0);

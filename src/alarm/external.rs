@@ -2,7 +2,6 @@
 //! cleared when they are gone.
 
 use std::collections::{HashMap, HashSet};
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::alarm::book::By;
@@ -129,11 +128,8 @@ impl AlarmEngine {
         let t = self.topology.clone();
         let name: Arc<str> = t.as_ref().map(|t| t.name(asset)).unwrap_or_default().into();
         // Two alerts of one name at one place are two alarms: the second one is marked.
-        let taken = self
-            .book
-            .alarms
-            .values()
-            .any(|a| a.active && a.rule == rule && a.place == name && a.fingerprint != alert.fingerprint);
+        let other = |a: &Arc<Alarm>| a.active && a.fingerprint != alert.fingerprint;
+        let taken = self.book.find(&rule, &name).is_some_and(other);
         let mark: String = alert.fingerprint.chars().take(MARK).collect();
         let place = if taken { format!("{name} #{mark}").into() } else { name };
         let id = self.book.open(&rule, &place, |id, n| fresh((id, n), &rule, &place));
@@ -222,8 +218,10 @@ fn spellings(host: &str) -> Vec<String> {
         _ => &lower,
     };
     let mut out = vec![bare.to_owned()];
+    // The first part of an address is no name.
     if let Some((short, _)) = bare.split_once('.')
-        && bare.parse::<IpAddr>().is_err()
+        && !short.bytes().all(|b| b.is_ascii_digit())
+        && !bare.contains(':')
     {
         out.push(short.to_owned());
     }
