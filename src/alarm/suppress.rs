@@ -127,8 +127,11 @@ impl AlarmEngine {
                     let holds: Vec<Hold> = self.holds_of(id).collect();
                     let momentary = self.rule(r).momentary;
                     for (w, index) in &holds {
-                        if !momentary {
-                            self.watches[*w as usize].restart(*index);
+                        let watch = &mut self.watches[*w as usize];
+                        if momentary {
+                            watch.mute(*index)
+                        } else {
+                            watch.restart(*index)
                         }
                         self.held.remove(&(*w, *index));
                     }

@@ -96,6 +96,11 @@ impl Watch {
         self.pending.remove(&index);
     }
 
+    /// The condition stands at an asset, but is not told of: it keeps nothing else quiet either.
+    pub fn mute(&mut self, index: u32) {
+        self.standing.remove(&index);
+    }
+
     /// Why it stands at an asset, in words.
     #[must_use]
     pub fn explain(&self, scan: &Scan<'_>, index: u32) -> String {
