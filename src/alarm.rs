@@ -3,6 +3,7 @@
 //! Synchronous and without a clock: [`AlarmEngine::step`] takes a frame, [`AlarmEngine::operate`]
 //! an operation; both answer with the transitions that follow.
 
+pub mod doc;
 pub mod engine;
 pub mod kpi;
 pub mod read;
@@ -12,7 +13,9 @@ mod book;
 mod external;
 mod group;
 mod operate;
+mod raise;
 mod restore;
+mod suppress;
 mod watch;
 
 pub use engine::{AlarmEngine, Happened, Sight};

@@ -213,7 +213,7 @@ fn head(path: &Path) -> String {
 
 #[test]
 fn the_map_names_every_module_as_its_head_does() {
-    let layers = ["model", "fleet", "journal", "source", "engine", "ui", "session", "cli"];
+    let layers = ["model", "fleet", "alarm", "journal", "source", "engine", "ui", "session", "cli"];
     let mut table = String::from("| module | what it is |\n|---|---|\n");
     for layer in layers {
         let dir = root().join("src").join(layer);
@@ -363,6 +363,73 @@ fn the_page_of_scenarios_says_what_the_parser_reads() {
         for key in keys {
             assert!(tables.contains(&format!("\n{key} = ")), "{table} {key} is not in the example");
         }
+    }
+}
+
+/// The headings of a page as the links to them.
+fn headings(page: &str) -> BTreeSet<String> {
+    let lines = page
+        .lines()
+        .filter_map(|l| l.trim_start_matches('#').strip_prefix(' ').filter(|_| l.starts_with('#')));
+    lines.map(|l| l.to_lowercase().replace(' ', "-")).collect()
+}
+
+#[test]
+fn the_page_of_alarms_says_what_the_tables_and_rules_say() {
+    use hallwatch::alarm::doc;
+    use hallwatch::fleet::query::doc as query;
+    let page = "docs/alarms.md";
+    holds(page, "states", &doc::states());
+    holds(page, "drawing", &doc::drawing());
+    holds(page, "transitions", &doc::transitions());
+    holds(page, "rules", &doc::rules());
+    holds(page, "suppression", &doc::suppression());
+    holds(page, "values", &query::values());
+    holds(page, "worked-out", &query::worked_out());
+    holds(page, "words", &query::words());
+    let text = read(page);
+    let example = blocks(&text, "toml").into_iter().next().expect("an example");
+    hallwatch::alarm::read::read(&[(page, &example)]).expect("the example is valid");
+    for key in hallwatch::alarm::read::KEYS {
+        assert!(text.contains(&format!("| `{key}` |")), "{page} does not explain `{key}`");
+    }
+    // The grammar is that of the head of the module.
+    let head = read("src/fleet/query.rs");
+    let head: String = head
+        .lines()
+        .map_while(|l| l.strip_prefix("//!"))
+        .map(|l| format!("{}\n", l.trim_start_matches(' ')))
+        .collect();
+    let grammar: String =
+        blocks(&text, "text").concat().lines().map(|l| format!("{}\n", l.trim_start())).collect();
+    assert!(!grammar.is_empty() && head.contains(&grammar), "the grammar differs from src/fleet/query.rs");
+}
+
+#[test]
+fn every_rule_has_its_section_in_the_page_of_the_operator() {
+    let page = read("docs/operator.md");
+    let headings = headings(&page);
+    for rule in hallwatch::alarm::Rules::built_in().list().iter().filter(|r| !r.silent) {
+        let heading = rule.runbook.strip_prefix("docs/operator.md#").expect("the page of the operator");
+        assert!(headings.contains(heading), "docs/operator.md has no section `{heading}`");
+        let section = page.split(&format!("\n### {heading}\n")).nth(1).expect("a section");
+        let section = section.split("\n#").next().unwrap_or_default();
+        for part in ["**Means.**", "**Look at.**", "**Do.**", "**Escalate**"] {
+            assert!(section.contains(part), "{heading} has no part {part}");
+        }
+    }
+}
+
+#[test]
+fn the_fields_of_rules_as_json_are_explained() {
+    let text = output("hallwatch alarms rules --json --config /dev/null");
+    let real: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let mut printed = BTreeSet::new();
+    key_paths(&real, "", &mut printed);
+    let page = read("docs/json.md");
+    let part = page.split("What `rules` answers").nth(1).expect("a part on rules");
+    for name in printed.iter().filter_map(|p| p.rsplit('.').next()) {
+        assert!(part.contains(&format!("`{name}`")), "docs/json.md does not explain `{name}`");
     }
 }
 

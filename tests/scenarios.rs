@@ -11,7 +11,7 @@ mod told;
 use std::sync::Arc;
 
 use bench::{Run, hall_of};
-use hallwatch::model::Topology;
+use hallwatch::model::{ClockEvents, GpuId, Metric, Topology};
 use hallwatch::source::sim::scenario::{BUILT_IN, Scenario};
 
 const SEED: u64 = 7;
@@ -75,6 +75,46 @@ signatures!(
     a_silent_hall_ages_while_its_plant_goes_on = "network-partition" on RACKS,
     a_straggler_holds_its_job_back = "straggler" on RACKS,
 );
+
+/// The critical alarm comes before any GPU of the row is slowed: one alarm, and none of its symptoms.
+#[test]
+fn lost_cooling_is_told_before_the_first_gpu_throttles() {
+    let site = hall_of(FULL_ROWS);
+    let scenario = Scenario::built_in("row-cooling-lost").expect("it is built in");
+    let mut run = Run::new(&scenario, &site, SEED);
+    let row = run.timeline.picked.expect("a row is picked");
+    let (start, gpus) = (run.timeline.start, site.gpus_of(row));
+    let (mut told, mut slowed) = (Vec::new(), None);
+    for second in 0..start + 60 {
+        let happened = run.tell();
+        told.extend(told::annunciations(second, happened.transitions).filter(|(s, _)| *s >= start));
+        let frame = run.frame();
+        let events = |g: u32| frame.value(GpuId(g), Metric::ClockEvents).unwrap_or(0.0) as u16;
+        let thermal = ClockEvents::SW_THERMAL | ClockEvents::HW_THERMAL;
+        if second >= start && slowed.is_none() && gpus.iter().any(|g| events(g) & thermal != 0) {
+            slowed = Some(second);
+        }
+    }
+    let slowed = slowed.expect("GPUs throttle within a minute");
+    println!("told {} s after the start, first GPU slowed after {} s", told[0].0 - start, slowed - start);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].0 < slowed && *told[0].1.rule == *"row-cooling-lost" && told[0].1.priority == 1);
+}
+
+/// Ten minutes of the whole site with the faults of every day.
+#[test]
+fn ten_normal_minutes_tell_of_ten_things_at_most() {
+    let site = Arc::new(Topology::default_site());
+    let mut told = Vec::new();
+    let mut run = Run::normal(&site, SEED);
+    for second in 0..600 {
+        told.extend(told::annunciations(second, run.tell().transitions));
+    }
+    for (second, t) in &told {
+        println!("  {second:4} s: P{} {} {} ({})", t.priority, t.rule, t.place, t.text);
+    }
+    assert!(told.len() <= 10, "{} alarms", told.len());
+}
 
 /// The largest job of the whole site is needed to swing it.
 #[test]

@@ -1,11 +1,14 @@
 //! Rules from TOML: the built-in ones, and files of the site that change or add some.
 
+mod links;
+
 use std::sync::Arc;
 
 use toml::de::DeTable;
 
 use crate::alarm::rule::{BUILT_IN, Rule, Rules, Worse};
-use crate::fleet::query::{Deadband, Plan, parse};
+use crate::fleet::query::parse::{fits_any, measure};
+use crate::fleet::query::{Cond, Deadband, Plan, parse};
 use crate::model::alarm::rule::{self, Scope};
 use crate::model::document::{self, Document, FileError};
 use crate::model::table::Table;
@@ -17,7 +20,8 @@ pub const MAX_BYTES: usize = 256 << 10;
 const MAX_RULES: usize = 256;
 /// Longest delay: a day.
 const MAX_DELAY_MS: u64 = 24 * 3600 * 1000;
-const KEYS: [&str; 18] = [
+/// The keys of a `[[rule]]`.
+pub const KEYS: [&str; 19] = [
     "name",
     "title",
     "scope",
@@ -36,6 +40,7 @@ const KEYS: [&str; 18] = [
     "enabled",
     "worse",
     "momentary",
+    "also",
 ];
 const SCOPES: [(&str, Scope); 8] = [
     ("site", Scope::Site),
@@ -57,12 +62,11 @@ type Result<T> = std::result::Result<T, FileError>;
 /// The file, the line, what was expected and the nearest valid name. Nothing is taken over then.
 pub fn read(files: &[(&str, &str)]) -> Result<Rules> {
     let mut rules = Vec::new();
-    one_file(&mut rules, Document::new(BUILT_IN, ""))?;
-    for (file, text) in files {
-        one_file(&mut rules, Document::new(text, file))?;
-        check_links(&rules, Document::new(text, file))?;
+    let built_in = std::iter::once(Document::new(BUILT_IN, ""));
+    for doc in built_in.chain(files.iter().map(|(file, text)| Document::new(text, file))) {
+        one_file(&mut rules, doc)?;
+        links::check(&rules, doc)?;
     }
-    check_links(&rules, Document::new(BUILT_IN, ""))?;
     Ok(Rules(rules.into()))
 }
 
@@ -93,7 +97,7 @@ fn one_file(rules: &mut Vec<Rule>, doc: Document<'_>) -> Result<()> {
 
 /// The rule of `table` over what it was before.
 fn one_rule(table: &Table<'_, '_, '_>, name: &str, before: Option<&Rule>) -> Result<Rule> {
-    table.only(&[&KEYS[..], &["also"]].concat())?;
+    table.only(&KEYS)?;
     let known = rule::ALL.iter().find(|r| r.slug == name);
     if before.is_none() && table.get("when").is_none() {
         let names: Vec<&str> = rule::ALL.iter().map(|r| r.slug).collect();
@@ -149,7 +153,7 @@ fn one_rule(table: &Table<'_, '_, '_>, name: &str, before: Option<&Rule>) -> Res
         momentary: flag("momentary", before.is_some_and(|b| b.momentary))?,
         silent,
         disabled: !flag("enabled", before.is_none_or(|b| !b.disabled))?,
-        from: if file.is_empty() { "".into() } else { format!("{file}:{}", table.line()).into() },
+        from: if file.is_empty() { "".into() } else { format!("{}:{}", shown(file), table.line()).into() },
     })
 }
 
@@ -173,45 +177,45 @@ fn condition(
         Some(value) => Arc::from(table.text("deadband", value)?),
         None => old_band,
     };
-    let deadband = deadband(table, &band)?;
-    match when {
-        Some(value) => {
-            let text = table.text("when", value)?;
-            let plan = plan((text, scope, deadband)).map_err(|e| table.wrong("when", value, e))?;
-            Ok((plan, text.into(), band))
-        }
-        None => {
-            let plan = plan((&old_text, scope, deadband)).map_err(|e| table.error(e))?;
-            Ok((plan, old_text, band))
-        }
-    }
+    let text = when.map_or(Ok(&*old_text), |value| table.text("when", value))?;
+    let wrong = |e: String| when.map_or_else(|| table.error(&e), |value| table.wrong("when", value, &e));
+    let cond = parse(text).map_err(|e| wrong(e.to_string()))?;
+    // What is wrong with the condition itself is told first.
+    let plan = Plan::new(cond.clone(), scope, None).map_err(wrong)?;
+    let plan = match deadband(table, &band, &cond)? {
+        Some(deadband) => Plan::new(cond, scope, Some(deadband)).map_err(wrong)?,
+        None => plan,
+    };
+    Ok((plan, shown(text).into(), shown(&band).into()))
 }
 
-fn plan((text, scope, deadband): (&str, Scope, Option<Deadband>)) -> std::result::Result<Plan, String> {
-    let cond = parse(text).map_err(|e| e.to_string())?;
-    Plan::new(cond, scope, deadband)
+fn plan(text: &str, scope: Scope) -> std::result::Result<Plan, String> {
+    Plan::new(parse(text).map_err(|e| e.to_string())?, scope, None)
 }
 
 /// `0.5 K` or `5 %` of the limit.
-fn deadband(table: &Table<'_, '_, '_>, text: &str) -> Result<Option<Deadband>> {
+fn deadband(table: &Table<'_, '_, '_>, text: &str, cond: &Cond) -> Result<Option<Deadband>> {
     if text.trim().is_empty() {
         return Ok(None);
     }
-    let wrong = |why: &str| match table.get("deadband") {
+    let wrong = |why: String| match table.get("deadband") {
         Some(v) => table.wrong("deadband", v, why),
-        None => table.error(why),
+        None => table.error(format!("`deadband` is still `{}`: {why}", text::clean(text))),
     };
-    let at = text.find(|c: char| !c.is_ascii_digit() && !matches!(c, '.' | '-')).unwrap_or(text.len());
-    let (number, unit) = text.split_at(at);
-    let value: f32 =
-        number.parse().map_err(|_| wrong("expected a number and a unit, like \"0.5 K\" or \"5 %\""))?;
+    let (value, unit) =
+        measure(text).map_err(|e| wrong(format!("{e}: expected one like \"0.5 K\" or \"5 %\"")))?;
     if value < 0.0 {
-        return Err(wrong("is below zero: it is how far the value must go back, whatever the direction"));
+        let why = "is below zero: it is how far the value must go back, whatever the direction";
+        return Err(wrong(why.to_owned()));
     }
-    match unit.trim() {
-        "%" if value < 100.0 => Ok(Some(Deadband::Share(value / 100.0))),
-        "%" => Err(wrong("expected less than 100 % of the limit")),
-        _ => Ok(Some(Deadband::By(value))),
+    match unit {
+        Some("%") if value < 100.0 => Ok(Some(Deadband::Share(value / 100.0))),
+        Some("%") => Err(wrong("expected less than 100 % of the limit".to_owned())),
+        unit if fits_any(cond, unit) => Ok(Some(Deadband::By(value))),
+        unit => {
+            let unit = unit.map_or_else(|| String::from("no unit"), |u| format!("`{u}`"));
+            Err(wrong(format!("{unit} is the unit of no value in `when`")))
+        }
     }
 }
 
@@ -225,7 +229,7 @@ fn also(table: &Table<'_, '_, '_>, before: Option<&Rule>) -> Result<Vec<(Plan, A
         let scope = t.word("scope", &SCOPES)?.ok_or_else(|| t.error("has no `scope`"))?;
         let value = t.need("when", "a condition")?;
         let text = t.text("when", value)?;
-        Ok((plan((text, scope, None)).map_err(|e| t.wrong("when", value, e))?, text.into()))
+        Ok((plan(text, scope).map_err(|e| t.wrong("when", value, e))?, shown(text).into()))
     };
     tables.iter().map(one).collect()
 }
@@ -233,15 +237,20 @@ fn also(table: &Table<'_, '_, '_>, before: Option<&Rule>) -> Result<Vec<(Plan, A
 fn worse(table: &Table<'_, '_, '_>, scope: Scope, before: Option<&Rule>) -> Result<Vec<Worse>> {
     let tables = table.tables("worse", "[[rule.worse]]", 8)?;
     if tables.is_empty() {
-        return Ok(before.map(|b| b.worse.clone()).unwrap_or_default());
+        // They are asked of what the alarm stands at now.
+        let again = |w: &Worse| {
+            let plan = plan(&w.text, scope).map_err(|e| table.error(format!("[[rule.worse]] stays: {e}")))?;
+            Ok(Worse { plan, ..w.clone() })
+        };
+        return before.map_or(Ok(Vec::new()), |b| b.worse.iter().map(again).collect());
     }
     let one = |t: &Table<'_, '_, '_>| {
         t.only(&["when", "priority"])?;
         let value = t.need("when", "a condition")?;
         let text = t.text("when", value)?;
-        let plan = plan((text, scope, None)).map_err(|e| t.wrong("when", value, e))?;
+        let plan = plan(text, scope).map_err(|e| t.wrong("when", value, e))?;
         let priority = t.word("priority", &PRIORITIES)?.ok_or_else(|| t.error("has no `priority`"))?;
-        Ok(Worse { plan, text: text.into(), priority })
+        Ok(Worse { plan, text: shown(text).into(), priority })
     };
     tables.iter().map(one).collect()
 }
@@ -262,54 +271,14 @@ fn long(table: &Table<'_, '_, '_>, key: &str, old: Option<&Arc<str>>) -> Result<
     if text.chars().count() > 1000 {
         return Err(table.wrong(key, value, "is longer than 1,000 characters"));
     }
-    Ok(text.chars().filter(|c| text::is_safe(*c)).collect::<String>().into())
+    Ok(shown(text).into())
 }
 
-/// Rules that suppress each other in a circle would keep each other quiet for ever.
-fn check_links(rules: &[Rule], doc: Document<'_>) -> Result<()> {
-    let place = |rule: &Rule| {
-        let name = format!("\"{}\"", rule.slug);
-        let at = doc.text.find(&name).unwrap_or(0);
-        doc.line_of(&(at..at))
-    };
-    for rule in rules {
-        for name in rule.suppresses.iter().filter(|n| ***n != *"*") {
-            if !rules.iter().any(|r| r.slug == *name) {
-                let names: Vec<&str> = rules.iter().map(|r| &*r.slug).collect();
-                let hint = document::hint(name, &names);
-                let message =
-                    format!("`{}` suppresses `{}`, which is no rule: {hint}", rule.slug, text::clean(name));
-                return Err(FileError::new(doc.file, Some(place(rule)), message));
-            }
-        }
-        let mut path = vec![rule];
-        if let Some(circle) = circle(rules, &mut path) {
-            return Err(FileError::new(
-                doc.file,
-                Some(place(rule)),
-                format!("suppression goes in a circle: {circle}"),
-            ));
-        }
-    }
-    Ok(())
+/// A text as it may be shown: lines become one, and nothing in it can steer a terminal.
+fn shown(text: &str) -> String {
+    let one_line = text.chars().map(|c| if c.is_whitespace() { ' ' } else { c });
+    one_line.filter(|c| text::is_safe(*c)).collect()
 }
 
-/// A way from the first rule of `path` back to itself. `*` reaches those that do not suppress it.
-fn circle<'a>(rules: &'a [Rule], path: &mut Vec<&'a Rule>) -> Option<String> {
-    let (first, last) = (path[0], path[path.len() - 1]);
-    for next in rules.iter().filter(|r| last.suppresses.contains(&r.slug)) {
-        if next.slug == first.slug {
-            let names: Vec<&str> = path.iter().map(|r| &*r.slug).chain([&*first.slug]).collect();
-            return Some(names.join(" → "));
-        }
-        if path.iter().any(|r| r.slug == next.slug) {
-            continue;
-        }
-        path.push(next);
-        if let Some(found) = circle(rules, path) {
-            return Some(found);
-        }
-        path.pop();
-    }
-    None
-}
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,6 @@
 //! Taking alarms over from the journal: after a restart, and when another console led until now.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::alarm::book::By;
@@ -63,7 +64,8 @@ impl AlarmEngine {
         let Some(t) = self.topology.clone() else { return Vec::new() };
         let scope = self.watches[w].scope();
         let count = Scan::count_in(&t, scope);
-        let places = alarm.members.iter().filter(|m| m.rule == alarm.rule).map(|m| &m.place);
+        let own = std::iter::once(&alarm.place);
+        let places = own.chain(alarm.members.iter().filter(|m| m.rule == alarm.rule).map(|m| &m.place));
         let find = |place: &std::sync::Arc<str>| {
             let asset = t.find(place).ok()?;
             (crate::alarm::group::scope_of(asset) == scope).then(|| crate::alarm::watch::index_of(asset))
@@ -118,18 +120,13 @@ impl AlarmEngine {
 
     /// The values in the words of alarms are those of now.
     pub(crate) fn renew_texts(&mut self, scan: &Scan<'_>) {
-        let mut seen = std::collections::BTreeSet::new();
-        let firsts: Vec<(Hold, AlarmId)> = self
-            .held
-            .iter()
-            .map(|(h, id)| (*h, *id))
-            .collect::<std::collections::BTreeMap<_, _>>()
-            .into_iter()
-            .collect();
-        for ((w, index), id) in firsts {
-            if !seen.insert(id) {
-                continue;
-            }
+        // Each alarm is told by the first of the conditions that hold it.
+        let mut firsts: BTreeMap<AlarmId, Hold> = BTreeMap::new();
+        for (hold, id) in &self.held {
+            let first = firsts.entry(*id).or_insert(*hold);
+            *first = (*first).min(*hold);
+        }
+        for (id, (w, index)) in firsts {
             let text = self.watches[w as usize].explain(scan, index);
             if let Some(alarm) = self.book.alarms.get_mut(&id)
                 && !text.is_empty()

@@ -92,7 +92,13 @@ impl Watch {
         if let Some(a) = self.active.get_mut(index as usize) {
             *a = FALSE;
         }
+        self.standing.remove(&index);
         self.pending.remove(&index);
+    }
+
+    /// The condition stands at an asset, but is not told of: it keeps nothing else quiet either.
+    pub fn mute(&mut self, index: u32) {
+        self.standing.remove(&index);
     }
 
     /// Why it stands at an asset, in words.

@@ -8,6 +8,7 @@ pub mod json;
 pub mod kpi;
 pub mod ls;
 pub mod operate;
+pub mod rules;
 pub mod show;
 pub mod verify;
 
@@ -100,6 +101,7 @@ pub fn run(
         C::Ls(args) => ls::run(args, Scene::new(&args.common, around, out)?),
         C::Show(args) => show::run(args, Scene::new(&args.common, around, out)?),
         C::History(args) => history::run(args, Scene::new(&args.common, around, out)?),
+        C::Rules(args) => rules::run(args, around, out),
         C::Kpi(args) => kpi::run(Scene::new(&args.common, around, out)?),
         C::Verify(args) => verify::run(Scene::new(&args.common, around, out)?),
         C::Ack(a) => {

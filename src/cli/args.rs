@@ -192,6 +192,10 @@ pub struct Options {
     #[arg(long, env = "HALLWATCH_NO_PROBE", hide_env_values = true, value_parser = FalseyValueParser::new())]
     #[arg(help_heading = "Display")]
     pub no_probe: bool,
+    /// Alarm rules of the site over the built-in ones (TOML); may be repeated
+    #[arg(long, value_name = "FILE", env = "HALLWATCH_ALARM_RULES", hide_env_values = true)]
+    #[arg(help_heading = "Alarms")]
+    pub alarm_rules: Vec<PathBuf>,
     /// Journal and operator.
     #[command(flatten)]
     pub state: StateOptions,
@@ -220,7 +224,7 @@ pub struct WatchArgs {
 /// Options of `check`.
 #[derive(clap::Args, Clone, Debug, Default)]
 pub struct CheckArgs {
-    /// Files to check: config, topology, scenario or theme (.toml), inventory (.csv), targets (.json)
+    /// Files to check: config, topology, scenario, alarm rules or theme (.toml), inventory (.csv), targets (.json)
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// Sources and display.

@@ -62,6 +62,9 @@ fn settings(options: &Options, around: &Surroundings) -> Vec<Checked> {
         settings.topology.halls().len(),
         settings.topology.gpu_count()
     ))];
+    if settings.rules.list().iter().any(|r| !r.from.is_empty()) {
+        results.push(Ok(format!("alarm rules: {}", config::rules::told(&settings.rules))));
+    }
     let wrong_keys = key_errors(&settings.keys, |name, message| settings.error_at(name, message));
     results.extend(wrong_keys.into_iter().map(|e| Err(e.into())));
     results.extend(themes(&settings));
@@ -169,8 +172,8 @@ pub fn targets(argument: &str) -> Checked {
 }
 
 /// Checks one file by what it is: target list (.json), inventory (.csv), or TOML: a topology when
-/// it has `[site]` or `[[hall]]`, a scenario when it has `[[event]]`, `[pick]` or `length`, a theme
-/// when it stands in a folder `themes` or has a `[palette]` or `[styles]`, else a config. Answers
+/// it has `[site]` or `[[hall]]`, a scenario when it has `[[event]]`, `[pick]` or `length`, alarm
+/// rules when it has `[[rule]]`, a theme when it stands in a folder `themes` or has a `[palette]` or `[styles]`, else a config. Answers
 /// with what it is, or with all that is wrong.
 fn file(path: &Path, options: &Options) -> Vec<Checked> {
     let name = path.to_string_lossy();
@@ -216,6 +219,11 @@ fn toml_file(path: &Path, options: &Options) -> Result<Vec<Checked>, CliError> {
         Ok(vec![Ok(format!("{name}: a topology of {} GPUs", site.gpu_count()))])
     } else if ["event", "pick", "length"].into_iter().any(has) {
         Ok(vec![scenario(&text, &name, options)])
+    } else if has("rule") {
+        // Over the rules of other files, where the options name some: it may change what they add.
+        let others = options.alarm_rules.iter().filter(|p| *p != path).cloned();
+        let rules = config::rules::read(&others.chain([path.to_owned()]).collect::<Vec<_>>())?;
+        Ok(vec![Ok(format!("{name}: {}", config::rules::told(&rules)))])
     } else if in_themes || has("palette") || has("styles") {
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
         let beside = if in_themes { themes_beside(path) } else { Vec::new() };

@@ -7,6 +7,7 @@ pub mod doc;
 pub mod keys;
 pub mod layer;
 pub mod operator;
+pub mod rules;
 pub mod source;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::alarm::Rules;
 use crate::cli::CliError;
 use crate::cli::args::{ColorChoice, Options, PrintArgs};
 use crate::cli::files;
@@ -116,6 +118,8 @@ pub struct Settings {
     pub mouse: bool,
     /// Ask the terminal for answers.
     pub probe: bool,
+    /// The alarm rules, with those of the site.
+    pub rules: Rules,
     /// The Alertmanager, where there is one.
     pub alertmanager: Option<AlertmanagerSpec>,
     /// Who operates, and where what is done is kept.
@@ -207,10 +211,20 @@ pub fn load_operator(options: &Options, around: &Surroundings) -> Result<Operato
     OperatorSettings::of(&read(options, around)?.0.values)
 }
 
+/// Loads only the alarm rules, with those of the site.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_rules(options: &Options, around: &Surroundings) -> Result<Rules, CliError> {
+    rules::read(&rules::files(&read(options, around)?.0.values))
+}
+
 /// What the command line and the environment say.
 fn given(options: &Options, no_color: bool) -> Layer {
     let color = options.color.or(no_color.then_some(ColorChoice::Never));
+    let rules = Some(options.alarm_rules.clone()).filter(|files| !files.is_empty());
     let values = [
+        ("alarm_rules", rules.map(Value::Paths)),
         ("theme", options.theme.clone().map(Value::Text)),
         ("color", color.map(Value::Color)),
         ("ascii", options.ascii.then_some(Value::Flag(true))),
@@ -286,6 +300,7 @@ fn assemble(options: &Options, merged: Layer) -> Result<Settings, CliError> {
     }
     let topology_file = pick!(v, "topology", Path);
     let inventory_file = pick!(v, "inventory", Path);
+    let rule_files = rules::files(v);
     let places: Vec<RuleSpec> = merged.places.into_iter().flatten().map(|s| s.value).collect();
     let settings = "the table of keys has a default of this kind";
     Ok(Settings {
@@ -297,13 +312,19 @@ fn assemble(options: &Options, merged: Layer) -> Result<Settings, CliError> {
         timeout: pick!(v, "timeout", Time).expect(settings),
         color: pick!(v, "color", Color).expect(settings),
         ascii: pick!(v, "ascii", Flag).expect(settings),
+        rules: rules::read(&rule_files)?,
         operator: OperatorSettings::of(v)?,
         alertmanager: merged.alertmanager.map(|s| s.value),
         mouse: pick!(v, "mouse", Flag).expect(settings),
         probe: pick!(v, "probe", Flag).expect(settings),
         keys: merged.keys.iter().map(|(name, s)| (name.clone(), s.value.clone())).collect(),
         key_origins: merged.keys.into_iter().map(|(name, s)| (name, s.origin)).collect(),
-        files: topology_file.into_iter().chain(inventory_file).chain(scenario_files).collect(),
+        files: topology_file
+            .into_iter()
+            .chain(inventory_file)
+            .chain(scenario_files)
+            .chain(rule_files)
+            .collect(),
         themes: Vec::new(),
         warnings: Vec::new(),
         values: merged.values,

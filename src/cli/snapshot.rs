@@ -77,9 +77,13 @@ pub fn run(settings: Settings, args: &SnapshotArgs, out: &mut dyn Write) -> Resu
 
 /// The simulated site after `ticks` seconds, in fast time from the fixed epoch: repeatable to the
 /// byte.
-fn simulated(settings: &Settings, plan: &Plan, ticks: u32) -> Result<Snapshot, CliError> {
+///
+/// # Errors
+/// The scenario does not fit the site.
+pub(super) fn simulated(settings: &Settings, plan: &Plan, ticks: u32) -> Result<Snapshot, CliError> {
     let budget = usize::try_from(settings.history_bytes).unwrap_or(usize::MAX);
-    let mut core = Core::new(Arc::clone(&settings.topology), settings.placer.as_ref().clone(), budget);
+    let mut core = Core::new(Arc::clone(&settings.topology), settings.placer.as_ref().clone(), budget)
+        .with_rules(settings.rules.clone());
     let mut sim = plan.start(Arc::clone(&settings.topology))?;
     core.apply(&Entry::Source(sim.status(SIM_EPOCH, 0)));
     for tick in 0..i64::from(ticks) {

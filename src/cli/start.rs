@@ -73,7 +73,8 @@ pub fn prepare(settings: &Settings) -> Result<Prepared, CliError> {
         Pace::Wall(FRAME_EVERY)
     };
     let budget = usize::try_from(settings.history_bytes).unwrap_or(usize::MAX);
-    let core = Core::new(Arc::clone(&settings.topology), settings.placer.as_ref().clone(), budget);
+    let core = Core::new(Arc::clone(&settings.topology), settings.placer.as_ref().clone(), budget)
+        .with_rules(settings.rules.clone());
     let (engine, handle) = Engine::new(core, pace, wall_clock);
     let live = settings.sources.iter().all(SourceSpec::is_live);
     let alertmanager = settings.alertmanager.as_ref().map(|a| a.for_site(live, settings.timeout));

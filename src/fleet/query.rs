@@ -25,6 +25,7 @@
 //! dew point, asked of a rack) is taken over; one of what lies below needs a call.
 
 pub mod ast;
+pub mod doc;
 pub mod eval;
 pub mod field;
 pub mod lex;

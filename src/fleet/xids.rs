@@ -70,7 +70,7 @@ impl XidEvents {
 
 fn note(event: (&mut u16, &mut Timestamp), (old, new): (u16, u16), now: Timestamp) {
     let none = Metric::Xid.none_raw();
-    if new == none || old == none {
+    if new == old || new == none || old == none {
         return;
     }
     if new == 0 {

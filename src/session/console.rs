@@ -88,7 +88,7 @@ impl Console {
                         Ok(options) => {
                             self.app.configure(options);
                             self.notify(
-                                "settings read again (sources and topology change at the next start)",
+                                "settings read again (sources, topology and alarm rules change at the next start)",
                             );
                         }
                         Err(why) => self.notify(format!("{why} (the old settings stay)")),

@@ -79,7 +79,7 @@ fn operation(site: &Site, number: u64, (verb, id, seconds): (u8, u64, i64)) -> O
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
 
     #[test]
     fn no_sequence_of_events_leaves_the_nine_states(events in prop::collection::vec(event(), 1..40)) {

@@ -65,6 +65,19 @@ impl Run {
         Self { timeline, sim, core, tick: 0 }
     }
 
+    /// The site on an ordinary day, with faults of its own.
+    pub fn normal(site: &Arc<Topology>, seed: u64) -> Self {
+        let sim = Sim::from_plan(Arc::clone(site), SimPlan::new(seed));
+        let mut core = Core::new(Arc::clone(site), Placer::default(), HISTORY);
+        core.apply(&Entry::Source(sim.status(SIM_EPOCH, 0)));
+        Self { timeline: Timeline::default(), sim, core, tick: 0 }
+    }
+
+    /// The newest frame.
+    pub fn frame(&self) -> Arc<Frame> {
+        self.core.snapshot(EngineStatus::default()).frame
+    }
+
     /// What the simulator says in the next second.
     pub fn batch(&mut self) -> Batch {
         let time = SIM_EPOCH.plus_millis(1000 * self.tick as i64);
@@ -96,7 +109,7 @@ impl Run {
         for second in 0..=start + last {
             let happened = self.tell();
             told.extend(annunciations(second, happened.transitions));
-            let frame = self.core.snapshot(EngineStatus::default()).frame;
+            let frame = self.frame();
             for (watch, values) in watches.iter().zip(&mut values) {
                 values.push(value(&frame, watch));
             }

@@ -33,6 +33,8 @@ pub enum AlarmsCommand {
     Comment(CommentArgs),
     /// What happened and what operators did, oldest first
     History(HistoryArgs),
+    /// The alarm rules in effect, or one of them at length
+    Rules(RulesArgs),
     /// Figures of the alarm system by ISA-18.2, over the last 24 hours
     Kpi(VerifyArgs),
     /// Check the journal for changed and missing rows; exit code 1 when one is found
@@ -193,6 +195,28 @@ pub struct HistoryArgs {
     /// Journal and output.
     #[command(flatten)]
     pub common: Common,
+}
+
+/// Options of `alarms rules`.
+#[derive(clap::Args, Clone, Debug, Default)]
+pub struct RulesArgs {
+    /// The rule to tell at length
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
+    /// Run some seconds of the simulated site, and mark rules whose values it does not have
+    #[arg(long)]
+    pub sim: bool,
+    /// Alarm rules of the site over the built-in ones (TOML); may be repeated
+    #[arg(long, value_name = "FILE", env = "HALLWATCH_ALARM_RULES", hide_env_values = true)]
+    #[arg(help_heading = "Alarms")]
+    pub alarm_rules: Vec<PathBuf>,
+    /// Write JSON for programs
+    #[arg(long)]
+    pub json: bool,
+    /// Config file to read instead of the one of the user
+    #[arg(long, value_name = "FILE", env = "HALLWATCH_CONFIG", hide_env_values = true)]
+    #[arg(help_heading = "Files")]
+    pub config: Option<PathBuf>,
 }
 
 /// Options of `alarms verify` and `alarms kpi`.

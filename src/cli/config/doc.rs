@@ -150,6 +150,7 @@ fn table(out: &mut String, keys: &[Key], options: bool) {
 fn default_or_sample(key: &Key) -> &'static str {
     match (key.default, key.name) {
         ("", "topology") => "\"site.toml\"",
+        ("", "alarm_rules") => "[\"rules.toml\"]",
         ("", "inventory") => "\"inventory.csv\"",
         ("", "state") => "\"/var/lib/hallwatch\"",
         ("", "operator") => "\"kari\"",

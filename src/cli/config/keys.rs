@@ -18,6 +18,8 @@ pub enum Kind {
     Text,
     /// A file; a relative one is looked for beside the config file.
     Path,
+    /// A file or a list of them; relative ones are looked for beside the config file.
+    Paths,
     /// Bytes of history: `"512MiB"`.
     Size,
     /// A polling interval: `"15s"`.
@@ -49,6 +51,7 @@ impl Kind {
         match self {
             Self::Text => "a string",
             Self::Path => "a path as a string",
+            Self::Paths => "a path or a list of paths",
             Self::Size => "a size such as \"512MiB\"",
             Self::Interval | Self::Timeout => "a duration such as \"15s\"",
             Self::Color => "\"auto\", \"always\" or \"never\"",
@@ -70,6 +73,8 @@ pub enum Value {
     Text(String),
     /// A file.
     Path(PathBuf),
+    /// Several files.
+    Paths(Vec<PathBuf>),
     /// Bytes.
     Size(u64),
     /// A duration.
@@ -101,6 +106,7 @@ impl Value {
         match kind {
             Kind::Text => Ok(Self::Text(clean())),
             Kind::Path => Ok(Self::Path(PathBuf::from(text))),
+            Kind::Paths => Ok(Self::Paths(vec![PathBuf::from(text)])),
             Kind::Size => units::history(text).map(Self::Size),
             Kind::Interval => units::interval(text).map(Self::Time),
             Kind::Timeout => units::timeout(text).map(Self::Time),
@@ -122,6 +128,7 @@ impl Value {
     #[must_use]
     pub fn toml(&self) -> String {
         let quote = |s: &str| toml::Value::String(s.to_owned()).to_string();
+        let list = |all: Vec<String>| format!("[{}]", all.join(", "));
         match self {
             Self::Text(t) => quote(t),
             Self::Path(p) => quote(&p.to_string_lossy()),
@@ -132,7 +139,8 @@ impl Value {
             Self::Count(n) => n.to_string(),
             Self::Speed(x) => format!("{x:?}"),
             Self::Scenario(name) => quote(&name.argument()),
-            Self::Texts(t) => format!("[{}]", t.iter().map(|s| quote(s)).collect::<Vec<_>>().join(", ")),
+            Self::Texts(t) => list(t.iter().map(|s| quote(s)).collect()),
+            Self::Paths(p) => list(p.iter().map(|p| quote(&p.to_string_lossy())).collect()),
         }
     }
 }
@@ -238,6 +246,13 @@ pub const KEYS: &[Key] = &[
         "",
         "--state",
         "Folder of the journal, in which alarms and operations are kept; consoles with the same folder share one journal. Without it: `$XDG_STATE_HOME/hallwatch`, mostly `~/.local/state/hallwatch`.",
+    ),
+    key(
+        "alarm_rules",
+        Kind::Paths,
+        "",
+        "--alarm-rules",
+        "Files with alarm rules of the site, which change the built-in ones or add to them (docs/alarms.md); each goes before those in front of it. The variable holds one file.",
     ),
     key(
         "read_only",

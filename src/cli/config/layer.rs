@@ -143,6 +143,10 @@ impl Reader<'_> {
         let wrong = |m: String| self.doc.error(value.span(), format!("`{}`: {m}", key.name));
         match (key.kind, value.get_ref()) {
             (Kind::Path, DeValue::String(s)) => Ok(Value::Path(self.beside(s))),
+            (Kind::Paths, DeValue::String(_) | DeValue::Array(_)) => {
+                let paths = self.texts(key, value)?;
+                Ok(Value::Paths(paths.iter().map(|p| self.beside(p)).collect()))
+            }
             (Kind::Scenario, DeValue::String(s)) => {
                 let name = ScenarioName::parse(s).map_err(wrong)?;
                 Ok(Value::Scenario(name.seen_from(|p| self.beside(p))))
@@ -157,18 +161,25 @@ impl Reader<'_> {
                 let text = self.doc.text.get(value.span()).unwrap_or_default();
                 crate::cli::units::speed(text).map(Value::Speed).map_err(wrong)
             }
-            (Kind::Texts, DeValue::Array(_)) => self.texts(key.name, value).map(Value::Texts),
+            (Kind::Texts, DeValue::Array(_)) => self.texts(key, value).map(Value::Texts),
             (kind, other) => Err(wrong(format!("expected {}, found {}", kind.expected(), words_of(other)))),
         }
     }
 
-    fn texts(&self, name: &str, value: &Spanned<DeValue<'_>>) -> Result<Vec<String>, FileError> {
+    fn texts(&self, key: &Key, value: &Spanned<DeValue<'_>>) -> Result<Vec<String>, FileError> {
+        self.strings(key.name, key.kind, value)
+    }
+
+    /// A string or a list of strings, as `kind` expects it.
+    fn strings(
+        &self,
+        name: &str,
+        kind: Kind,
+        value: &Spanned<DeValue<'_>>,
+    ) -> Result<Vec<String>, FileError> {
         let wrong = |at: std::ops::Range<usize>, found: &DeValue<'_>| {
             let name = text::clean(name);
-            self.doc.error(
-                at,
-                format!("`{name}`: expected {}, found {}", Kind::Texts.expected(), words_of(found)),
-            )
+            self.doc.error(at, format!("`{name}`: expected {}, found {}", kind.expected(), words_of(found)))
         };
         match value.get_ref() {
             DeValue::String(s) => Ok(vec![s.to_string()]),
@@ -257,7 +268,7 @@ impl Reader<'_> {
             .as_table()
             .ok_or_else(|| self.doc.error(value.span(), "`keys`: expected the table [keys]"))?;
         for (name, keys) in in_order(table) {
-            let keys = self.texts(name.get_ref(), keys)?;
+            let keys = self.strings(name.get_ref(), Kind::Texts, keys)?;
             let setting = Setting { value: keys, origin: self.origin(name.span()) };
             layer.keys.insert(text::clean(name.get_ref()), setting);
         }

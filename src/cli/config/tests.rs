@@ -105,6 +105,37 @@ fn topology_and_inventory_are_read_beside_the_config() {
 }
 
 #[test]
+fn alarm_rules_are_read_beside_the_config_and_a_broken_file_is_refused() {
+    let home = Home::new("alarm_rules = [\"a.toml\", \"b.toml\"]\n", "");
+    let a = "[[rule]]\nname = \"grid-frequency\"\nenabled = false\n";
+    let b = "[[rule]]\nname = \"grid-frequency\"\nenabled = true\non = \"20s\"\n";
+    std::fs::write(home.path("user/a.toml"), a).expect("writable");
+    std::fs::write(home.path("user/b.toml"), b).expect("writable");
+    let s = home.load(&Options::default()).expect("valid");
+    assert_eq!(s.files[1..], [home.path("user/a.toml"), home.path("user/b.toml")]);
+    let of = |rules: &Rules| {
+        let rule = rules.list().iter().find(|r| &*r.slug == "grid-frequency").expect("built in").clone();
+        (rule.disabled, rule.on_ms)
+    };
+    assert_eq!(of(&s.rules), (false, 20_000), "the later file goes before the earlier");
+    assert_eq!(rules::told(&s.rules), "26 rules, 1 changed");
+    // One file on the command line takes the place of those of the config.
+    let given = Options { alarm_rules: vec![home.path("user/a.toml")], ..Options::default() };
+    let only = load_rules(&given, &home.around()).expect("valid");
+    assert_eq!(
+        (of(&only), rules::told(&only)),
+        ((true, 10_000), "26 rules, 1 changed, 1 switched off".to_owned())
+    );
+    std::fs::write(home.path("user/b.toml"), b.replace("20s", "20 apples")).expect("writable");
+    let e = home.load(&Options::default()).expect_err("no time").report();
+    assert!(
+        e.contains("b.toml:4: `on`: ") && load_rules(&Options::default(), &home.around()).is_err(),
+        "{e}"
+    );
+    assert_eq!(home.load(&given).map(|s| of(&s.rules)).ok(), Some((true, 10_000)));
+}
+
+#[test]
 fn rules_and_keys_arrive_with_their_place() {
     let text = "[[place]]\nlabel = \"host\"\nregex = '(?<rack>r\\d+)'\n[keys]\nquit = [\"x\"]\n";
     let s = Home::new(text, "[keys]\nquit = \"q\"\nhelp = \"?\"\n").load(&Options::default()).expect("valid");

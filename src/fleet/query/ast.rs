@@ -166,3 +166,36 @@ pub enum Num {
     /// How often a condition became true within so many seconds; with its place in the memory.
     Rises(Box<Cond>, f32, u16),
 }
+
+impl Cond {
+    /// Tells every value that the condition asks for, in the order of the text.
+    pub fn each_field(&self, tell: &mut impl FnMut(Field)) {
+        match self {
+            Self::All(parts) | Self::Any(parts) => parts.iter().for_each(|p| p.each_field(tell)),
+            Self::Not(part) => part.each_field(tell),
+            Self::Compare(a, _, b) => {
+                a.each_field(tell);
+                b.each_field(tell);
+            }
+            Self::OneOf(num, _) => num.each_field(tell),
+            Self::At(..) => {}
+        }
+    }
+}
+
+impl Num {
+    /// Tells every value in it.
+    pub fn each_field(&self, tell: &mut impl FnMut(Field)) {
+        match self {
+            Self::Const(_) => {}
+            Self::Value(field) => tell(*field),
+            Self::Arith(a, _, b) => {
+                a.each_field(tell);
+                b.each_field(tell);
+            }
+            Self::Extreme(_, all) => all.iter().for_each(|n| n.each_field(tell)),
+            Self::Fold(_, n) | Self::Usual(n, ..) => n.each_field(tell),
+            Self::Tally(_, c) | Self::Rises(c, ..) => c.each_field(tell),
+        }
+    }
+}

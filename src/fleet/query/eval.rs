@@ -83,6 +83,11 @@ pub fn cond(cond: &Cond, ask: Ask<'_>, memory: &mut Memory) -> Vec<u8> {
             out.iter_mut().for_each(|t| *t = TRUE - *t);
             out
         }
+        Cond::Compare(Num::Value(Field::XidEvent), Op::Is, Num::Const(code))
+            if ask.1 == Scope::Gpu && ask.0.xids.is_some() && *code > 0.0 =>
+        {
+            xid_events(&[*code], ask.0)
+        }
         Cond::Compare(Num::Value(field), op, Num::Const(limit)) if ask.1 == Scope::Gpu => {
             gpu_column(*field, *op, *limit, ask.0)
                 .unwrap_or_else(|| compare_values(*field, (*op, *limit), ask))
@@ -95,9 +100,17 @@ pub fn cond(cond: &Cond, ask: Ask<'_>, memory: &mut Memory) -> Vec<u8> {
             a.iter().zip(&b).map(|(a, b)| answer(*op, *a, *b)).collect()
         }
         Cond::OneOf(Num::Value(Field::XidEvent), codes) if ask.1 == Scope::Gpu && ask.0.xids.is_some() => {
-            let events = ask.0.xids.map(|x| x.codes.as_slice()).unwrap_or_default();
-            let wanted: Vec<u16> = codes.iter().map(|c| *c as u16).collect();
-            events.iter().map(|c| if *c != 0 && wanted.contains(c) { TRUE } else { FALSE }).collect()
+            xid_events(codes, ask.0)
+        }
+        Cond::OneOf(Num::Value(field), list) if ask.1 == Scope::Gpu && ask.0.column(*field).is_some() => {
+            let each = |v: &f32| gpu_column(*field, Op::Is, *v, ask.0);
+            let all: Option<Vec<Vec<u8>>> = list.iter().map(each).collect();
+            let mut all = all.unwrap_or_default().into_iter();
+            let first = all.next().unwrap_or_else(|| vec![UNKNOWN; ask.0.count(Scope::Gpu)]);
+            all.fold(first, |mut a, b| {
+                a.iter_mut().zip(&b).for_each(|(a, b)| *a = (*a).max(*b));
+                a
+            })
         }
         Cond::OneOf(n, list) => {
             let one =
@@ -106,6 +119,16 @@ pub fn cond(cond: &Cond, ask: Ask<'_>, memory: &mut Memory) -> Vec<u8> {
         }
         Cond::At(attribute, names) => place::answers(*attribute, names, ask),
     }
+}
+
+/// The GPUs whose XID event is one of `codes`, on the column of events itself.
+fn xid_events(codes: &[f32], scan: &Scan<'_>) -> Vec<u8> {
+    let events = scan.xids.map(|x| x.codes.as_slice()).unwrap_or_default();
+    if events.iter().all(|c| *c == 0) {
+        return vec![FALSE; events.len()];
+    }
+    let wanted: Vec<u16> = codes.iter().map(|c| *c as u16).collect();
+    events.iter().map(|c| if *c != 0 && wanted.contains(c) { TRUE } else { FALSE }).collect()
 }
 
 const fn yes(b: bool) -> u8 {
@@ -241,6 +264,9 @@ fn tallies(tally: Tally, c: &Cond, (scan, scope): Ask<'_>, memory: &mut Memory) 
     let Ok(level) = inner(Inner::Cond(c), scope) else { return vec![(f32::NAN, f32::NAN); n] };
     let answers = cond(c, (scan, level), memory);
     let quiet = answers.iter().all(|a| *a == FALSE);
+    if quiet && tally == Tally::Count {
+        return vec![(0.0, 0.0); n];
+    }
     let of = |i: usize| {
         let span = within(scan.topology(), (scope, i), level);
         if span.is_empty() {
@@ -258,7 +284,10 @@ fn tallies(tally: Tally, c: &Cond, (scan, scope): Ask<'_>, memory: &mut Memory) 
 /// The values of a field for assets of kind `scope`: its own, or those of what they lie in.
 fn values(field: Field, (scan, scope): Ask<'_>) -> Vec<f32> {
     let level = field.level();
-    let own = scan.values(field);
+    let own = match (field, scan.trays) {
+        (Field::Answers, Some(told)) => told.iter().map(|t| f32::from(u8::from(*t))).collect(),
+        _ => scan.values(field),
+    };
     if level == scope {
         return own;
     }

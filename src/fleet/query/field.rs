@@ -132,9 +132,16 @@ impl Field {
         if let Some(found) = of(name).or_else(|| of(&format!("gpu_{name}"))) {
             return Ok(found);
         }
-        let own = WORKED_OUT.iter().map(|(n, ..)| *n);
-        match text::nearest(name, own) {
-            Some(near) => Err(format!("no value is called `{}`: did you mean `{near}`?", text::clean(name))),
+        let mut names: Vec<String> = WORKED_OUT.iter().map(|(n, ..)| (*n).to_owned()).collect();
+        names.extend(Quantity::all().into_iter().map(Quantity::name));
+        // Whoever leaves out `gpu_` may still misspell the rest.
+        let short: Vec<&str> = names.iter().filter_map(|n| n.strip_prefix("gpu_")).collect();
+        let near = text::nearest(name, names.iter().map(String::as_str).chain(short.iter().copied()));
+        match near {
+            Some(near) => {
+                let full = if short.contains(&near) { format!("gpu_{near}") } else { near.to_owned() };
+                Err(format!("no value is called `{}`: did you mean `{full}`?", text::clean(name)))
+            }
             None => Err(Quantity::parse(name).err().unwrap_or_default()),
         }
     }

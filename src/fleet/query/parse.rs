@@ -46,6 +46,29 @@ pub fn parse(text: &str) -> Result<Cond, QueryError> {
     }
 }
 
+/// Understands a number with a unit, such as `0.5 K`; times become seconds.
+///
+/// # Errors
+/// It is something else, or the unit is unknown: names the nearest.
+pub fn measure(text: &str) -> Result<(f32, Option<&'static str>), QueryError> {
+    let tokens = split(text).map_err(|(at, message)| QueryError { at, message })?;
+    let mut parser = Parser { tokens, at: 0, depth: 0, memories: 0 };
+    let sign = if parser.is_sign("-") { -1.0 } else { 1.0 };
+    parser.at = usize::from(sign < 0.0);
+    match (parser.factor()?, parser.peek()) {
+        ((Num::Const(n), unit), Token::End) => Ok((sign * n, unit)),
+        _ => Err(QueryError { at: 0..text.len(), message: "expected a number and its unit".into() }),
+    }
+}
+
+/// True when a value that `cond` asks for is in `unit`, or in none where `unit` is `None`.
+#[must_use]
+pub fn fits_any(cond: &Cond, unit: Option<&str>) -> bool {
+    let mut found = false;
+    cond.each_field(&mut |field| found |= fits(field.unit(), unit.unwrap_or_default()));
+    found
+}
+
 /// A number and its unit, where one is known.
 type Measured = (Num, Option<&'static str>);
 

@@ -9,6 +9,9 @@ use crate::source::sim::fault::arrivals::AllBusy;
 use crate::source::sim::fault::table::TABLE;
 
 const DAY: u64 = 86_400;
+/// Days in which the worst GPUs are found, to be counted in as many days that follow: long enough to
+/// tell them, and short enough that most have not been replaced meanwhile.
+const MONTH: u64 = 30;
 /// Kinds that are expected less often than this count together in [`DayCounts::chi_square`].
 const RARE: f64 = 5.0;
 
@@ -29,8 +32,8 @@ pub struct DayCounts {
     pub struck: u64,
     /// The most that was remembered at the end of a day: troubles, marks and what is due.
     pub burden: usize,
-    /// Incidents by GPU in the first half of the days and in the second.
-    halves: [BTreeMap<usize, u32>; 2],
+    /// Incidents by GPU in each month (half of the days, when they are less than two).
+    months: Vec<BTreeMap<usize, u32>>,
 }
 
 /// Samples `days` days of faults on `topology`, all of whose GPUs work.
@@ -45,9 +48,11 @@ pub fn sample(topology: &Topology, seed: u64, days: u32) -> DayCounts {
         lines: (0, 0),
         struck: 0,
         burden: 0,
-        halves: [BTreeMap::new(), BTreeMap::new()],
+        months: Vec::new(),
     };
     let end = u64::from(days) * DAY;
+    let month = (MONTH * DAY).min((end / 2).max(1));
+    counts.months.resize_with(end.div_ceil(month) as usize, BTreeMap::new);
     let mut today = 0;
     loop {
         let tick = faults.next_tick();
@@ -59,12 +64,12 @@ pub fn sample(topology: &Topology, seed: u64, days: u32) -> DayCounts {
             break;
         }
         let changes = faults.advance(tick, topology, &AllBusy);
-        let half = &mut counts.halves[usize::from(2 * tick >= end)];
+        let by_gpu = &mut counts.months[(tick / month) as usize];
         for (kind, gpu) in changes.begun {
             counts.by_kind[kind as usize] += 1;
             if TABLE[kind as usize].is_incident() {
                 counts.per_day[today as usize] += 1;
-                *half.entry(gpu).or_insert(0) += 1;
+                *by_gpu.entry(gpu).or_insert(0) += 1;
             }
         }
         for (_, code) in changes.xids {
@@ -98,25 +103,30 @@ impl DayCounts {
         self.xids.get(&code).copied().unwrap_or(0) as f64 / (24.0 * self.days())
     }
 
-    /// Share of all incidents of the second half of the days that struck the `part` of all GPUs
-    /// (0 to 1) with the most incidents in the first half. Chance alone makes this `part`: the same
-    /// share within one period would be flattered by the GPUs that were merely unlucky in it.
+    /// Share of all incidents of a month that struck the `part` of all GPUs (0 to 1) with the most
+    /// incidents in the month before, over all months. Chance alone makes this `part`: the share
+    /// within the same month would be flattered by the GPUs that were merely unlucky in it.
     #[must_use]
     pub fn top_share(&self, part: f64) -> f64 {
-        let [first, second] = &self.halves;
-        let mut worst: Vec<(usize, u32)> = first.iter().map(|(gpu, count)| (*gpu, *count)).collect();
-        worst.sort_by_key(|(gpu, count)| (std::cmp::Reverse(*count), *gpu));
-        worst.truncate((part * self.gpus as f64) as usize);
-        let hits: u32 = worst.iter().filter_map(|(gpu, _)| second.get(gpu)).sum();
-        f64::from(hits) / f64::from(second.values().sum::<u32>())
+        let (mut hits, mut all) = (0, 0);
+        for pair in self.months.windows(2) {
+            let mut worst: Vec<(usize, u32)> = pair[0].iter().map(|(gpu, count)| (*gpu, *count)).collect();
+            worst.sort_by_key(|(gpu, count)| (std::cmp::Reverse(*count), *gpu));
+            worst.truncate((part * self.gpus as f64) as usize);
+            hits += worst.iter().filter_map(|(gpu, _)| pair[1].get(gpu)).sum::<u32>();
+            all += pair[1].values().sum::<u32>();
+        }
+        f64::from(hits) / f64::from(all)
     }
 
     /// The most incidents that one GPU had.
     #[must_use]
     pub fn most(&self) -> u32 {
-        let [first, second] = &self.halves;
-        let both = first.iter().map(|(gpu, n)| n + second.get(gpu).unwrap_or(&0));
-        both.chain(second.values().copied()).max().unwrap_or(0)
+        let mut sums: BTreeMap<usize, u32> = BTreeMap::new();
+        for (gpu, count) in self.months.iter().flatten() {
+            *sums.entry(*gpu).or_default() += count;
+        }
+        sums.into_values().max().unwrap_or(0)
     }
 
     /// How often kind `index` of the table is expected.
@@ -147,5 +157,34 @@ impl DayCounts {
             add(rare.0, rare.1);
         }
         (sum, terms)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counts(months: &[&[(usize, u32)]]) -> DayCounts {
+        let months = months.iter().map(|m| m.iter().copied().collect()).collect();
+        let mut counts = sample(&Topology::default_site(), 1, 1);
+        (counts.gpus, counts.months) = (200, months);
+        counts
+    }
+
+    #[test]
+    fn the_worst_of_one_month_are_counted_in_the_next() {
+        let steady = counts(&[&[(1, 5), (2, 4), (3, 1)], &[(1, 3), (2, 1), (9, 4)], &[(9, 1), (8, 3)]]);
+        // Of 200 GPUs 1 % are two: 1 and 2, then 9 and 1.
+        assert_eq!(steady.top_share(0.01), 5.0 / 12.0);
+        assert_eq!(steady.most(), 8);
+        let unlucky = counts(&[&[(1, 5), (2, 4)], &[(3, 5), (4, 4)]]);
+        assert_eq!(unlucky.top_share(0.01), 0.0, "those of one month alone are no tail");
+    }
+
+    #[test]
+    fn days_are_cut_into_months_and_few_days_in_two() {
+        let t = Topology::default_site();
+        let months = |days| sample(&t, 1, days).months.len();
+        assert_eq!((months(2), months(10), months(60), months(61)), (2, 2, 2, 3));
     }
 }

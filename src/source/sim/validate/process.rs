@@ -56,7 +56,7 @@ fn judge(days: &DayCounts) -> Vec<Row> {
     } else {
         let share = 100.0 * days.top_share(0.01);
         Row::judge(names[2].0, names[2].1, (share, "%"), (20.0, 100.0)).noted(format!(
-            "worst by the first half of the days, counted in the second; the worst GPU had {}",
+            "the worst of one month, counted in the next; the worst GPU of all had {}",
             days.most()
         ))
     });

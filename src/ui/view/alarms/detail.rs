@@ -5,7 +5,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use crate::fleet::series::Signal;
-use crate::model::alarm::{Alarm, AlarmId, Note, Origin};
+use crate::model::alarm::{Alarm, AlarmId, Member, Note, Origin};
 use crate::model::facility::{CduPoint, RackPoint, SitePoint};
 use crate::model::{Asset, Timestamp};
 use crate::ui::alarms::{priority_word, title};
@@ -244,12 +244,28 @@ fn notes(cx: &Context<'_>, a: &Alarm, out: &mut Vec<Fact>) {
     }
 }
 
-/// The first members, the first-out first, and how many there are.
+/// Members named of each rule.
+const NAMED: usize = 4;
+
+/// The members by rule, in the order in which the rules came: first-out first, a few by name, and how
+/// many there are.
 fn members(a: &Alarm) -> String {
-    let named: Vec<String> =
-        a.members.iter().map(|m| format!("{} {} {}", m.time.clock(), m.place, m.rule)).collect();
-    let first = if named.is_empty() { "" } else { ", first-out " };
-    format!("{}{first}{}", text::integer(a.member_count.into()), named.join("; "))
+    let mut rules: Vec<(&str, Vec<&Member>)> = Vec::new();
+    for member in &a.members {
+        match rules.iter_mut().find(|(rule, _)| *rule == &*member.rule) {
+            Some((_, list)) => list.push(member),
+            None => rules.push((&member.rule, vec![member])),
+        }
+    }
+    let words = |(rule, list): &(&str, Vec<&Member>)| {
+        let names: Vec<&str> = list.iter().take(NAMED).map(|m| &*m.place).collect();
+        let more = if list.len() > NAMED { ", …" } else { "" };
+        let since = list.first().map_or_else(String::new, |m| m.time.clock().to_string());
+        format!("{since} {rule}: {}{more}", names.join(", "))
+    };
+    let by_rule: Vec<String> = rules.iter().map(words).collect();
+    let first = if by_rule.is_empty() { "" } else { ", first-out " };
+    format!("{}{first}{}", text::integer(a.member_count.into()), by_rule.join("; "))
 }
 
 /// `words` in at most `most` lines of `width` columns; the last one is cut by whoever draws it.
