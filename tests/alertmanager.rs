@@ -210,3 +210,32 @@ async fn the_settings_start_it_and_a_host_is_found_by_its_name() {
     assert!(alarm.asset.is_some_and(|a| matches!(a, hallwatch::model::Asset::Tray(_))), "{alarm:?}");
     assert!(manager.alerts().await.iter().all(|a| !a.labels.contains_key("source")), "nothing is posted");
 }
+
+#[tokio::test]
+async fn a_silence_that_is_prolonged_stays_one_silence() {
+    if !is_installed() {
+        return;
+    }
+    let manager = Manager::start(None).await;
+    let minutes = |n: i64| show_time(now().plus_millis(n * 60_000));
+    let mut silence = PostSilence {
+        id: None,
+        matchers: vec![Matcher::equal("alertname", "X")],
+        starts_at: show_time(now()),
+        ends_at: minutes(4),
+        created_by: "kari".into(),
+        comment: "ACK by hallwatch: on it".into(),
+    };
+    let id = manager.member().post_silence(&silence, None).await.expect("it takes silences");
+    let first = manager.silences().await.remove(0);
+    (silence.id, silence.starts_at, silence.ends_at) = (Some(id), first.starts_at, minutes(15));
+    let id = manager.member().post_silence(&silence, None).await.expect("it takes them again");
+    let now_there = manager.silences().await;
+    assert_eq!(now_there.iter().map(|s| &s.id).collect::<Vec<_>>(), [&id], "the number may change");
+    assert!(now_there[0].ends_at > first.ends_at, "{now_there:?}");
+    manager.member().end_silence(&id, None).await.expect("it ends");
+    manager.member().end_silence(&id, None).await.expect("once more is as good");
+    let nobody = "00000000-0000-4000-8000-000000000000";
+    manager.member().end_silence(nobody, None).await.expect("one that was never there, too");
+    assert!(manager.silences().await.is_empty());
+}

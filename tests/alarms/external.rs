@@ -182,3 +182,20 @@ fn after_a_restart_the_alarm_is_found_again_by_its_fingerprint() {
     assert_eq!(now, want);
     assert!(standing(&next).iter().all(|a| a.asset.is_some()), "found on the site again");
 }
+
+#[test]
+fn a_flood_of_alerts_is_taken_in_by_one_frame() {
+    let mut site = Site::new(None);
+    let list: Vec<ExternalAlarm> = (0..5_000)
+        .map(|i| {
+            alert(
+                &format!("{i:08x}"),
+                &[("instance", "nobody:9100"), ("asset", &format!("H1-R01-K{}", 1 + i % 8))],
+            )
+        })
+        .collect();
+    hear(&mut site, &list);
+    assert_eq!(standing(&site).len(), 5_000);
+    hear(&mut site, &list[..1]);
+    assert_eq!(standing(&site).iter().filter(|a| a.active).count(), 1);
+}
