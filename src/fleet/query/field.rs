@@ -34,7 +34,7 @@ pub enum Field {
     JobGpus,
     /// Mean utilization of a job, %.
     JobUtil,
-    /// GPUs that hold their job back.
+    /// GPUs of a job whose clock lies far below that of the others.
     JobStragglers,
     /// What a job is doing.
     JobState,
@@ -54,7 +54,7 @@ pub const WORKED_OUT: [(&str, Field, &str, &str); 15] = [
     ("rack_switches", Field::Switches, "", "switch trays that it was built with"),
     ("job_gpus", Field::JobGpus, "", "GPUs that it holds"),
     ("job_util", Field::JobUtil, "%", "mean utilization"),
-    ("job_stragglers", Field::JobStragglers, "", "GPUs that hold it back"),
+    ("job_stragglers", Field::JobStragglers, "", "GPUs whose clock is below 85 % of its median"),
     ("job_state", Field::JobState, "", "unknown, running, checkpoint, restarting, stalled or draining"),
     ("gpu_age", Field::Known(Quantity::Gpu(crate::model::Metric::Age)), "s", "age of the newest value"),
 ];

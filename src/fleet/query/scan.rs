@@ -157,7 +157,11 @@ impl<'a> Scan<'a> {
             Field::JobUtil => frame.sums(By::Job).get(slot).and_then(crate::fleet::jobs::Sum::mean_util),
             Field::JobState => frame.jobs.get(slot).map(|j| j.state as u8 as f32),
             Field::JobGpus => frame.sums(By::Job).get(slot).map(|s| s.good as f32),
-            _ => frame.usage(By::Job).of_slot(id).map(|u| u.stragglers as f32),
+            // A clock that is held down is the GPU's own; low utilization may be the others' doing.
+            _ => {
+                let all = frame.usage(By::Job).stragglers_of(id);
+                Some(all.filter(|s| s.metric == Metric::SmClock).count() as f32)
+            }
         };
         value.unwrap_or(f32::NAN)
     }
