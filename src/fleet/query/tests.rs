@@ -234,3 +234,70 @@ fn a_query_must_fit_what_it_is_asked_of() {
         assert_eq!(fits(scope, text), Ok(()), "{text}");
     }
 }
+
+proptest::proptest! {
+    /// Whatever is typed is refused or understood, and what is understood can be asked.
+    #[test]
+    fn no_text_breaks_the_reader(words in proptest::collection::vec(proptest::sample::select(&WORDS[..]), 0..14)) {
+        let text = words.join(" ");
+        let f = frame();
+        if let Ok(cond) = parse(&text) {
+            for scope in [Scope::Gpu, Scope::Tray, Scope::Rack, Scope::Site, Scope::Job] {
+                if let Ok(plan) = Plan::new(cond.clone(), scope, Some(Deadband::By(1.0))) {
+                    let (scan, mut memory) = (Scan::of(&f), Memory::default());
+                    let answers = plan.answers(&scan, &mut memory);
+                    proptest::prop_assert_eq!(answers.len(), scan.count(scope), "{}", text);
+                    proptest::prop_assert!(answers.iter().all(|a| *a <= 2));
+                    for (i, answer) in answers.iter().enumerate().take(4) {
+                        // Why it is true can be told where it is true alone.
+                        let told = plan.explain(&scan, i, &memory);
+                        proptest::prop_assert!(*answer == 2 || told.is_empty(), "{text}: {told}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn no_characters_break_the_reader(text in "\\PC{0,60}") {
+        let _ = parse(&text);
+    }
+}
+
+/// Pieces of queries, sound and not.
+const WORDS: [&str; 34] = [
+    "temp",
+    "gpu_margin",
+    "rack_liquid_flow",
+    "site_frequency",
+    "xid_event",
+    "tray_answers",
+    "job_util",
+    "quality",
+    ">",
+    "<=",
+    "=",
+    "!=",
+    "in",
+    "(",
+    ")",
+    "(",
+    ")",
+    ",",
+    "and",
+    "or",
+    "not",
+    "count(",
+    "share(",
+    "max(",
+    "usual(",
+    "rises(",
+    "+",
+    "-",
+    "*",
+    "/",
+    "3",
+    "60 s",
+    "hall = H1",
+    "stale",
+];
