@@ -146,10 +146,13 @@ impl Table<'_> {
             self.line(&mut brush.on(area, buf), y, &widths, (&fields, style));
             draw(brush, Rect { y, height: 1, ..area }, &widths, &fields, buf);
             if let (true, Some(ground)) = (selected, style.bg) {
-                // Drawings bring the ground of the screen.
-                (area.left()..area.right()).for_each(|x| {
-                    buf[(x, y)].set_bg(ground);
-                });
+                // Drawings bring the ground of the screen; a filled badge keeps its own.
+                let screen = brush.style(Scope::Text).bg.unwrap_or_default();
+                for x in area.left()..area.right() {
+                    if buf[(x, y)].bg == screen {
+                        buf[(x, y)].set_bg(ground);
+                    }
+                }
             }
         }
     }
@@ -228,6 +231,7 @@ mod tests {
     use crate::ui::glyph::Glyphs;
     use crate::ui::widget::tests::{lines, palette};
     use proptest::prelude::*;
+    use ratatui::style::{Color, Modifier};
 
     const COLUMNS: [Column<'_>; 4] = [
         Column::text("PR", 2),
@@ -261,6 +265,21 @@ mod tests {
             .map(|l| l.replace("   AGE   ", "      AGE").replace("  0:43   ", "     0:43"))
         );
         assert_ne!(buf[(33, 2)].bg, buf[(33, 1)].bg, "the whole row is selected");
+    }
+
+    #[test]
+    fn a_filled_badge_of_the_selected_row_keeps_its_ground() {
+        let palette = palette(ColorDepth::TrueColor);
+        let brush = Brush { palette: &palette, glyphs: &Glyphs::UNICODE };
+        let badge = brush.style(Scope::Text).add_modifier(Modifier::BOLD).bg(Color::Red);
+        let row = move |_: usize| vec![Field::styled("1", badge), Field::from("x")];
+        let columns = [Column::text("P", 1), Column::text("W", 3)];
+        let table =
+            Table { columns: &columns, rows: 1, row: &row, selected: Some(0), offset: 0, headings: false };
+        let mut buf = Buffer::empty(Rect::new(0, 0, 12, 1));
+        table.render(brush, buf.area, &mut buf);
+        let ground = brush.style(Scope::Selection).bg.unwrap_or_default();
+        assert_eq!((buf[(2, 0)].bg, buf[(4, 0)].bg), (Color::Red, ground));
     }
 
     #[test]
