@@ -112,6 +112,13 @@ impl AlarmEngine {
             if new.is_empty() {
                 continue;
             }
+            // The alarm of this rule at this place may stand already, told or kept quiet.
+            if let Some(id) = self.standing_at(rule, place) {
+                self.absorb(id, &old, now);
+                let named: Vec<(u32, Arc<str>)> = new.iter().map(|i| (*i, self.name(scan, w, *i))).collect();
+                self.add_members(id, (w, &named), now);
+                continue;
+            }
             let text = self.watches[w].explain(scan, new[0]);
             let id = self.open(rule, place, (now, &text));
             self.announce(id, cause, (now, &text));
@@ -123,6 +130,15 @@ impl AlarmEngine {
                 .collect();
             self.add_members(id, (w, &named), now);
         }
+    }
+
+    /// The alarm of a rule that stands at exactly this place.
+    fn standing_at(&self, r: usize, place: Asset) -> Option<AlarmId> {
+        let slug = &self.rule(r).slug;
+        let here = |id: &&AlarmId| {
+            self.book.alarms.get(id).is_some_and(|a| a.rule == *slug && a.asset == Some(place) && a.active)
+        };
+        self.holds.keys().find(here).copied()
     }
 
     fn raise_job(&mut self, scan: &Scan<'_>, (w, index): (usize, u32), cause: Option<AlarmId>) {

@@ -54,7 +54,12 @@ pub const WORKED_OUT: [(&str, Field, &str, &str); 15] = [
     ("rack_switches", Field::Switches, "", "switch trays that it was built with"),
     ("job_gpus", Field::JobGpus, "", "GPUs that it holds"),
     ("job_util", Field::JobUtil, "%", "mean utilization"),
-    ("job_stragglers", Field::JobStragglers, "", "GPUs whose clock is below 85 % of its median"),
+    (
+        "job_stragglers",
+        Field::JobStragglers,
+        "",
+        "GPUs whose clock is below 85 % of its median without a reason of their own",
+    ),
     ("job_state", Field::JobState, "", "unknown, running, checkpoint, restarting, stalled or draining"),
     ("gpu_age", Field::Known(Quantity::Gpu(crate::model::Metric::Age)), "s", "age of the newest value"),
 ];

@@ -8,7 +8,7 @@ use crate::fleet::xids::XidEvents;
 use crate::model::alarm::rule::Scope;
 use crate::model::coolant::{DESIGN_SUPPLY_C, needed_flow};
 use crate::model::id::{Asset, CduId, GpuId, HallId, RackId, RowId, TrayId};
-use crate::model::{Column, Health, Metric, Quality, Quantity, RackPoint, Topology};
+use crate::model::{ClockEvents, Column, Health, Metric, Quality, Quantity, RackPoint, Topology};
 
 /// The answer is no.
 pub const FALSE: u8 = 0;
@@ -157,10 +157,13 @@ impl<'a> Scan<'a> {
             Field::JobUtil => frame.sums(By::Job).get(slot).and_then(crate::fleet::jobs::Sum::mean_util),
             Field::JobState => frame.jobs.get(slot).map(|j| j.state as u8 as f32),
             Field::JobGpus => frame.sums(By::Job).get(slot).map(|s| s.good as f32),
-            // A clock that is held down is the GPU's own; low utilization may be the others' doing.
+            // A low clock is the GPU's own, low utilization may be the others' doing; and a GPU that is
+            // slowed by heat or a power brake says so itself.
             _ => {
+                let faults =
+                    |gpu| frame.value(gpu, Metric::ClockEvents).unwrap_or(0.0) as u16 & ClockEvents::FAULTS;
                 let all = frame.usage(By::Job).stragglers_of(id);
-                Some(all.filter(|s| s.metric == Metric::SmClock).count() as f32)
+                Some(all.filter(|s| s.metric == Metric::SmClock && faults(s.gpu) == 0).count() as f32)
             }
         };
         value.unwrap_or(f32::NAN)

@@ -207,8 +207,8 @@ impl Power {
         }
         let volts = |side: usize| {
             let wander = slow(hash(self.seed, 0xB0 + side as u64, row as u64), tick, 40);
-            // A loaded busway sags by up to 2 %.
-            let sag = if b.limit_kw > 0.0 { 0.02 * kw[side] / b.limit_kw } else { 0.0 };
+            // A loaded busway sags by 2 % at its rating, and by no more than a tenth.
+            let sag = if b.limit_kw > 0.0 { (0.02 * kw[side] / b.limit_kw).min(0.1) } else { 0.0 };
             if b.live[side] { NOMINAL_V * (1.01 - sag + 0.003 * wander) } else { 0.0 }
         };
         RowReading { kw, volts: [volts(0), volts(1)], limit_kw: b.limit_kw }
