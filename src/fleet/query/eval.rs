@@ -221,25 +221,28 @@ fn gpu_column(field: Field, op: Op, limit: f32, scan: &Scan<'_>) -> Option<Vec<u
     };
     let (from, to, inside) = test;
     let quality = (!always).then_some(quality);
-    Some(raw_answers(column, quality, |raw| (from <= raw && raw < to) == inside))
+    Some(raw_answers(column, quality, |raw| ((from <= raw) & (raw < to)) == inside))
 }
 
 fn raw_answers(column: &Column, quality: Option<&[u8]>, holds: impl Fn(u16) -> bool) -> Vec<u8> {
+    // Without branches, so that many GPUs are answered at once.
     fn all<T: Copy + PartialEq + Into<u16>>(
-        raw: &[T],
-        none: T,
+        (raw, none): (&[T], T),
         quality: Option<&[u8]>,
         holds: impl Fn(u16) -> bool,
     ) -> Vec<u8> {
-        let one = |r: &T| if *r == none { UNKNOWN } else { yes(holds((*r).into())) };
+        let one = |r: T, bad: bool| {
+            let yes = u8::from(holds(r.into())) << 1;
+            if (r == none) | bad { UNKNOWN } else { yes }
+        };
         match quality {
-            None => raw.iter().map(one).collect(),
-            Some(q) => raw.iter().zip(q).map(|(r, q)| if *q == 0 { one(r) } else { UNKNOWN }).collect(),
+            None => raw.iter().map(|r| one(*r, false)).collect(),
+            Some(q) => raw.iter().zip(q).map(|(r, q)| one(*r, *q != 0)).collect(),
         }
     }
     match column {
-        Column::Narrow(raw) => all(raw, u8::MAX, quality, holds),
-        Column::Wide(raw) => all(raw, u16::MAX, quality, holds),
+        Column::Narrow(raw) => all((raw, u8::MAX), quality, holds),
+        Column::Wide(raw) => all((raw, u16::MAX), quality, holds),
     }
 }
 
