@@ -18,6 +18,8 @@ use crate::model::alarm::{Alarm, AlarmId, AlarmState, Operation, Transition, Ver
 const BUSY_POLL: Duration = Duration::from_millis(2);
 /// How often it looks before it gives up: 2 s.
 const BUSY_TRIES: i32 = 1000;
+/// Tries to open the file while another process makes it.
+const OPEN_TRIES: u32 = 250;
 /// Most transitions, and most alarms, of one transaction: a longer one keeps other consoles waiting,
 /// because SQLite does not queue them.
 pub const MAX_BATCH: usize = 1000;
@@ -51,6 +53,18 @@ impl Journal {
     /// # Errors
     /// It cannot be made, is newer, foreign or damaged, or can only be read.
     pub fn open(path: &Path) -> Result<Self, JournalError> {
+        // Turning a new file to its log is not waited for by SQLite: two consoles that start at once
+        // meet here.
+        for _ in 0..OPEN_TRIES {
+            match Self::open_once(path) {
+                Err(e) if e.is_busy() => std::thread::park_timeout(BUSY_POLL),
+                done => return done,
+            }
+        }
+        Self::open_once(path)
+    }
+
+    fn open_once(path: &Path) -> Result<Self, JournalError> {
         make(path)?;
         schema::inspect(path)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
