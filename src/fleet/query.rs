@@ -1,7 +1,7 @@
 //! The query language: `temp > 85 and hall = H3 and job = "llm-r7"`.
 //!
 //! One language for the filter bar, for the conditions of alarm rules and for the command line.
-//! A query is parsed ([`parse`]), bound to the kind of asset that it is asked of ([`Plan`]), and
+//! A query is parsed ([`parse()`]), bound to the kind of asset that it is asked of ([`Plan`]), and
 //! answered for all assets of that kind at once, as a scan over columns ([`Scan`]).
 //!
 //! There are three answers: true, false, and unknown where a value is absent, stale or lost.
