@@ -4,6 +4,8 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests panic as tests do")]
 
+#[path = "support/hall.rs"]
+mod hall;
 mod terminal {
     #[allow(dead_code, reason = "the probe is for another test")]
     pub mod pty;
@@ -11,43 +13,9 @@ mod terminal {
 
 use std::path::Path;
 
+use hall::one_hall;
 use rustix::process::{Pid, Signal, kill_process};
 use terminal::pty::Pty;
-
-const SITE: &str = r#"
-[site]
-name = "Small"
-contract_mw = 5
-host = "{hall}-{row}-{rack}-{tray}"
-
-[[gpu]]
-name = "GB300"
-memory_mib = 284208
-tdp_w = 1400
-idle_w = 166
-max_clock_mhz = 2070
-zero_margin_c = 87
-slowdown_c = 89
-shutdown_c = 92
-
-[[rack]]
-name = "NVL72"
-gpu = "GB300"
-trays = 18
-gpus_per_tray = 4
-switch_trays = 9
-power_shelves = 8
-tdp_kw = 136
-cooling = "liquid"
-
-[[hall]]
-names = ["H1"]
-rows = 2
-racks_per_row = 8
-rack = "NVL72"
-cdus_per_row = 2
-columns = 2
-"#;
 
 fn start(folder: &Path, more: &[&str]) -> Pty {
     let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
@@ -61,7 +29,7 @@ fn start(folder: &Path, more: &[&str]) -> Pty {
 #[test]
 fn an_alarm_is_found_acknowledged_and_known_after_a_crash_and_next_door() {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("site.toml"), SITE).unwrap();
+    std::fs::write(folder.path().join("site.toml"), one_hall(2)).unwrap();
     std::fs::write(folder.path().join("config.toml"), "allow_operator_names = true\n").unwrap();
 
     // The leak is there for hours of simulated time: the first console runs fast, to reach it.

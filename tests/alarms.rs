@@ -5,6 +5,8 @@
 mod external;
 #[path = "alarms/figures.rs"]
 mod figures;
+#[path = "support/hall.rs"]
+mod hall;
 #[path = "alarms/properties.rs"]
 mod properties;
 #[path = "alarms/site.rs"]

@@ -3,6 +3,8 @@
 
 #[path = "alertmanager/console.rs"]
 mod console;
+#[path = "support/hall.rs"]
+mod hall;
 #[path = "alertmanager/manager.rs"]
 mod manager;
 #[allow(dead_code, reason = "only its topology is used here")]

@@ -5,6 +5,8 @@
 
 #[path = "scenarios/bench.rs"]
 mod bench;
+#[path = "support/hall.rs"]
+mod hall;
 #[path = "scenarios/told.rs"]
 mod told;
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::alarm::book::By;
 use crate::alarm::engine::AlarmEngine;
-use crate::model::alarm::state::{AlarmState, Input};
+use crate::model::alarm::state::Input;
 use crate::model::alarm::{Alarm, AlarmId, ExternalAlarm, ExternalAlarms, Origin};
 use crate::model::{Asset, Timestamp, Topology, TrayId};
 
@@ -229,33 +229,5 @@ fn spellings(host: &str) -> Vec<String> {
 }
 
 fn fresh((id, occurrences): (AlarmId, u32), rule: &Arc<str>, place: &Arc<str>) -> Alarm {
-    Alarm {
-        id,
-        rule: Arc::clone(rule),
-        title: "".into(),
-        place: Arc::clone(place),
-        asset: None,
-        origin: Origin::Alertmanager,
-        fingerprint: "".into(),
-        priority: 4,
-        state: AlarmState::Normal,
-        active: false,
-        latched: false,
-        latching: false,
-        raised: Timestamp::default(),
-        cleared: None,
-        changed: Timestamp::default(),
-        occurrences,
-        text: "".into(),
-        gpus: 0,
-        member_count: 0,
-        members: Vec::new(),
-        acknowledged: None,
-        shelf: None,
-        service: None,
-        suppressed_by: None,
-        comment: None,
-        chattering: false,
-        steps: Vec::new(),
-    }
+    Alarm { origin: Origin::Alertmanager, occurrences, ..Alarm::normal(id, rule, place) }
 }

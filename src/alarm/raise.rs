@@ -6,13 +6,12 @@ use std::sync::Arc;
 use crate::alarm::book::By;
 use crate::alarm::engine::AlarmEngine;
 use crate::alarm::group;
-use crate::alarm::rule::Rule;
 use crate::fleet::jobs;
 use crate::fleet::query::{Field, Scan};
 use crate::model::alarm::record::MAX_MEMBERS;
 use crate::model::alarm::rule::Scope;
-use crate::model::alarm::state::{AlarmState, Input};
-use crate::model::alarm::{Alarm, AlarmId, Member, Origin};
+use crate::model::alarm::state::Input;
+use crate::model::alarm::{Alarm, AlarmId, Member};
 use crate::model::{Asset, Timestamp};
 
 /// Alarms of one rule that came within this time of each other may be one event, ms.
@@ -167,8 +166,10 @@ impl AlarmEngine {
         let place: Arc<str> = name.into();
         let rules = self.rules.clone();
         let rule = &rules.list()[rule];
-        let id =
-            self.book.open(&rule.slug, &place, |id, n| new_alarm(rule, (id, n), (Arc::clone(&place), asset)));
+        let id = self.book.open(&rule.slug, &place, |id, occurrences| Alarm {
+            occurrences,
+            ..Alarm::normal(id, &rule.slug, &place)
+        });
         let t = self.topology.clone();
         self.book.edit(id, |alarm| {
             let gpus = asset.and_then(|a| Some(t?.gpus_of(a).len() as u32));
@@ -250,42 +251,6 @@ pub(crate) fn add_all(alarm: &mut Alarm, members: &[Member], count: u32) {
         }
     }
     alarm.member_count += count;
-}
-
-fn new_alarm(
-    rule: &Rule,
-    (id, occurrences): (AlarmId, u32),
-    (place, asset): (Arc<str>, Option<Asset>),
-) -> Alarm {
-    Alarm {
-        id,
-        rule: Arc::clone(&rule.slug),
-        title: Arc::clone(&rule.title),
-        place,
-        asset,
-        origin: Origin::Rule,
-        fingerprint: "".into(),
-        priority: rule.priority,
-        state: AlarmState::Normal,
-        active: false,
-        latched: false,
-        latching: rule.latch,
-        raised: Timestamp::default(),
-        cleared: None,
-        changed: Timestamp::default(),
-        occurrences,
-        text: "".into(),
-        gpus: 0,
-        member_count: 0,
-        members: Vec::new(),
-        acknowledged: None,
-        shelf: None,
-        service: None,
-        suppressed_by: None,
-        comment: None,
-        chattering: false,
-        steps: Vec::new(),
-    }
 }
 
 /// Where a job is: its hall where it has only one, else the site.

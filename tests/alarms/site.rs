@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::hall::one_hall;
 use hallwatch::alarm::{Happened, Rules};
 use hallwatch::engine::Core;
 use hallwatch::fleet::snapshot::EngineStatus;
@@ -10,7 +11,6 @@ use hallwatch::model::batch::{JobName, JobState};
 use hallwatch::model::entry::SourceStatus;
 use hallwatch::model::id::{CduId, HallId, RackId, RowId};
 use hallwatch::model::topology::place::Placer;
-use hallwatch::model::topology::spec::DEFAULT_SITE;
 use hallwatch::model::{
     Asset, Batch, CduPoint, Column, DenseBatch, Entry, FacilityReading, HallPoint, Metric, Quantity,
     RackPoint, RowPoint, SitePoint, Timestamp, Topology,
@@ -18,13 +18,7 @@ use hallwatch::model::{
 
 /// One hall of two rows: 16 racks, 1,152 GPUs.
 pub fn topology() -> Arc<Topology> {
-    let halls = DEFAULT_SITE.find("[[hall]]").expect("the default site has halls");
-    let (head, tail) = DEFAULT_SITE.split_at(halls);
-    let first = tail.split("\n\n").next().expect("a hall");
-    let hall = first
-        .replace("\"H1\", \"H2\", \"H3\", \"H4\", \"H5\", \"H6\", \"H7\"", "\"H1\"")
-        .replace("rows = 22", "rows = 2");
-    Arc::new(Topology::from_toml(&format!("{head}{hall}\n"), "one hall").expect("a valid site"))
+    Arc::new(Topology::from_toml(&one_hall(2), "one hall").expect("a valid site"))
 }
 
 /// What GPUs say when nothing is wrong.

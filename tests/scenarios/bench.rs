@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::hall::one_hall;
 use crate::told::{Told, annunciations};
 use hallwatch::alarm::Happened;
 use hallwatch::engine::Core;
@@ -10,7 +11,6 @@ use hallwatch::fleet::snapshot::EngineStatus;
 use hallwatch::model::id::Span;
 use hallwatch::model::time::SIM_EPOCH;
 use hallwatch::model::topology::place::Placer;
-use hallwatch::model::topology::spec::DEFAULT_SITE;
 use hallwatch::model::{
     Asset, Batch, CduId, Entry, GpuId, HallId, Health, Metric, Quantity, RackId, RowId, Topology,
 };
@@ -32,13 +32,7 @@ const HISTORY: usize = 1 << 20;
 
 /// The built-in site with one hall of `rows` rows.
 pub fn hall_of(rows: usize) -> Arc<Topology> {
-    let halls = DEFAULT_SITE.find("[[hall]]").expect("the default site has halls");
-    let (head, tail) = DEFAULT_SITE.split_at(halls);
-    let first = tail.split("\n\n").next().expect("a hall");
-    let hall = first
-        .replace("\"H1\", \"H2\", \"H3\", \"H4\", \"H5\", \"H6\", \"H7\"", "\"H1\"")
-        .replace("rows = 22", &format!("rows = {rows}"));
-    let site = Topology::from_toml(&format!("{head}{hall}\n"), "one hall").expect("a valid site");
+    let site = Topology::from_toml(&one_hall(rows), "one hall").expect("a valid site");
     assert_eq!((site.halls().len(), site.rows().len()), (1, rows));
     Arc::new(site)
 }

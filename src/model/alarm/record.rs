@@ -76,7 +76,7 @@ pub enum Origin {
 }
 
 /// One alarm: one rule at one place.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct Alarm {
     /// Its number.
     pub id: AlarmId,
@@ -152,6 +152,12 @@ pub struct Alarm {
 }
 
 impl Alarm {
+    /// The alarm of a rule at a place of which nothing has been told yet: normal, of low priority.
+    #[must_use]
+    pub fn normal(id: AlarmId, rule: &Arc<str>, place: &Arc<str>) -> Self {
+        Self { id, rule: Arc::clone(rule), place: Arc::clone(place), priority: 4, ..Self::default() }
+    }
+
     /// What decides between the ways out of its state.
     #[must_use]
     pub const fn facts(&self) -> Facts {

@@ -20,33 +20,16 @@ fn config() -> AlertmanagerConfig {
 
 fn alarm(id: u64, state: AlarmState) -> Alarm {
     Alarm {
-        id: AlarmId(id),
-        rule: "rack-leak".into(),
         title: "Leak in rack".into(),
-        place: "H1".into(),
         asset: Some(Asset::Hall(HallId::new(0))),
-        origin: Origin::Rule,
-        fingerprint: "".into(),
         priority: 1,
         state,
         active: true,
-        latched: false,
-        latching: false,
         raised: T,
-        cleared: None,
         changed: T,
         occurrences: 1,
         text: "rope WET".into(),
-        gpus: 0,
-        member_count: 0,
-        members: Vec::new(),
-        acknowledged: None,
-        shelf: None,
-        service: None,
-        suppressed_by: None,
-        comment: None,
-        chattering: false,
-        steps: Vec::new(),
+        ..Alarm::normal(AlarmId(id), &"rack-leak".into(), &"H1".into())
     }
 }
 
