@@ -219,6 +219,7 @@ async fn console(path: PathBuf) {
                 }
                 handle.record(record).expect("there is room");
             }
+            News::Past { .. } => {}
             other => panic!("{other:?}"),
         }
     }

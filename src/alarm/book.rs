@@ -31,6 +31,11 @@ pub struct By<'a> {
     pub text: &'a str,
 }
 
+/// True when the operator is told of something new.
+pub fn is_annunciation(t: &Transition) -> bool {
+    t.to == AlarmState::Unacknowledged && t.from != t.to && t.input != Input::Unacknowledge
+}
+
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Book {
@@ -164,17 +169,38 @@ impl Book {
             let key = (Arc::clone(&transition.rule), Arc::clone(&transition.place));
             self.ids.insert(key, (id, alarm.occurrences));
         }
-        if transition.to == AlarmState::Unacknowledged && transition.from != transition.to {
+        if is_annunciation(&transition) {
             self.bells += u64::from(transition.priority <= 2);
         }
         self.tally.note(&transition);
         self.dirty.insert(id);
         self.version += 1;
+        self.show(transition.clone());
+        self.transitions.push(transition);
+    }
+
+    /// Takes in what the journal tells of the past: all of it anew, or what another console adds.
+    pub fn remember(&mut self, whole: bool, transitions: &[Transition]) {
+        if whole {
+            self.tally = Tally::default();
+            self.events.clear();
+        }
+        for transition in transitions {
+            self.tally.replay(transition);
+            if !whole && is_annunciation(transition) {
+                self.bells += u64::from(transition.priority <= 2);
+            }
+            self.show(transition.clone());
+        }
+        self.version += 1;
+    }
+
+    /// Readers see the newest transitions.
+    fn show(&mut self, transition: Transition) {
         if self.events.len() == EVENTS {
             self.events.pop_back();
         }
-        self.events.push_front(Arc::new(transition.clone()));
-        self.transitions.push(transition);
+        self.events.push_front(Arc::new(transition));
     }
 
     /// Time goes by: chattering ends, and what has long been normal is forgotten.

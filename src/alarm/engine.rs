@@ -163,6 +163,8 @@ impl AlarmEngine {
             .collect();
         if self.following {
             self.xids = xids;
+            self.book.tally.advance(frame.time);
+            self.look_at_figures(frame.time);
             return Happened::default();
         }
         self.take_in(&scan, &changes);
@@ -189,14 +191,28 @@ impl AlarmEngine {
         }
         self.suppress_standing(scan);
         self.look_at_worse(scan);
-        if self.figures_at.is_none_or(|at| now.since(at) >= FIGURES_MS) {
+        if self.look_at_figures(now) {
+            self.look_at_unheld(scan);
+            self.renew_texts(scan);
+        }
+    }
+
+    /// Figures and missing signals, every few seconds. True when it was time.
+    fn look_at_figures(&mut self, now: Timestamp) -> bool {
+        let due = self.figures_at.is_none_or(|at| now.since(at) >= FIGURES_MS);
+        if due {
             self.figures_at = Some(now);
             self.kpi = Arc::new(self.book.tally.figures(now, self.book.alarms.values().map(|a| &**a)));
             self.look_at_signals();
-            self.look_at_unheld(scan);
-            self.renew_texts(scan);
             self.book.version += 1;
         }
+        due
+    }
+
+    /// Takes in what the journal tells of the past.
+    pub fn remember(&mut self, whole: bool, transitions: &[Transition]) {
+        self.book.remember(whole, transitions);
+        self.figures_at = None;
     }
 
     pub(crate) fn happened(&mut self, applied: u64) -> Happened {

@@ -3,8 +3,9 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
+use crate::alarm::book::is_annunciation;
 use crate::model::Timestamp;
-use crate::model::alarm::{Alarm, AlarmId, AlarmState, Input, Kpi, Transition};
+use crate::model::alarm::{Alarm, AlarmId, Input, Kpi, Transition};
 
 const MINUTE_MS: i64 = 60_000;
 /// Length of a period, ms, and how many are kept: 24 hours.
@@ -36,6 +37,8 @@ pub struct Tally {
     acks: VecDeque<(i64, i64)>,
     open: HashMap<AlarmId, i64>,
     since: Option<i64>,
+    /// The last moment that was looked at, ms.
+    at: Option<i64>,
     /// Beginning and end of each flood, ms.
     floods: VecDeque<(i64, Option<i64>)>,
 }
@@ -45,7 +48,7 @@ impl Tally {
     pub fn note(&mut self, t: &Transition) {
         let now = t.time.millis();
         self.since.get_or_insert(now);
-        if t.to == AlarmState::Unacknowledged && t.from != t.to && t.input != Input::Unacknowledge {
+        if is_annunciation(t) {
             if self.list.len() == MOST {
                 self.list.pop_front();
             }
@@ -70,6 +73,7 @@ impl Tally {
     pub fn advance(&mut self, now: Timestamp) {
         let now = now.millis();
         self.since.get_or_insert(now);
+        self.at = Some(now);
         let oldest = now - PERIOD_MS * PERIODS as i64;
         while self.list.front().is_some_and(|a| a.time <= oldest) {
             self.list.pop_front();
@@ -87,6 +91,19 @@ impl Tally {
             _ if rate > FLOOD_BEGINS => self.floods.push_back((now, None)),
             _ => {}
         }
+    }
+
+    /// A transition of the past: floods end between the steps of a history.
+    pub fn replay(&mut self, t: &Transition) {
+        self.walk(t.time.millis());
+        self.note(t);
+        self.advance(t.time);
+    }
+
+    /// Time goes by in steps of a minute, a day at most.
+    fn walk(&mut self, to: i64) {
+        let from = self.at.unwrap_or(to).max(to - PERIOD_MS * PERIODS as i64);
+        (from..to).step_by(MINUTE_MS as usize).chain([to]).for_each(|t| self.advance(Timestamp(t)));
     }
 
     fn within(&self, now: i64, span: i64) -> u32 {
@@ -154,19 +171,8 @@ impl Tally {
         standing: impl Iterator<Item = &'a Alarm>,
     ) -> Kpi {
         let mut tally = Self::default();
-        let mut at: Option<i64> = None;
-        // Floods end between the steps of a history: it is looked at every minute, at most for a day.
-        let walk = |tally: &mut Self, from: Option<i64>, to: i64| {
-            let from = from.unwrap_or(to).max(to - PERIOD_MS * PERIODS as i64);
-            (from..to).step_by(MINUTE_MS as usize).chain([to]).for_each(|t| tally.advance(Timestamp(t)));
-        };
-        for t in history {
-            walk(&mut tally, at, t.time.millis());
-            tally.note(t);
-            tally.advance(t.time);
-            at = Some(t.time.millis());
-        }
-        walk(&mut tally, at, now.millis());
+        history.into_iter().for_each(|t| tally.replay(t));
+        tally.walk(now.millis());
         tally.figures(now, standing)
     }
 }
@@ -174,6 +180,7 @@ impl Tally {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::alarm::AlarmState;
 
     fn raise(second: i64, alarm: u64, priority: u8) -> Transition {
         Transition {

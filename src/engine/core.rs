@@ -117,6 +117,7 @@ impl Core {
                 self.journal = JournalState::Following(Arc::clone(holder));
                 self.alarms.follow(self.journal.clone(), alarms.clone());
             }
+            JournalNews::Past { whole, transitions } => self.alarms.remember(*whole, transitions),
             JournalNews::Broken(why) => self.alarms.set_journal(JournalState::Broken(Arc::clone(why))),
             JournalNews::Mended => self.alarms.set_journal(self.journal.clone()),
         }

@@ -71,6 +71,7 @@ impl Keeper {
                 journal(JournalNews::Follow(holder, alarms))
             }
             News::Operations(list) => list.into_iter().map(Entry::Operation).collect(),
+            News::Past { whole, transitions } => journal(JournalNews::Past { whole, transitions }),
             News::Found(alarms) => {
                 // Nothing can be written, but what stood is shown, and the rules go on.
                 self.term = None;

@@ -12,6 +12,8 @@ use crate::model::alarm::{Alarm, AlarmId, Operation, Transition};
 pub struct HistoryFilter {
     /// About this alarm.
     pub alarm: Option<AlarmId>,
+    /// Behind this row; 0 for all.
+    pub after: u64,
     /// At or after this moment.
     pub since: Option<Timestamp>,
     /// Before this moment.
@@ -114,6 +116,9 @@ impl Journal {
         };
         if let Some(id) = filter.alarm {
             want(ABOUT, signed(id.0));
+        }
+        if filter.after > 0 {
+            want("seq > ?", signed(filter.after));
         }
         if let Some(since) = filter.since {
             want("time >= ?", since.millis());

@@ -87,6 +87,14 @@ pub enum News {
         /// The alarms in any state but normal.
         alarms: Vec<Alarm>,
     },
+    /// What happened to alarms, oldest first: after a change of roles that of the last day, and to who
+    /// follows from then on whatever the leader adds.
+    Past {
+        /// It is the whole day, not only what is new.
+        whole: bool,
+        /// The transitions.
+        transitions: Vec<Transition>,
+    },
     /// To the leader: operations of any console, each once, in order.
     Operations(Vec<Operation>),
     /// The file is damaged and only read: what it still tells of alarms that stand.

@@ -79,3 +79,31 @@ fn what_no_source_reports_is_told_with_the_rule() {
     ticks(&mut site, 2);
     assert!(site.board().rules.iter().all(|r| r.missing.is_empty()), "all are live here");
 }
+
+#[test]
+fn who_follows_has_the_past_and_rings_for_what_is_new() {
+    use hallwatch::model::Entry;
+    use hallwatch::model::alarm::{JournalNews, Transition};
+
+    let mut first = Site::new(None);
+    let row = place(&first, "H1-R01");
+    first.set(Quantity::Rack(RackPoint::LiquidFlow), row, 0.0);
+    let told: Vec<Transition> = (0..60).flat_map(|_| first.tick().transitions).collect();
+    let (mut second, mut alone) = (Site::new(None), Site::new(None));
+    for site in [&mut second, &mut alone] {
+        site.apply(&Entry::Journal(JournalNews::Follow("first".into(), Vec::new())));
+    }
+    // One hears it as its past, the other as it happens.
+    let past = |whole| Entry::Journal(JournalNews::Past { whole, transitions: told.clone() });
+    second.apply(&past(true));
+    alone.apply(&past(true));
+    alone.apply(&past(true));
+    ticks(&mut second, 1);
+    ticks(&mut alone, 1);
+    let (once, twice) = (second.board(), alone.board());
+    assert_eq!((once.kpi.per_day, once.kpi.mix, once.bells), (1, [1, 0, 0, 0], 0));
+    assert_eq!(once.events.len(), told.len());
+    assert_eq!(twice.kpi.per_day, 1, "the whole past is not counted twice");
+    second.apply(&past(false));
+    assert_eq!(second.board().bells, 1, "it rings for what comes while it listens");
+}

@@ -22,7 +22,8 @@ pub fn run(args: &HistoryArgs, mut scene: Scene<'_>) -> Result<(), CliError> {
         let ms = i64::try_from(d.as_millis()).unwrap_or(i64::MAX);
         scene.now.plus_millis(ms.saturating_neg())
     });
-    let filter = HistoryFilter { alarm: alarm.map(|a| a.id), since, until: None, limit: args.limit };
+    let filter =
+        HistoryFilter { alarm: alarm.map(|a| a.id), since, limit: args.limit, ..HistoryFilter::default() };
     let mut rows = journal.history(&filter)?;
     rows.reverse();
     if scene.json {

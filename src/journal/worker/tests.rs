@@ -29,14 +29,33 @@ impl Console {
         Self { handle, news }
     }
 
+    /// The next news but those of the past.
     async fn hear(&mut self) -> News {
+        loop {
+            match self.next().await {
+                News::Past { .. } => {}
+                news => return news,
+            }
+        }
+    }
+
+    async fn next(&mut self) -> News {
         tokio::time::timeout(LONG, self.news.recv()).await.expect("in time").expect("the thread runs")
+    }
+
+    /// The next news of the past: whether it is the whole, and how many steps.
+    async fn past(&mut self) -> (bool, usize) {
+        self.wait(|n| match n {
+            News::Past { whole, transitions } => Some((whole, transitions.len())),
+            _ => None,
+        })
+        .await
     }
 
     /// The first news that `wanted` takes.
     async fn wait<T>(&mut self, wanted: impl Fn(News) -> Option<T>) -> T {
         loop {
-            if let Some(found) = wanted(self.hear().await) {
+            if let Some(found) = wanted(self.next().await) {
                 return found;
             }
         }
@@ -90,6 +109,26 @@ async fn an_acknowledgement_of_a_follower_reaches_the_leader_and_comes_back() {
     a.handle.record(Record { term, transitions, alarms, applied: number }).expect("there is room");
     let News::Follow { alarms, .. } = b.hear().await else { panic!("b sees what came of it") };
     assert_eq!(alarms, [alarm(1)]);
+}
+
+#[tokio::test]
+async fn the_past_is_told_whole_after_a_change_of_roles_and_then_as_it_grows() {
+    let (_dir, path) = folder();
+    let mut a = Console::start(&path, "a");
+    let (term, ..) = a.lead().await;
+    assert_eq!(a.past().await, (true, 0), "nothing has happened yet");
+    let fresh = |id| crate::model::alarm::Transition { time: clock(), ..transition(id) };
+    let record = |id| Record { term, transitions: vec![fresh(id)], alarms: vec![alarm(id)], applied: 0 };
+    a.handle.record(record(1)).expect("there is room");
+    let mut b = Console::start(&path, "b");
+    let mut heard = 0;
+    while heard < 1 {
+        heard += b.past().await.1;
+    }
+    a.handle.record(record(2)).expect("there is room");
+    assert_eq!(b.past().await, (false, 1), "only what is new");
+    a.handle.close().await;
+    assert_eq!(b.past().await, (true, 2), "all of it for who leads now");
 }
 
 #[tokio::test]

@@ -10,10 +10,12 @@ use tokio::sync::mpsc;
 use crate::journal::error::JournalError;
 use crate::journal::holder::Holder;
 use crate::journal::lease::RENEW_MS;
+use crate::journal::query::{Event, HistoryFilter, HistoryRow};
 use crate::journal::store::Journal;
 use crate::journal::worker::pending::Pending;
 use crate::journal::worker::{Job, News};
 use crate::model::Timestamp;
+use crate::model::alarm::Transition;
 
 /// How often the file is looked at for what others wrote.
 const POLL: Duration = Duration::from_millis(100);
@@ -21,6 +23,10 @@ const POLL: Duration = Duration::from_millis(100);
 const PAUSE: Duration = Duration::from_millis(10);
 /// How long until the next try where nothing can be saved.
 const RETRY: Duration = Duration::from_secs(2);
+/// How far back the engine is told of, ms: what figures are about.
+const DAY_MS: i64 = 24 * 3600 * 1000;
+/// Most rows of the past that it is told of, the newest.
+const PAST: usize = 20_000;
 /// Most operations in one message.
 const OPERATIONS: usize = 1000;
 
@@ -65,6 +71,8 @@ pub(super) struct Worker {
     retry: Instant,
     /// End of the history at the last look that found no operation.
     seen: Option<u64>,
+    /// End of the history that the engine has heard as its past; `None` after a change of roles.
+    past: Option<u64>,
 }
 
 impl Worker {
@@ -92,6 +100,7 @@ impl Worker {
             poll: now,
             retry: now,
             seen: None,
+            past: None,
         }
     }
 
@@ -231,6 +240,7 @@ impl Worker {
 
     fn follow(&mut self) {
         self.pending.clear();
+        self.past = None;
         self.role = Role::Following(None);
     }
 
@@ -253,6 +263,7 @@ impl Worker {
                 if self.attempt(|j| j.try_lead(&who, now))? {
                     self.term += 1;
                     self.seen = None;
+                    self.past = None;
                     self.role = Role::Leading { heard: None, renew: Instant::now() };
                     self.renewed();
                 } else if matches!(self.role, Role::Unknown) {
@@ -265,7 +276,41 @@ impl Worker {
             Role::Leading { heard: Some(heard), .. } => self.tell_operations(heard),
             Role::Following(_) => self.tell_follow(),
             Role::Unknown => Ok(()),
+        }?;
+        self.tell_past(now)
+    }
+
+    /// Tells what happened before, once the engine knows its role; who leads knows what comes after.
+    fn tell_past(&mut self, now: Timestamp) -> Result<(), JournalError> {
+        let knows = match &self.role {
+            Role::Leading { heard, .. } => heard.is_some() && self.past.is_none(),
+            Role::Following(heard) => heard.is_some(),
+            Role::Unknown => false,
+        };
+        if !knows {
+            return Ok(());
         }
+        let end = self.attempt(|j| j.tail())?.seq;
+        if self.past == Some(end) {
+            return Ok(());
+        }
+        let news = self.news.clone();
+        let Ok(permit) = news.try_reserve() else { return Ok(()) };
+        let whole = self.past.is_none();
+        let since = whole.then(|| now.plus_millis(-DAY_MS));
+        let filter =
+            HistoryFilter { after: self.past.unwrap_or(0), since, limit: PAST, ..HistoryFilter::default() };
+        let rows = self.attempt(|j| j.history(&filter))?;
+        let happened = |row: HistoryRow| match row.event {
+            Event::Transition(t) => Some(t),
+            Event::Operation(_) => None,
+        };
+        let transitions: Vec<Transition> = rows.into_iter().rev().filter_map(happened).collect();
+        if whole || !transitions.is_empty() {
+            permit.send(News::Past { whole, transitions });
+        }
+        self.past = Some(end);
+        Ok(())
     }
 
     fn renewed(&mut self) {

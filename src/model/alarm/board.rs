@@ -151,6 +151,13 @@ pub enum JournalNews {
     Lead(Vec<Alarm>),
     /// Another console does (its name); these are its alarms.
     Follow(Arc<str>, Vec<Alarm>),
+    /// What happened before, oldest first: the whole last day, or what another console adds.
+    Past {
+        /// It is the whole day, not only what is new.
+        whole: bool,
+        /// The transitions.
+        transitions: Vec<Transition>,
+    },
     /// Nothing can be saved, for this reason.
     Broken(Arc<str>),
     /// It can again.
