@@ -8,6 +8,7 @@ pub mod inventory;
 pub mod jobs;
 pub mod limits;
 pub mod pack;
+pub mod past;
 pub mod plant;
 pub mod query;
 pub mod ring;

@@ -3,6 +3,7 @@
 
 pub mod alarm;
 pub mod batch;
+pub mod chronicle;
 pub mod column;
 pub mod coolant;
 pub mod document;

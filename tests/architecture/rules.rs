@@ -13,11 +13,12 @@ pub const LAYERS: &[(&str, &[&str])] = &[
     ("fleet", &["model"]),
     ("alarm", &["model", "fleet"]),
     ("journal", &["model", "alarm"]),
-    ("source", &["model"]),
-    ("engine", &["model", "fleet", "alarm", "journal", "source"]),
+    ("record", &["model", "fleet"]),
+    ("source", &["model", "fleet", "record"]),
+    ("engine", &["model", "fleet", "alarm", "journal", "record", "source"]),
     ("ui", &["model", "fleet", "alarm"]),
     ("session", &["model", "engine", "ui"]),
-    ("cli", &["model", "fleet", "alarm", "journal", "source", "engine", "ui", "session"]),
+    ("cli", &["model", "fleet", "alarm", "journal", "record", "source", "engine", "ui", "session"]),
 ];
 
 /// Paths that a layer must not name.
@@ -26,6 +27,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     ("fleet", &["tokio", "std::fs", "std::net", "Instant", "SystemTime", "async fn", "ratatui", "crossterm"]),
     ("alarm", &["tokio", "std::fs", "std::net", "Instant", "SystemTime", "async fn", "ratatui", "crossterm"]),
     ("journal", &["ratatui", "crossterm"]),
+    ("record", &["tokio", "std::net", "SystemTime::now", "std::time::Instant", "ratatui", "crossterm"]),
     ("source", &["SystemTime::now", "std::time::Instant", "ratatui", "crossterm"]),
     ("engine", &["ratatui", "crossterm"]),
     ("ui", &["tokio", "crossterm", "reqwest", "hyper", "std::net", "std::fs", "Instant", "SystemTime"]),

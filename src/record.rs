@@ -1,0 +1,1 @@
+//! Recordings: what was on the screen, written down tick by tick, and read back as it was.
