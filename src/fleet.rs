@@ -9,6 +9,7 @@ pub mod jobs;
 pub mod limits;
 pub mod pack;
 pub mod past;
+pub mod planes;
 pub mod plant;
 pub mod query;
 pub mod ring;

@@ -187,9 +187,15 @@ impl Facility {
 
     /// The inverse of [`Self::columns`].
     #[must_use]
-    pub(crate) fn from_columns(columns: [Vec<f32>; 5]) -> Self {
-        let [racks, cdus, rows, halls, site] = columns.map(Arc::from);
+    pub(crate) fn from_columns(columns: [Arc<[f32]>; 5]) -> Self {
+        let [racks, cdus, rows, halls, site] = columns;
         Self { racks, cdus, rows, halls, site }
+    }
+
+    /// The columns in the order of [`Self::columns`], shared.
+    #[must_use]
+    pub(crate) fn into_columns(self) -> [Arc<[f32]>; 5] {
+        [self.racks, self.cdus, self.rows, self.halls, self.site]
     }
 
     /// Bytes of payload.

@@ -8,21 +8,14 @@ use std::sync::Arc;
 use zstd::bulk::{Compressor, decompress};
 use zstd::zstd_safe::compress_bound;
 
-use crate::fleet::facility::Facility;
-use crate::fleet::frame::{Frame, Parts};
-use crate::fleet::jobs::{By, Energy};
-use crate::model::batch::JobName;
-use crate::model::metric::COUNT;
-use crate::model::{Column, Metric, Timestamp, Topology};
+use crate::fleet::frame::Frame;
+use crate::fleet::planes::{self, About, Draft, PLANES, unchanged};
+use crate::model::Timestamp;
 
 /// zstd level: the fastest one; higher levels save under 5 % here and cost several times the CPU.
 const LEVEL: i32 = 1;
 /// A plane is stored whole after this many differences to the same base.
 const BASE_EVERY: u8 = 10;
-/// The first plane of energy: behind columns, quality and the five facility columns.
-const ENERGY: usize = COUNT + 1 + 5;
-/// All planes.
-const PLANES: usize = ENERGY + By::ALL.len();
 
 /// One compressed column.
 #[derive(Debug)]
@@ -58,12 +51,8 @@ fn add(data: &mut [u8], base: &[u8]) {
 /// A frame with its columns compressed.
 #[derive(Debug)]
 pub struct PackedFrame {
-    time: Timestamp,
-    seq: u64,
-    topology: Arc<Topology>,
+    about: About,
     planes: Vec<Arc<Plane>>,
-    jobs: Arc<[JobName]>,
-    tenants: Arc<[String]>,
     own_bytes: usize,
 }
 
@@ -71,7 +60,7 @@ impl PackedFrame {
     /// The moment it shows.
     #[must_use]
     pub const fn time(&self) -> Timestamp {
-        self.time
+        self.about.time
     }
 
     /// Bytes of the planes that were made for this frame.
@@ -83,22 +72,11 @@ impl PackedFrame {
     /// The frame as it was.
     #[must_use]
     pub fn unpack(&self) -> Frame {
-        let plane = |i: usize| self.planes[i].decode();
-        let facility = [0, 1, 2, 3, 4].map(|i| floats(&plane(COUNT + 1 + i)));
-        Frame::from_parts(
-            Parts {
-                time: self.time,
-                seq: self.seq,
-                topology: Arc::clone(&self.topology),
-                columns: Metric::ALL.map(|m| column(m, &plane(m.index()))),
-                quality: plane(COUNT).into(),
-                facility: Facility::from_columns(facility),
-                jobs: Arc::clone(&self.jobs),
-                tenants: Arc::clone(&self.tenants),
-                energy: Energy { slots: By::ALL.map(|by| integers(&plane(ENERGY + by as usize))) },
-            },
-            None,
-        )
+        let mut draft = Draft::absent(&self.about.topology);
+        self.planes.iter().enumerate().for_each(|(i, plane)| {
+            draft.set(i, &plane.decode());
+        });
+        draft.finish(self.about.clone())
     }
 }
 
@@ -149,7 +127,7 @@ impl Packer {
             let (plane, base) = match (before, &last) {
                 (Some(l), _) => (Arc::clone(&l.planes[i]), l.bases[i].clone()),
                 (None, l) => {
-                    let (plane, base) = self.encode(plane_bytes(frame, i), l.as_ref().map(|l| &l.bases[i]));
+                    let (plane, base) = self.encode(planes::bytes(frame, i), l.as_ref().map(|l| &l.bases[i]));
                     own_bytes += plane.bytes.len() + std::mem::size_of::<Plane>();
                     (plane, base)
                 }
@@ -158,15 +136,7 @@ impl Packer {
             bases.push(base);
         }
         self.last = Some(Last { frame: Arc::clone(frame), planes: planes.clone(), bases });
-        PackedFrame {
-            time: frame.time,
-            seq: frame.seq,
-            topology: Arc::clone(&frame.topology),
-            planes,
-            jobs: Arc::clone(&frame.jobs),
-            tenants: Arc::clone(&frame.tenants),
-            own_bytes,
-        }
+        PackedFrame { about: About::of(frame), planes, own_bytes }
     }
 
     fn encode(&mut self, mut data: Vec<u8>, base: Option<&Base>) -> (Arc<Plane>, Base) {
@@ -194,63 +164,6 @@ impl Packer {
     }
 }
 
-fn unchanged(a: &Frame, b: &Frame, plane: usize) -> bool {
-    match plane {
-        i if i < COUNT => a.columns[i].same(&b.columns[i]),
-        COUNT => Arc::ptr_eq(&a.quality, &b.quality),
-        i if i >= ENERGY => Arc::ptr_eq(&a.energy.slots[i - ENERGY], &b.energy.slots[i - ENERGY]),
-        _ => false,
-    }
-}
-
-fn plane_bytes(frame: &Frame, plane: usize) -> Vec<u8> {
-    match plane {
-        i if i < COUNT => match &frame.columns[i] {
-            Column::Narrow(v) => v.to_vec(),
-            Column::Wide(v) => split(v.iter().map(|x| x.to_le_bytes()), v.len()),
-        },
-        COUNT => frame.quality.to_vec(),
-        i if i >= ENERGY => {
-            let slots = &frame.energy.slots[i - ENERGY];
-            split(slots.iter().map(|x| x.to_le_bytes()), slots.len())
-        }
-        i => {
-            let column = frame.facility.columns()[i - COUNT - 1];
-            split(column.iter().map(|x| x.to_le_bytes()), column.len())
-        }
-    }
-}
-
-/// All first bytes, then all second bytes, and so on: bytes of equal weight are alike.
-fn split<const N: usize>(values: impl Iterator<Item = [u8; N]>, len: usize) -> Vec<u8> {
-    let mut out = vec![0; N * len];
-    for (i, bytes) in values.enumerate() {
-        for (k, b) in bytes.into_iter().enumerate() {
-            out[k * len + i] = b;
-        }
-    }
-    out
-}
-
-fn column(metric: Metric, data: &[u8]) -> Column {
-    if metric.spec().wide {
-        let n = data.len() / 2;
-        Column::Wide((0..n).map(|i| u16::from_le_bytes([data[i], data[n + i]])).collect())
-    } else {
-        Column::Narrow(data.into())
-    }
-}
-
-fn floats(data: &[u8]) -> Vec<f32> {
-    let n = data.len() / 4;
-    (0..n).map(|i| f32::from_le_bytes([data[i], data[n + i], data[2 * n + i], data[3 * n + i]])).collect()
-}
-
-fn integers(data: &[u8]) -> Arc<[u64]> {
-    let n = data.len() / 8;
-    (0..n).map(|i| u64::from_le_bytes(std::array::from_fn(|k| data[k * n + i]))).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -258,6 +171,7 @@ mod tests {
     use crate::model::batch::DenseBatch;
     use crate::model::topology::place::Placer;
     use crate::model::{Batch, FacilityReading, SitePoint};
+    use crate::model::{Column, Metric, Topology};
     use proptest::prelude::*;
 
     fn small() -> Arc<Topology> {
