@@ -30,6 +30,7 @@ pub struct Core {
     history: Arc<History>,
     alarms: AlarmEngine,
     board: Arc<AlarmBoard>,
+    trays: Arc<[bool]>,
     /// How the journal was before it broke.
     journal: JournalState,
     entries: u64,
@@ -47,6 +48,7 @@ impl Core {
         Self {
             board: alarms.board(Timestamp::default()),
             alarms,
+            trays: Arc::new([]),
             journal: JournalState::None,
             stage: Stage::new(topology, placer),
             history: archive.publish(),
@@ -99,8 +101,8 @@ impl Core {
                 self.latest = Arc::new(self.stage.commit(now));
                 self.archive.push(&self.latest);
                 self.history = self.archive.publish();
-                let trays = self.stage.answering();
-                let alarms = self.alarms.step(Sight { frame: &self.latest, trays: &trays });
+                self.trays = self.stage.answering().into();
+                let alarms = self.alarms.step(Sight { frame: &self.latest, trays: &self.trays });
                 self.board = self.alarms.board(now);
                 Effects { committed: Some(Arc::clone(&self.latest)), alarms }
             }
@@ -143,6 +145,7 @@ impl Core {
             inventory: Arc::clone(self.stage.inventory()),
             sources: self.sources.list().into(),
             alarms: Arc::clone(&self.board),
+            trays: Arc::clone(&self.trays),
             engine: EngineStatus { entries: self.entries, ..status },
         }
     }

@@ -26,6 +26,18 @@ impl Inventory {
         self.nodes.get(&id)
     }
 
+    /// All GPUs that are known, in the order of their ids.
+    pub fn gpus(&self) -> impl Iterator<Item = (GpuId, &Arc<GpuFacts>)> {
+        self.gpus.iter().enumerate().filter_map(|(i, facts)| Some((GpuId(i as u32), facts.as_ref()?)))
+    }
+
+    /// All nodes that are known, in the order of their trays.
+    pub fn nodes(&self) -> impl Iterator<Item = (TrayId, &NodeReading)> {
+        let mut all: Vec<_> = self.nodes.iter().map(|(t, n)| (*t, n)).collect();
+        all.sort_by_key(|(t, _)| *t);
+        all.into_iter()
+    }
+
     pub(crate) fn set_gpu(&mut self, id: GpuId, facts: Arc<GpuFacts>) {
         if self.gpus.len() <= id.index() {
             self.gpus.resize(id.index() + 1, None);

@@ -22,6 +22,8 @@ pub struct Snapshot {
     pub sources: Arc<[SourceView]>,
     /// All alarms.
     pub alarms: Arc<AlarmBoard>,
+    /// Which trays answer.
+    pub trays: Arc<[bool]>,
     /// What the engine says about itself.
     pub engine: EngineStatus,
 }
@@ -51,6 +53,7 @@ impl Snapshot {
             inventory: Arc::default(),
             sources: Arc::new([]),
             alarms: Arc::default(),
+            trays: Arc::new([]),
             engine: EngineStatus::default(),
         }
     }

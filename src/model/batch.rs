@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::column::Column;
 use crate::model::facility::FacilityReading;
 use crate::model::metric::{COUNT, Metric};
@@ -48,7 +50,8 @@ pub struct DenseBatch {
 }
 
 /// A row of the job table.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct JobName {
     /// Name of the job.
     pub job: String,
@@ -59,7 +62,8 @@ pub struct JobName {
 }
 
 /// What a job is doing.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum JobState {
     /// The source does not say.
     #[default]
@@ -172,7 +176,8 @@ impl GpuReading {
 }
 
 /// Who a GPU is. Strings are already clean of control characters.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct GpuFacts {
     /// `GPU-…`; empty when unknown.
     pub uuid: String,

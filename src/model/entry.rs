@@ -1,5 +1,7 @@
 //! The vocabulary of change: everything that can alter shared state is an [`Entry`].
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::alarm::{ExternalAlarms, JournalNews, Operation};
 use crate::model::batch::{Batch, SourceId};
 use crate::model::time::Timestamp;
@@ -22,7 +24,8 @@ pub enum Entry {
 }
 
 /// State of one source and of its targets.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct SourceStatus {
     /// Which source.
     pub source: SourceId,
@@ -41,7 +44,8 @@ pub struct SourceStatus {
 }
 
 /// State of one scraped target.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct TargetStatus {
     /// Identity, `host:port/path`, clean.
     pub name: String,
@@ -64,7 +68,8 @@ pub struct TargetStatus {
 }
 
 /// What the last try at a target gave.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum TargetState {
     /// Not tried yet.
     #[default]

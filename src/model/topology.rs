@@ -14,6 +14,8 @@ pub mod spec;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::id::{Asset, CduId, GpuId, HallId, RackId, RowId, Span, TrayId};
 
 pub use moved::Moves;
@@ -22,7 +24,7 @@ pub use spec::TopologyError;
 
 /// Parameters of one GPU generation. Sources of the figures: `nvidia-smi -q` captures of driver
 /// 580 (limits, idle power, clocks).
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GpuModel {
     /// Product name, as exporters report it without "NVIDIA".
     pub name: String,
@@ -45,7 +47,8 @@ pub struct GpuModel {
 }
 
 /// How a rack gets rid of its heat.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Cooling {
     /// Direct to chip, over CDUs.
     Liquid,
@@ -54,7 +57,7 @@ pub enum Cooling {
 }
 
 /// Parameters of one type of rack.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RackModel {
     /// Name, such as `NVL72`.
     pub name: String,
@@ -71,7 +74,7 @@ pub struct RackModel {
 }
 
 /// How the site hangs on the grid. Zero means "none" or "not known" unless said otherwise.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Grid {
     /// Price area of the power market: `NO4`.
     pub area: String,

@@ -305,6 +305,7 @@ impl Builder {
             inventory: Arc::clone(self.stage.inventory()),
             sources: sources(time).list().to_vec().into(),
             alarms: Arc::default(),
+            trays: self.stage.answering().into(),
             engine: EngineStatus { entries: 452, commit_us: 0, pack_us: 0, queued: 0, late_ticks: 0 },
         })
     }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::alarm::operation::AlarmId;
 use crate::model::alarm::record::{Alarm, Transition};
 use crate::model::alarm::rule::Scope;
@@ -59,7 +61,8 @@ impl AlarmCounts {
 }
 
 /// Figures of the alarm system by ISA-18.2 (2016, table 7), per operator console.
-#[derive(Clone, PartialEq, Debug, Default)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Kpi {
     /// Annunciations in the last 10 minutes.
     pub per_10_min: u32,
@@ -94,7 +97,8 @@ pub struct Kpi {
 }
 
 /// One rule as readers see it.
-#[derive(Clone, PartialEq, Debug, Default)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct RuleView {
     /// Name in files and on the command line.
     pub slug: Arc<str>,
@@ -131,7 +135,8 @@ pub struct RuleView {
 }
 
 /// How the journal is.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum JournalState {
     /// There is none: operations live as long as the console.
     #[default]

@@ -7,7 +7,8 @@ use crate::model::document;
 use crate::model::text;
 
 /// What an alarm of a rule stands at.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Scope {
     /// The site.
     Site,

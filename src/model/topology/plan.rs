@@ -3,6 +3,8 @@
 
 use std::collections::HashMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::topology::place::{self, Place};
 use crate::model::topology::{Cooling, GpuModel, Grid, RackModel, Topology};
 
@@ -18,7 +20,7 @@ const UNPLACED_TRAYS: usize = 16;
 const UNPLACED_RACKS: usize = 8;
 
 /// The site as a tree of names.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
     /// Name of the site.
     pub site: String,
@@ -39,7 +41,7 @@ pub struct Plan {
 }
 
 /// A hall of the plan.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
 pub struct PlanHall {
     /// Short name.
     pub name: String,
@@ -50,7 +52,7 @@ pub struct PlanHall {
 }
 
 /// A row of the plan.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
 pub struct PlanRow {
     /// Short name.
     pub name: String,
@@ -61,7 +63,7 @@ pub struct PlanRow {
 }
 
 /// A rack of the plan.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
 pub struct PlanRack {
     /// Short name.
     pub name: String,
@@ -72,7 +74,7 @@ pub struct PlanRack {
 }
 
 /// A tray of the plan.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
 pub struct PlanTray {
     /// Short name.
     pub name: String,
