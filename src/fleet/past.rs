@@ -49,3 +49,34 @@ pub trait Tape: Send {
     /// It cannot be read or written; then no file is left behind.
     fn clip(&mut self, incident: &Incident, anonymous: bool) -> Result<PathBuf, String>;
 }
+
+/// What the flight recorder does.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub enum RecorderState {
+    /// It was not asked for.
+    #[default]
+    Off,
+    /// It writes.
+    Recording,
+    /// Another console writes in this folder.
+    Elsewhere,
+    /// Nothing is recorded, for this reason.
+    Failing(Arc<str>),
+}
+
+/// The flight recorder as readers see it.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct RecorderView {
+    /// What it does.
+    pub state: RecorderState,
+    /// The file that is being written.
+    pub file: Arc<str>,
+    /// Bytes on disk, all files together.
+    pub bytes: u64,
+    /// Bytes that all files together may have.
+    pub budget: u64,
+    /// Frames written since the start.
+    pub frames: u64,
+    /// Frames that could not be written since the start.
+    pub dropped: u64,
+}
