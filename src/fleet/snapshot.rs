@@ -14,6 +14,9 @@ use crate::model::{Timestamp, Topology};
 pub struct Snapshot {
     /// The newest frame.
     pub frame: Arc<Frame>,
+    /// Which trays answered at that moment, by tray id of the frame's topology; see
+    /// [`Stage::answering`](crate::fleet::Stage::answering).
+    pub trays: Arc<[bool]>,
     /// Everything before it.
     pub history: Arc<History>,
     /// Identities of GPUs and nodes.
@@ -46,6 +49,7 @@ impl Snapshot {
     #[must_use]
     pub fn empty(topology: Arc<Topology>, time: Timestamp) -> Self {
         Self {
+            trays: vec![false; topology.trays().len()].into(),
             frame: Arc::new(Frame::empty(topology, time)),
             history: Arc::default(),
             inventory: Arc::default(),
@@ -63,6 +67,8 @@ mod tests {
     #[test]
     fn an_empty_snapshot_has_no_past() {
         let s = Snapshot::empty(Arc::new(Topology::default_site()), Timestamp::from_secs(5));
+        assert_eq!(s.trays.len(), s.frame.topology.trays().len());
+        assert!(s.trays.iter().all(|answers| !answers));
         assert_eq!(s.frame.time, Timestamp::from_secs(5));
         assert!(s.history.span().is_none());
         assert!(s.sources.is_empty());

@@ -300,6 +300,7 @@ impl Builder {
         self.archive.maintain();
         self.tick += 1;
         Arc::new(Snapshot {
+            trays: self.stage.answering().into(),
             frame,
             history: self.archive.publish(),
             inventory: Arc::clone(self.stage.inventory()),
