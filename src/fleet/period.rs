@@ -14,6 +14,8 @@ use thiserror::Error;
 use crate::fleet::jobs::course;
 use crate::fleet::tier::{Bucket, Overview};
 use crate::fleet::{plant, series};
+use crate::model::facility::{HallPoint, SitePoint};
+use crate::model::metric::{COUNT, Metric};
 use crate::model::{Timestamp, Topology};
 
 use wire::{Bytes, Section, Writer};
@@ -160,7 +162,7 @@ impl Period {
 
     /// The inverse of [`Self::encode`]. The bytes may come from anyone: nothing in them makes this
     /// panic or take more memory than a period of `topology` can need. Sections that are not known
-    /// are left out.
+    /// are left out, and so are those with other metrics or points than this program has.
     ///
     /// # Errors
     /// They are not a period of a site like `topology`.
@@ -170,7 +172,9 @@ impl Period {
         let mut period = Self::new(header.level, header.start, Arc::clone(topology));
         while !bytes.is_empty() {
             let section = Section::next(&mut bytes).ok_or(PeriodError::CutOff)?;
-            period.take(&section).ok_or(PeriodError::Damaged(section.id))?;
+            if header.knows(section.id) {
+                period.take(&section).ok_or(PeriodError::Damaged(section.id))?;
+            }
         }
         Ok(period)
     }
@@ -187,7 +191,7 @@ impl Period {
         let mut period = Self::new(header.level, header.start, Arc::clone(topology));
         if !bytes.is_empty() {
             let section = Section::next(&mut bytes).ok_or(PeriodError::CutOff)?;
-            if section.id == OVERVIEW {
+            if section.id == OVERVIEW && header.knows(OVERVIEW) {
                 period.take(&section).ok_or(PeriodError::Damaged(section.id))?;
             }
         }
@@ -241,11 +245,36 @@ struct Header {
     start: Timestamp,
     /// GPUs, racks, CDUs, rows, halls.
     counts: [u32; 5],
+    /// Tiered metrics; metrics, site points, hall points; points of racks, CDUs and rows with a past.
+    shape: [u16; 7],
 }
+
+/// What this program writes.
+const SHAPE: [u16; 7] = [
+    Metric::TIERED.len() as u16,
+    COUNT as u16,
+    SitePoint::ALL.len() as u16,
+    HallPoint::ALL.len() as u16,
+    plant::RACK_POINTS.len() as u16,
+    plant::CDU_POINTS.len() as u16,
+    plant::ROW_POINTS.len() as u16,
+];
 
 impl Header {
     fn of(period: &Period) -> Self {
-        Self { level: period.level, start: period.start, counts: Self::counts(&period.topology) }
+        let counts = Self::counts(&period.topology);
+        Self { level: period.level, start: period.start, counts, shape: SHAPE }
+    }
+
+    /// True when a section is laid out as this program has it.
+    fn knows(&self, section: u16) -> bool {
+        let of = match section {
+            OVERVIEW | TIER => 0..1,
+            SERIES | SECONDS => 1..4,
+            PLANT => 4..7,
+            _ => 0..0,
+        };
+        self.shape[of.clone()] == SHAPE[of]
     }
 
     fn counts(t: &Topology) -> [u32; 5] {
@@ -259,6 +288,7 @@ impl Header {
         out.extend((self.level.period_ms() as u32).to_le_bytes());
         out.extend(self.start.millis().to_le_bytes());
         self.counts.iter().for_each(|n| out.extend(n.to_le_bytes()));
+        self.shape.iter().for_each(|n| out.extend(n.to_le_bytes()));
         out
     }
 
@@ -282,8 +312,12 @@ impl Header {
         for n in &mut counts {
             *n = bytes.u32().ok_or(PeriodError::CutOff)?;
         }
+        let mut shape = [0; 7];
+        for n in &mut shape {
+            *n = bytes.u16().ok_or(PeriodError::CutOff)?;
+        }
         let fits = counts == Self::counts(topology);
-        if fits { Ok(Self { level, start, counts }) } else { Err(PeriodError::OtherSite) }
+        if fits { Ok(Self { level, start, counts, shape }) } else { Err(PeriodError::OtherSite) }
     }
 }
 

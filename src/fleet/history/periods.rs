@@ -84,7 +84,10 @@ impl History {
         let Some(first) = frames.first().map(|f| f.time) else { return self.clone() };
         let older = self.ring.iter().filter(|s| s.time < first).cloned();
         let mut series = self.series.closed();
-        frames.iter().for_each(|f| series.push(f));
+        // What is known by the second need not be summed up again, which takes time for a new frame.
+        let held = series.newest_second();
+        let newer = |f: &&Arc<Frame>| held.is_none_or(|h| f.time.since(h) >= 1000);
+        frames.iter().filter(newer).for_each(|f| series.push(f));
         Self {
             ring: older.chain(frames.iter().map(|f| Slot::of(Arc::clone(f)))).collect(),
             series: Arc::new(series),

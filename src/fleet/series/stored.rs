@@ -132,6 +132,11 @@ impl SeriesStore {
         }
     }
 
+    /// Start of the newest second.
+    pub(crate) fn newest_second(&self) -> Option<Timestamp> {
+        self.levels[0].back().map(|b| b.start)
+    }
+
     /// The store with nothing in it that may still change: frames that are pushed begin new periods.
     #[must_use]
     pub(crate) fn closed(&self) -> Self {

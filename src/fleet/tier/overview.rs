@@ -40,8 +40,8 @@ impl Overview {
                         n += 1;
                     }
                 }
-                if n > 0 {
-                    let steps = [min, ((sum + n / 2) / n) as u8, max];
+                if let Some(mean) = (sum + n / 2).checked_div(n) {
+                    let steps = [min, mean as u8, max];
                     steps.iter().enumerate().for_each(|(p, v)| out[(3 * m + p) * racks + r] = *v);
                 }
             }
