@@ -406,6 +406,35 @@ fn other_bytes_are_told_apart() {
     assert_eq!(error(&long), Err(PeriodError::Damaged(2)));
 }
 
+#[test]
+fn the_layout_is_the_documented_one() {
+    let (t, bytes) = one();
+    let page = include_str!("../../../docs/recording-periods.md");
+    let number = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes")) as usize;
+    let short = |at: usize| u16::from_le_bytes([bytes[at], bytes[at + 1]]);
+    assert_eq!((&bytes[..4], short(4), number(8)), (&b"HWPD"[..], 1, 10_000));
+    assert_eq!([20, 24, 28, 32, 36].map(number), [144, 2, 2, 2, 2]);
+    let shape: Vec<u16> = (0..7).map(|i| short(40 + 2 * i)).collect();
+    for (at, part) in [(40, &shape[..1]), (42, &shape[1..4]), (48, &shape[4..])] {
+        let list = part.iter().map(u16::to_string).collect::<Vec<_>>().join(", ");
+        let row = page.lines().find(|l| l.starts_with(&format!("| {at} |"))).expect("the row of the header");
+        assert!(row.contains(&format!(": {list} (")), "{row} should tell {list}");
+    }
+    let (mut at, mut lengths) = (54, Vec::new());
+    while at < bytes.len() {
+        lengths.push((short(at), number(at + 8)));
+        at += 12 + number(at + 4);
+    }
+    let width = (2 + 1) * 17 + usize::from(shape[2]) + 2 * usize::from(shape[3]);
+    let row = 2 * (8 + 14 + 4);
+    let (series, seconds) = (4 + 12 + 12 * width, 4 + 10 * (12 + 12 * width));
+    let courses = lengths[1].1;
+    assert_eq!((courses - 4) % 11, 0);
+    let expected = [(1, 15 * t.racks().len()), (2, courses), (3, 2 * row), (4, series), (5, seconds)];
+    assert_eq!(lengths[..5], expected);
+    assert_eq!((lengths.len(), lengths[5].0), (6, 6));
+}
+
 /// Whatever it is, it can be put back and asked without harm.
 fn use_up(decoded: Result<Period, PeriodError>) -> bool {
     let Ok(period) = decoded else { return false };
