@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use hallwatch::fleet::history::{Archive, DEFAULT_BUDGET};
 use hallwatch::fleet::jobs::{By, Sum};
+use hallwatch::fleet::period::{Level, Period};
 use hallwatch::fleet::plant::PlantStore;
 use hallwatch::fleet::series::Signal;
 use hallwatch::fleet::{Frame, Stage};
@@ -220,5 +221,62 @@ fn plant(c: &mut Criterion) {
     });
 }
 
-criterion_group!(group, benches, tables, plant);
+/// What it costs to hand over a finished period, and to put an hour back.
+fn period(c: &mut Criterion) {
+    let state = State::new(45);
+    let topology = Arc::clone(state.stage.topology());
+    let history = state.archive.publish();
+    let periods = history.periods_after(Level::TenSeconds, None);
+    for p in &periods {
+        println!("period of 10 s: {} bytes, key: {}", p.encode().len(), p.is_key());
+    }
+    let Some(last) = periods.last().cloned() else { return };
+    let bytes = last.encode();
+    let after = Some(last.start.plus_millis(-1));
+    c.bench_function("period: take the newest one, 100224 GPUs", |b| {
+        b.iter(|| black_box(history.periods_after(Level::TenSeconds, after)));
+    });
+    c.bench_function("period: encode, 100224 GPUs", |b| b.iter(|| black_box(last.encode())));
+    c.bench_function("period: decode, 100224 GPUs", |b| {
+        b.iter(|| black_box(Period::decode(&bytes, &topology)));
+    });
+    c.bench_function("period: overview only", |b| {
+        b.iter(|| black_box(Period::decode_overview(&bytes, &topology)));
+    });
+    // An hour with a frame every ten seconds: its periods are as large as any.
+    let mut state = State::new(0);
+    let mut hour: Vec<Vec<u8>> = Vec::new();
+    let mut newest = None;
+    for _ in 0..=362 {
+        state.second += 9;
+        let b = state.batch();
+        state.commit(&b);
+        state.archive.maintain();
+        for p in state.archive.publish().periods_after(Level::TenSeconds, newest) {
+            newest = Some(p.start);
+            hour.push(p.encode());
+        }
+    }
+    hour.truncate(360);
+    let bytes: usize = hour.iter().map(Vec::len).sum();
+    println!("an hour: {} periods, {bytes} bytes", hour.len());
+    let restore = || {
+        let mut archive = Archive::new(DEFAULT_BUDGET);
+        let mut longest = Duration::ZERO;
+        for bytes in &hour {
+            let begin = Instant::now();
+            archive.restore(Period::decode(bytes, &topology));
+            longest = longest.max(begin.elapsed());
+        }
+        (archive, longest)
+    };
+    let (archive, longest) = restore();
+    println!("restored: {:?}, longest step {longest:?}", archive.publish().status.parts);
+    let mut group = c.benchmark_group("period");
+    group.sample_size(10);
+    group.bench_function("decode and restore an hour, 360 periods", |b| b.iter(|| black_box(restore())));
+    group.finish();
+}
+
+criterion_group!(group, period, benches, tables, plant);
 criterion_main!(group);

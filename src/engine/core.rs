@@ -27,10 +27,11 @@ pub struct Core {
     archive: Archive,
     sources: Sources,
     latest: Arc<Frame>,
+    /// Which trays answer in the latest frame.
+    trays: Arc<[bool]>,
     history: Arc<History>,
     alarms: AlarmEngine,
     board: Arc<AlarmBoard>,
-    trays: Arc<[bool]>,
     /// How the journal was before it broke.
     journal: JournalState,
     entries: u64,
@@ -48,7 +49,7 @@ impl Core {
         Self {
             board: alarms.board(Timestamp::default()),
             alarms,
-            trays: Arc::new([]),
+            trays: vec![false; topology.trays().len()].into(),
             journal: JournalState::None,
             stage: Stage::new(topology, placer),
             history: archive.publish(),
@@ -141,11 +142,11 @@ impl Core {
     pub fn snapshot(&self, status: EngineStatus) -> Snapshot {
         Snapshot {
             frame: Arc::clone(&self.latest),
+            trays: Arc::clone(&self.trays),
             history: Arc::clone(&self.history),
             inventory: Arc::clone(self.stage.inventory()),
             sources: self.sources.list().into(),
             alarms: Arc::clone(&self.board),
-            trays: Arc::clone(&self.trays),
             engine: EngineStatus { entries: self.entries, ..status },
         }
     }
@@ -215,6 +216,19 @@ mod tests {
         assert_eq!((lost.quality(GpuId(0)), lost.value(GpuId(0), Metric::Util)), (Quality::Lost, None));
         c.apply(&batch(12, vec![reading("a", &[60.0])]));
         assert_eq!(tick(&mut c, 12).quality(GpuId(0)), Quality::Good);
+    }
+
+    #[test]
+    fn a_snapshot_says_which_trays_answer() {
+        let mut c = core();
+        c.apply(&batch(0, vec![reading("a", &[50.0]), reading("b", &[50.0])]));
+        tick(&mut c, 0);
+        c.apply(&batch(12, vec![reading("b", &[60.0])]));
+        tick(&mut c, 12);
+        let s = c.snapshot(EngineStatus::default());
+        let host = |i: usize| s.frame.topology.trays()[i].host.clone();
+        let answer: Vec<_> = (0..2).map(|i| (host(i), s.trays[i])).collect();
+        assert!(answer.contains(&("a".into(), false)) && answer.contains(&("b".into(), true)), "{answer:?}");
     }
 
     #[test]

@@ -2,6 +2,8 @@
 //!
 //! [`Archive`] is the writer's side; it publishes a [`History`], which readers use without locks.
 
+mod periods;
+
 use std::sync::Arc;
 
 use crate::fleet::frame::Frame;
@@ -9,7 +11,7 @@ use crate::fleet::jobs::course::{Courses, Recorder};
 use crate::fleet::plant::{PlantHistory, PlantStore};
 use crate::fleet::ring::{Ring, Slot};
 use crate::fleet::series::{Point, SeriesStore, Signal, resample};
-use crate::fleet::tier::{self, Bucket, Tier};
+use crate::fleet::tier::{self, Bucket, Overview, Tier};
 use crate::model::{Asset, Metric, Timestamp, Topology};
 
 /// Default memory budget of the past, bytes.
@@ -42,6 +44,9 @@ pub struct Part {
     pub span_ms: i64,
 }
 
+/// Buckets of a tier with their overviews.
+type Overviews = Arc<[(Arc<Bucket>, Arc<Overview>)]>;
+
 /// The reader's side of the past: immutable.
 #[derive(Clone, Debug, Default)]
 pub struct History {
@@ -51,6 +56,10 @@ pub struct History {
     /// The last hour of jobs and tenants.
     pub courses: Courses,
     plant: PlantHistory,
+    /// Overviews of the newest buckets of each tier.
+    overviews: [Overviews; 2],
+    /// Periods of each level that are older than this are finished in all their parts.
+    complete: [Timestamp; 2],
     /// What it holds and costs.
     pub status: HistoryStatus,
 }
@@ -131,21 +140,26 @@ impl History {
         metric: Metric,
         after: Option<Timestamp>,
     ) -> impl Iterator<Item = (Timestamp, Point)> + 'a {
-        self.newest(frame, after).filter_map(move |f| {
+        self.newest(frame, asset, after).filter_map(move |(f, asset)| {
             let s = f.stats(asset, metric)?;
             Some((f.time, Point { min: s.min, mean: s.mean, max: s.max }))
         })
     }
 
-    /// The frames at hand from `after` up to `frame`, as far as they are of its topology.
+    /// The frames at hand from `after` up to `frame`, with what `asset` is in each of them, as far as
+    /// it is there.
     fn newest<'a>(
         &'a self,
         frame: &'a Frame,
+        asset: Asset,
         after: Option<Timestamp>,
-    ) -> impl Iterator<Item = &'a Arc<Frame>> + 'a {
+    ) -> impl Iterator<Item = (&'a Arc<Frame>, Asset)> + 'a {
         let newer = move |t: Timestamp| t <= frame.time && after.is_none_or(|a| t >= a);
         let hot = self.ring.iter().filter(move |s| newer(s.time)).filter_map(Slot::hot);
-        hot.filter(|f| f.topology.generation() == frame.topology.generation())
+        hot.filter_map(move |f| {
+            let same = Arc::ptr_eq(&f.topology, &frame.topology);
+            Some((f, if same { asset } else { f.topology.same(asset, &frame.topology)? }))
+        })
     }
 
     /// Series of a signal of any asset over `window` = (ms, points), ending with `frame`. Halls and
@@ -169,8 +183,8 @@ impl History {
         let end = points.last().map(|(start, _)| start.plus_millis(period));
         let mut out = resample(points.into_iter(), period, to, window);
         let newest = self
-            .newest(frame, end)
-            .filter_map(|f| Some((f.time, Point::of(f.facility.signal(asset, signal)?))));
+            .newest(frame, asset, end)
+            .filter_map(|(f, asset)| Some((f.time, Point::of(f.facility.signal(asset, signal)?))));
         let tail = resample(newest, 1000, to, window);
         out.iter_mut().zip(tail).for_each(|(a, b)| *a = a.or(b));
         out
@@ -195,6 +209,10 @@ pub struct Archive {
     series: SeriesStore,
     courses: Recorder,
     plant: PlantStore,
+    /// Start of the newest period that was put back.
+    restored: Option<Timestamp>,
+    /// Set by the first frame.
+    live: bool,
 }
 
 impl Archive {
@@ -202,20 +220,31 @@ impl Archive {
     /// the default budget and 100,224 busy GPUs that is 13 min, 1 h and 24 h.
     #[must_use]
     pub fn new(budget: usize) -> Self {
-        let share = |percent: usize| budget / 100 * percent;
+        Self::with_shares(budget, [45, 13, 37, 5])
+    }
+
+    fn with_shares(budget: usize, percents: [usize; 4]) -> Self {
+        let [ring, hour, day, plant] = percents.map(|percent| budget / 100 * percent);
         Self {
             budget,
-            ring: Ring::new(share(45)),
-            hour: Tier::new(HOUR.0, HOUR.1, share(13)),
-            day: Tier::new(DAY.0, DAY.1, share(37)),
+            ring: Ring::new(ring),
+            hour: Tier::new(HOUR.0, HOUR.1, hour),
+            day: Tier::new(DAY.0, DAY.1, day),
             series: SeriesStore::default(),
             courses: Recorder::default(),
-            plant: PlantStore::new(share(5)),
+            plant: PlantStore::new(plant),
+            restored: None,
+            live: false,
         }
     }
 
     /// Takes in the newest frame.
     pub fn push(&mut self, frame: &Arc<Frame>) {
+        if !self.live && self.restored.is_some_and(|r| r > frame.time) {
+            // The clock was set back since: what was put back lies in the future and cannot stay.
+            *self = Self::new(self.budget);
+        }
+        self.live = true;
         self.ring.push(Arc::clone(frame));
         self.hour.push(frame);
         self.series.push(frame);
@@ -264,7 +293,16 @@ impl Archive {
             parts: [ring_part, hour, day, plant_part],
             series_bytes: self.series.bytes() + courses.bytes(),
         };
-        Arc::new(History { ring, tiers, series: Arc::new(self.series.clone()), courses, plant, status })
+        Arc::new(History {
+            ring,
+            tiers,
+            series: Arc::new(self.series.clone()),
+            courses,
+            plant,
+            overviews: [self.hour.overviews(), self.day.overviews()],
+            complete: self.complete(),
+            status,
+        })
     }
 }
 

@@ -6,6 +6,7 @@
 //! reads the few blocks of its own asset and nothing else.
 
 mod chunk;
+mod stored;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -16,6 +17,8 @@ use crate::model::facility::{CduPoint, RackPoint, RowPoint};
 use crate::model::{Asset, Timestamp, Topology};
 
 use chunk::{Chunk, Packer};
+
+pub(crate) use stored::{from_bytes, row_len, to_bytes};
 
 /// Points of a rack that have a past.
 pub const RACK_POINTS: [RackPoint; 8] = [
@@ -199,6 +202,8 @@ struct Track {
     gather: Option<Gather>,
     /// Oldest first; the last one is open as long as it is neither full nor of another topology.
     chunks: VecDeque<Arc<Chunk>>,
+    /// How many of the chunks, from the front, hold rows that were put back and not gathered here.
+    restored: usize,
     bytes: usize,
     view: Arc<[Arc<Chunk>]>,
 }
@@ -212,6 +217,7 @@ impl Track {
             budget,
             gather: None,
             chunks: VecDeque::new(),
+            restored: 0,
             bytes: 0,
             view: Arc::new([]),
         }
@@ -233,10 +239,9 @@ impl Track {
     }
 
     fn store(&mut self, start: Timestamp, topology: &Arc<Topology>, row: Arc<[u16]>) {
-        // On a small budget a chunk is closed early, so that what is not yet packed stays small.
-        let fit = self.budget / 4 / (2 * row.len()).max(1);
-        let rows = self.rows_per_chunk.min(fit).max(1);
-        let open = |c: &Arc<Chunk>| c.rows().is_some_and(|r| r < rows) && c.is_of(topology);
+        let rows = self.rows_that_fit(row.len());
+        let own = self.chunks.len() > self.restored;
+        let open = |c: &Arc<Chunk>| own && c.rows().is_some_and(|r| r < rows) && c.is_of(topology);
         let open = self.chunks.pop_back_if(|c| open(c));
         self.bytes -= open.as_ref().map_or(0, |c| c.bytes());
         let chunk = match open {
@@ -246,6 +251,12 @@ impl Track {
         self.bytes += chunk.bytes();
         self.chunks.push_back(Arc::new(chunk));
         self.evict(start);
+    }
+
+    /// Rows of a chunk. On a small budget it is closed early, so that what is not yet packed stays small.
+    fn rows_that_fit(&self, row: usize) -> usize {
+        let fit = self.budget / 4 / (2 * row).max(1);
+        self.rows_per_chunk.min(fit).max(1)
     }
 
     /// Packs a part of the oldest chunk that is not packed yet; the last one is still open.
@@ -265,6 +276,7 @@ impl Track {
         let old = |c: &Arc<Chunk>| c.last().is_none_or(|l| l < oldest);
         while self.chunks.len() > 1 && (self.bytes > self.budget || self.chunks.front().is_some_and(old)) {
             self.bytes -= self.chunks.pop_front().map_or(0, |c| c.bytes());
+            self.restored = self.restored.saturating_sub(1);
         }
         self.view = self.chunks.iter().cloned().collect();
     }
@@ -365,16 +377,16 @@ impl PlantHistory {
         (from, to): (Timestamp, Timestamp),
     ) -> Vec<(Timestamp, Point)> {
         let mut out = Vec::new();
-        let mut here: Option<(u32, Option<Asset>)> = None;
+        let mut here: Option<(&Topology, Option<Asset>)> = None;
         for chunk in self.tracks[Self::track(window_ms).0].iter() {
             if chunk.last().is_none_or(|l| l < from) || chunk.first().is_none_or(|f| f >= to) {
                 continue;
             }
-            let generation = chunk.topology().generation();
-            if here.is_none_or(|(g, _)| g != generation) {
-                let same = generation == topology.generation();
-                let moved = if same { Some(asset) } else { chunk.topology().same(asset, topology) };
-                here = Some((generation, moved));
+            // Of another site, or of this one before it grew: assets are known by their names.
+            let there = chunk.topology().as_ref();
+            if here.is_none_or(|(t, _)| !std::ptr::eq(t, there)) {
+                let same = std::ptr::eq(there, topology);
+                here = Some((there, if same { Some(asset) } else { there.same(asset, topology) }));
             }
             let Some((lane, index)) = here.and_then(|(_, a)| place(a?, signal)) else { continue };
             chunk.read(lane, index, |start, value| {

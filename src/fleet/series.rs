@@ -1,6 +1,8 @@
 //! Series of halls and the site: small enough to be kept whole for a day. Those of racks, CDUs and
 //! rows are in [`crate::fleet::plant`].
 
+mod stored;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -72,8 +74,9 @@ const PER_HALL: usize = HallPoint::ALL.len();
 /// Periods, ms, and how many buckets are kept of each: 15 min, 1 h, 24 h.
 const LEVELS: [(i64, usize); 3] = [(1_000, 900), (10_000, 366), (60_000, 1_446)];
 
+/// One period of one resolution.
 #[derive(Clone, Debug)]
-struct Bucket {
+pub(crate) struct Bucket {
     start: Timestamp,
     merged: u32,
     topology: Arc<Topology>,
@@ -129,15 +132,21 @@ impl Bucket {
 #[derive(Clone, Debug, Default)]
 pub struct SeriesStore {
     levels: [VecDeque<Arc<Bucket>>; 3],
+    /// How many buckets of each level, from the front, were put back and not gathered here.
+    restored: [usize; 3],
 }
 
 impl SeriesStore {
     /// Takes in the newest frame.
     pub fn push(&mut self, frame: &Frame) {
         let new = Bucket::of(frame);
-        for (level, (period, keep)) in self.levels.iter_mut().zip(LEVELS) {
+        let levels = self.levels.iter_mut().zip(&mut self.restored);
+        for ((level, restored), (period, keep)) in levels.zip(LEVELS) {
             let start = Timestamp(new.start.millis().div_euclid(period) * period);
+            let own = level.len() > *restored;
             match level.back_mut() {
+                // What was put back is whole.
+                Some(last) if !own && last.start >= start => {}
                 Some(last) if last.start == start && Arc::ptr_eq(&last.topology, &new.topology) => {
                     Arc::make_mut(last).merge(&new)
                 }
@@ -145,6 +154,7 @@ impl SeriesStore {
             }
             while level.len() > keep {
                 level.pop_front();
+                *restored = restored.saturating_sub(1);
             }
         }
     }
@@ -164,14 +174,14 @@ impl SeriesStore {
             w if w <= 3_600_000 => 1,
             _ => 2,
         };
-        // Halls of a site that has grown since are found by name, once per topology.
-        let mut here: Option<(u32, Option<usize>)> = None;
+        // Halls of another topology are found by name, once per topology.
+        let mut here: Option<(&Topology, Option<usize>)> = None;
         let found = self.levels[level].iter().filter_map(|b| {
-            let generation = b.topology.generation();
-            if here.is_none_or(|(g, _)| g != generation) {
-                let same = generation == topology.generation();
-                let moved = if same { Some(asset) } else { b.topology.same(asset, topology) };
-                here = Some((generation, moved.and_then(|a| index(b.topology.halls().len(), a, signal))));
+            let there = b.topology.as_ref();
+            if here.is_none_or(|(t, _)| !std::ptr::eq(t, there)) {
+                let same = std::ptr::eq(there, topology);
+                let moved = if same { Some(asset) } else { there.same(asset, topology) };
+                here = Some((there, moved.and_then(|a| index(there.halls().len(), a, signal))));
             }
             Some((b.start, b.values.get(here?.1?)?.known()?))
         });

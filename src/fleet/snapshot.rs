@@ -14,6 +14,9 @@ use crate::model::{Timestamp, Topology};
 pub struct Snapshot {
     /// The newest frame.
     pub frame: Arc<Frame>,
+    /// Which trays answered at that moment, by tray id of the frame's topology; see
+    /// [`Stage::answering`](crate::fleet::Stage::answering).
+    pub trays: Arc<[bool]>,
     /// Everything before it.
     pub history: Arc<History>,
     /// Identities of GPUs and nodes.
@@ -22,8 +25,6 @@ pub struct Snapshot {
     pub sources: Arc<[SourceView]>,
     /// All alarms.
     pub alarms: Arc<AlarmBoard>,
-    /// Which trays answer.
-    pub trays: Arc<[bool]>,
     /// What the engine says about itself.
     pub engine: EngineStatus,
 }
@@ -48,12 +49,12 @@ impl Snapshot {
     #[must_use]
     pub fn empty(topology: Arc<Topology>, time: Timestamp) -> Self {
         Self {
+            trays: vec![false; topology.trays().len()].into(),
             frame: Arc::new(Frame::empty(topology, time)),
             history: Arc::default(),
             inventory: Arc::default(),
             sources: Arc::new([]),
             alarms: Arc::default(),
-            trays: Arc::new([]),
             engine: EngineStatus::default(),
         }
     }
@@ -66,6 +67,8 @@ mod tests {
     #[test]
     fn an_empty_snapshot_has_no_past() {
         let s = Snapshot::empty(Arc::new(Topology::default_site()), Timestamp::from_secs(5));
+        assert_eq!(s.trays.len(), s.frame.topology.trays().len());
+        assert!(s.trays.iter().all(|answers| !answers));
         assert_eq!(s.frame.time, Timestamp::from_secs(5));
         assert!(s.history.span().is_none());
         assert!(s.sources.is_empty());

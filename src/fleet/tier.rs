@@ -6,16 +6,22 @@
 //! mean may be off by [`MEAN_STEP`] raw steps (1 °C, 1 %, 15 MHz, 8 W), the distances of minimum
 //! and maximum from it by [`SPREAD_STEP`]. The ring is exact; tiers are for charts.
 
+mod overview;
+mod read;
+mod stored;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use zstd::bulk::{Compressor, Decompressor};
+use zstd::bulk::Compressor;
 use zstd::zstd_safe::compress_bound;
 
 use crate::fleet::frame::Frame;
-use crate::fleet::series::Point;
-use crate::model::id::Span;
 use crate::model::{Column, Metric, Quality, Timestamp, Topology};
+
+pub use overview::Overview;
+pub(crate) use overview::overviews;
+pub use read::series;
 
 /// GPUs per block.
 pub const BLOCK: usize = 1024;
@@ -140,11 +146,43 @@ pub struct Bucket {
     /// Start of the period.
     pub start: Timestamp,
     topology: Arc<Topology>,
-    /// True when the blocks are not differences.
-    key: bool,
+    /// Start of the key that it hangs on, and how many buckets after the key it is; 0 for a key,
+    /// whose blocks are not differences.
+    chain: (Timestamp, u32),
     blocks: Vec<Box<[u8]>>,
     bytes: usize,
 }
+
+impl Bucket {
+    /// The topology that its GPUs are of.
+    #[must_use]
+    pub const fn topology(&self) -> &Arc<Topology> {
+        &self.topology
+    }
+
+    /// True when it can be read without the buckets before it.
+    #[must_use]
+    pub const fn is_key(&self) -> bool {
+        self.chain.1 == 0
+    }
+
+    /// True when a period of `start` and `topology` can come after this one: a period has two buckets
+    /// where the site has grown in it.
+    fn is_before(&self, start: Timestamp, topology: &Arc<Topology>) -> bool {
+        self.start < start || (self.start == start && !Arc::ptr_eq(&self.topology, topology))
+    }
+
+    /// True when it can be read right after `before`.
+    fn can_follow(&self, before: Option<&Self>) -> bool {
+        let next = |b: &Self| b.chain.0 == self.chain.0 && b.chain.1.checked_add(1) == Some(self.chain.1);
+        self.is_key() || before.is_some_and(|b| next(b) && b.blocks.len() == self.blocks.len())
+    }
+}
+
+/// Overviews of the newest buckets, by bucket.
+type Overviews = VecDeque<(Arc<Bucket>, Arc<Overview>)>;
+/// Buckets whose overview is at hand.
+const OVERVIEWS: usize = 4;
 
 /// The writer's side of one tier.
 pub struct Tier {
@@ -156,7 +194,12 @@ pub struct Tier {
     /// Planes of the newest bucket as a reader will see them.
     last: Vec<Vec<u8>>,
     since_key: usize,
+    /// The key that the newest bucket hangs on, and how far it is from that.
+    chain: (Timestamp, u32),
     buckets: VecDeque<Arc<Bucket>>,
+    /// How many of the buckets, from the front, were put back and not gathered here.
+    restored: usize,
+    overviews: Overviews,
     bytes: usize,
     zstd: Option<Compressor<'static>>,
     scratch: Vec<u8>,
@@ -183,7 +226,10 @@ impl Tier {
             finished: VecDeque::new(),
             last: Vec::new(),
             since_key: 0,
+            chain: (Timestamp(0), 0),
             buckets: VecDeque::new(),
+            restored: 0,
+            overviews: VecDeque::new(),
             bytes: 0,
             zstd: Compressor::new(1).ok(),
             scratch: Vec::new(),
@@ -223,16 +269,25 @@ impl Tier {
         let key = self.since_key == 0 || self.last.first().is_none_or(|p| p.len() != n);
         let before = if key { vec![vec![0; n]; PLANES] } else { std::mem::take(&mut self.last) };
         let now = if key { planes(&exact, None) } else { planes(&exact, Some(&before)) };
-        let bucket = self.compress(exact, key, &before, &now);
+        self.chain = if key { (exact.start, 0) } else { (self.chain.0, self.chain.1 + 1) };
+        let bucket = Arc::new(self.compress(exact, &before, &now));
+        self.overviews.push_back((Arc::clone(&bucket), Arc::new(Overview::of(&now, &bucket.topology))));
+        if self.overviews.len() > OVERVIEWS {
+            self.overviews.pop_front();
+        }
         self.last = now;
         self.since_key = (self.since_key + 1) % KEY_EVERY;
         self.bytes += bucket.bytes;
-        self.buckets.push_back(Arc::new(bucket));
-        self.evict();
+        self.buckets.push_back(bucket);
+        while self.buckets.len() > 1 && self.too_much() && self.evict() {}
+        if self.buckets.is_empty() {
+            // The key is gone: what comes next must not hang on it.
+            self.since_key = 0;
+        }
         true
     }
 
-    fn compress(&mut self, exact: Exact, key: bool, before: &[Vec<u8>], now: &[Vec<u8>]) -> Bucket {
+    fn compress(&mut self, exact: Exact, before: &[Vec<u8>], now: &[Vec<u8>]) -> Bucket {
         let n = exact.topology.gpu_count();
         let mut blocks: Vec<Box<[u8]>> = Vec::with_capacity(n.div_ceil(BLOCK));
         let mut raw = Vec::with_capacity(PLANES * BLOCK);
@@ -249,22 +304,57 @@ impl Tier {
             blocks.push(packed[..len.unwrap_or(0)].into());
         }
         let bytes = blocks.iter().map(|b| b.len() + 16).sum();
-        Bucket { start: exact.start, topology: exact.topology, key, blocks, bytes }
+        Bucket { start: exact.start, topology: exact.topology, chain: self.chain, blocks, bytes }
     }
 
-    /// Old buckets go in whole groups: what follows a key cannot be read without it.
-    fn evict(&mut self) {
-        while self.buckets.len() > 1
-            && (self.bytes > self.budget || self.buckets.len() > self.keep + KEY_EVERY)
-        {
-            loop {
-                let Some(gone) = self.buckets.pop_front() else { return };
-                self.bytes -= gone.bytes;
-                if self.buckets.front().is_none_or(|b| b.key) {
-                    break;
-                }
+    fn too_much(&self) -> bool {
+        self.bytes > self.budget || self.buckets.len() > self.keep + KEY_EVERY
+    }
+
+    /// Old buckets go in whole groups: what follows a key cannot be read without it. False when there
+    /// was none.
+    fn evict(&mut self) -> bool {
+        let before = self.buckets.len();
+        while let Some(gone) = self.buckets.pop_front() {
+            self.bytes -= gone.bytes;
+            self.restored = self.restored.saturating_sub(1);
+            if self.buckets.front().is_none_or(|b| b.is_key()) {
+                break;
             }
         }
+        self.buckets.len() < before
+    }
+
+    /// Start of the oldest period that was gathered here.
+    fn oldest(&self) -> Option<Timestamp> {
+        let stored = self.buckets.get(self.restored).map(|b| b.start);
+        stored.or_else(|| self.pending())
+    }
+
+    /// Start of the oldest period that is not stored yet: what is older is complete.
+    #[must_use]
+    pub fn pending(&self) -> Option<Timestamp> {
+        let finished = self.finished.front().map(|e| e.start);
+        finished.or_else(|| self.gather.as_ref().map(|g| g.start))
+    }
+
+    /// Puts back a bucket that is older than what was gathered here and newer than what was put back
+    /// before. It is left out where it does not fit, or cannot be read without one that is missing.
+    pub fn restore(&mut self, bucket: Arc<Bucket>) {
+        let newest = self.buckets.back().map(|b| b.start).max(self.pending());
+        let too_old = |n: Timestamp| n.since(bucket.start) / self.period_ms > (self.keep + KEY_EVERY) as i64;
+        let before = self.restored.checked_sub(1).and_then(|i| self.buckets.get(i));
+        if self.oldest().is_some_and(|o| bucket.start >= o)
+            || newest.is_some_and(too_old)
+            || before.is_some_and(|b| !b.is_before(bucket.start, &bucket.topology))
+            || !bucket.can_follow(before.map(Arc::as_ref))
+        {
+            return;
+        }
+        self.bytes += bucket.bytes;
+        self.buckets.insert(self.restored, bucket);
+        self.restored += 1;
+        while self.restored > 0 && self.too_much() && self.evict() {}
     }
 
     /// Bytes held, without the period that is being gathered.
@@ -277,6 +367,12 @@ impl Tier {
     #[must_use]
     pub fn view(&self) -> Arc<[Arc<Bucket>]> {
         self.buckets.iter().cloned().collect()
+    }
+
+    /// The newest buckets with their overviews.
+    #[must_use]
+    pub fn overviews(&self) -> Arc<[(Arc<Bucket>, Arc<Overview>)]> {
+        self.overviews.iter().cloned().collect()
     }
 }
 
@@ -314,117 +410,6 @@ fn follow(new: impl Iterator<Item = u8>, old: Option<&[u8]>, step: u8) -> Vec<u8
             .zip(old)
             .map(|(n, o)| if n != NONE && *o != NONE && n.abs_diff(*o) <= step { *o } else { n })
             .collect(),
-    }
-}
-
-/// Series of `metrics` over the GPUs of `span` (ids of `topology`) between two moments: per bucket
-/// the smallest minimum, the mean of means, the largest maximum. Buckets without a value are left
-/// out; metrics that tiers do not keep have none. All metrics together cost as much as one.
-#[must_use]
-pub fn series(
-    buckets: &[Arc<Bucket>],
-    topology: &Topology,
-    span: Span,
-    metrics: &[Metric],
-    (from, to): (Timestamp, Timestamp),
-) -> Vec<Vec<(Timestamp, Point)>> {
-    let mut out = vec![Vec::new(); metrics.len()];
-    let Ok(mut zstd) = Decompressor::new() else { return out };
-    let kept = metrics.iter().map(|m| Metric::TIERED.iter().position(|t| t == m));
-    let kept: Vec<Option<usize>> = kept.collect();
-    // The nearest key before the window: what follows it can be read from there.
-    let inside = buckets.partition_point(|b| b.start < from);
-    let first = (0..=inside.min(buckets.len().saturating_sub(1)))
-        .rev()
-        .find(|i| buckets.get(*i).is_some_and(|b| b.key));
-    let Some(first) = first else { return out };
-    let mut reader = Reader { blocks: Vec::new(), raw: vec![0; PLANES * BLOCK] };
-    let mut here = (0, span);
-    for bucket in buckets[first..].iter().take_while(|b| b.start < to) {
-        if bucket.key || reader.blocks.is_empty() {
-            // A new key may be of another topology: the GPUs are looked up by name there.
-            here.1 = if bucket.topology.generation() == topology.generation() {
-                span
-            } else {
-                moved(topology, &bucket.topology, span)
-            };
-            here.0 = here.1.start as usize / BLOCK;
-            reader.reset(here.1, bucket.topology.gpu_count());
-        }
-        reader.advance(&mut zstd, bucket, here.0);
-        for ((metric, m), points) in metrics.iter().zip(&kept).zip(&mut out) {
-            if let Some(point) = m.and_then(|m| reader.point(here.1, here.0, m)) {
-                points.push((bucket.start, unit(*metric, point)));
-            }
-        }
-    }
-    out
-}
-
-/// The same GPUs in another topology; empty where they are not there.
-fn moved(topology: &Topology, other: &Topology, span: Span) -> Span {
-    if span.is_empty() {
-        return span;
-    }
-    let tray = topology.tray_of(crate::model::GpuId(span.start));
-    let offset = span.start - topology.tray(tray).gpus.start;
-    let place = topology.place_of(tray);
-    let found = (0..other.trays().len()).map(crate::model::TrayId::new).find(|t| other.place_of(*t) == place);
-    found.map_or(Span::default(), |t| {
-        let start = other.tray(t).gpus.start + offset;
-        Span { start, end: (start + span.len() as u32).min(other.gpu_count() as u32) }
-    })
-}
-
-fn unit(metric: Metric, (min, mean, max): (f32, f32, f32)) -> Point {
-    let spec = metric.spec();
-    let factor = spec.scale * (1u32 << shift(metric)) as f32;
-    let value = |raw: f32| raw * factor + spec.offset;
-    Point { min: value(min), mean: value(mean), max: value(max) }
-}
-
-/// Decoded planes of the blocks that hold a span.
-struct Reader {
-    blocks: Vec<Vec<u8>>,
-    raw: Vec<u8>,
-}
-
-impl Reader {
-    fn reset(&mut self, span: Span, gpus: usize) {
-        self.blocks.clear();
-        if !span.is_empty() {
-            for block in span.start as usize / BLOCK..=(span.end as usize - 1) / BLOCK {
-                let width = BLOCK.min(gpus - block * BLOCK);
-                self.blocks.push(vec![0; PLANES * width]);
-            }
-        }
-    }
-
-    fn advance(&mut self, zstd: &mut Decompressor<'_>, bucket: &Bucket, first: usize) {
-        for (i, state) in self.blocks.iter_mut().enumerate() {
-            let read =
-                bucket.blocks.get(first + i).and_then(|b| zstd.decompress_to_buffer(b, &mut self.raw).ok());
-            if read == Some(state.len()) {
-                state.iter_mut().zip(&self.raw).for_each(|(s, d)| *s = s.wrapping_add(*d));
-            }
-        }
-    }
-
-    fn point(&self, span: Span, first: usize, metric: usize) -> Option<(f32, f32, f32)> {
-        let (mut min, mut sum, mut max, mut n) = (f32::INFINITY, 0.0, f32::NEG_INFINITY, 0u32);
-        for gpu in span.range() {
-            let block = self.blocks.get(gpu / BLOCK - first)?;
-            let width = block.len() / PLANES;
-            let plane = |p: usize| block[(3 * metric + p) * width + gpu % BLOCK];
-            let mean = plane(0);
-            if mean != NONE {
-                min = min.min(f32::from(mean) - f32::from(plane(1)));
-                max = max.max(f32::from(mean) + f32::from(plane(2)));
-                sum += f32::from(mean);
-                n += 1;
-            }
-        }
-        (n > 0).then(|| (min, sum / n as f32, max))
     }
 }
 

@@ -300,12 +300,12 @@ impl Builder {
         self.archive.maintain();
         self.tick += 1;
         Arc::new(Snapshot {
+            trays: self.stage.answering().into(),
             frame,
             history: self.archive.publish(),
             inventory: Arc::clone(self.stage.inventory()),
             sources: sources(time).list().to_vec().into(),
             alarms: Arc::default(),
-            trays: self.stage.answering().into(),
             engine: EngineStatus { entries: 452, commit_us: 0, pack_us: 0, queued: 0, late_ticks: 0 },
         })
     }

@@ -4,6 +4,8 @@
 //! At most [`MOST`] jobs (and as many tenants) are followed at a time, those with most GPUs: what
 //! lies beyond has no course in that time, which is a gap and not zero.
 
+mod stored;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -35,7 +37,7 @@ pub struct Course {
 
 /// One period: the keys in order, and the values of each.
 #[derive(Debug)]
-struct Bucket {
+pub(crate) struct Bucket {
     start: Timestamp,
     /// Shared by the periods in which the same jobs were there.
     keys: Arc<[u64]>,
@@ -112,6 +114,8 @@ pub(crate) struct Recorder {
     keys: Keys,
     /// The running period by key.
     running: Vec<(u64, Seen)>,
+    /// How many periods, from the front, were put back and not gathered here.
+    restored: usize,
 }
 
 impl Recorder {
@@ -122,8 +126,13 @@ impl Recorder {
 
     /// Takes in the newest frame.
     pub fn push(&mut self, frame: &Frame) {
-        self.keys.update(frame);
         let start = Timestamp(frame.time.millis().div_euclid(PERIOD_MS) * PERIOD_MS);
+        let own = self.courses.periods.len() > self.restored;
+        if !own && self.courses.periods.back().is_some_and(|b| b.start >= start) {
+            // What was put back is whole.
+            return;
+        }
+        self.keys.update(frame);
         if self.courses.periods.back().is_some_and(|b| b.start == start) {
             self.courses.periods.pop_back();
         } else {
@@ -140,6 +149,7 @@ impl Recorder {
         self.courses.periods.push_back(Arc::new(bucket));
         if self.courses.periods.len() > KEEP {
             self.courses.periods.pop_front();
+            self.restored = self.restored.saturating_sub(1);
         }
     }
 

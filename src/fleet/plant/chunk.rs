@@ -8,7 +8,7 @@ use std::sync::Arc;
 use zstd::bulk::{Compressor, decompress};
 use zstd::zstd_safe::compress_bound;
 
-use crate::fleet::plant::{decode, lanes};
+use crate::fleet::plant::{NONE, decode, lanes};
 use crate::model::{Timestamp, Topology};
 
 /// Assets per block.
@@ -88,6 +88,35 @@ impl Chunk {
             Body::Blocks(blocks) => blocks.iter().map(|b| b.len() + OVERHEAD).sum(),
         };
         body + 8 * self.starts.len()
+    }
+
+    /// Steps in which a [`Packer`] packs it.
+    pub fn steps(&self) -> usize {
+        lanes(&self.topology).len().div_ceil(LANES_PER_STEP)
+    }
+
+    /// All its periods with their rows; those of a packed one are unpacked, with "no value" where a
+    /// block cannot be read.
+    pub fn all(&self) -> Vec<(Timestamp, Arc<[u16]>)> {
+        let blocks = match &self.body {
+            Body::Rows(rows) => return self.starts.iter().copied().zip(rows.iter().cloned()).collect(),
+            Body::Blocks(blocks) => blocks,
+        };
+        let lanes = lanes(&self.topology);
+        let n = lanes.last().map_or(0, |l| l.start + l.assets);
+        let mut rows = vec![vec![NONE; n]; self.starts.len()];
+        let groups = lanes.iter().flat_map(|l| {
+            let part = |first| (l.start + first, GROUP.min(l.assets - first));
+            (0..l.assets).step_by(GROUP).map(part)
+        });
+        for ((first, assets), block) in groups.zip(blocks) {
+            let Some(raw) = raw(block, assets * rows.len()) else { continue };
+            for asset in 0..assets {
+                let values = course(&raw, asset, rows.len());
+                rows.iter_mut().zip(values).for_each(|(row, v)| row[first + asset] = v);
+            }
+        }
+        self.starts.iter().copied().zip(rows.into_iter().map(Arc::from)).collect()
     }
 
     /// Tells the known values of one asset in one lane, oldest first.
@@ -199,11 +228,16 @@ impl Packer {
 
 /// The values of asset `index` of a block; absent where the block cannot be read.
 fn unpack(block: &[u8], index: usize, assets: usize, periods: usize) -> Vec<u16> {
-    let n = assets * periods;
-    let Ok(raw) = decompress(block, 2 * n) else { return Vec::new() };
-    if raw.len() != 2 * n {
-        return Vec::new();
-    }
+    raw(block, assets * periods).map_or_else(Vec::new, |raw| course(&raw, index, periods))
+}
+
+/// The differences of a block of `n` values.
+fn raw(block: &[u8], n: usize) -> Option<Vec<u8>> {
+    decompress(block, 2 * n).ok().filter(|raw| raw.len() == 2 * n)
+}
+
+fn course(raw: &[u8], index: usize, periods: usize) -> Vec<u16> {
+    let n = raw.len() / 2;
     let delta = |at: usize| unzigzag(u16::from_le_bytes([raw[at], raw[n + at]]));
     let mut last = (0..index).fold(0u16, |sum, a| sum.wrapping_add(delta(a * periods)));
     let values = (index * periods..(index + 1) * periods).map(|at| {
@@ -214,12 +248,13 @@ fn unpack(block: &[u8], index: usize, assets: usize, periods: usize) -> Vec<u16>
 }
 
 /// Small differences of either sign as small numbers.
-const fn zigzag(delta: u16) -> u16 {
+pub const fn zigzag(delta: u16) -> u16 {
     let signed = delta.cast_signed();
     ((signed << 1) ^ (signed >> 15)).cast_unsigned()
 }
 
-const fn unzigzag(raw: u16) -> u16 {
+/// The inverse of [`zigzag`].
+pub const fn unzigzag(raw: u16) -> u16 {
     (raw >> 1) ^ (raw & 1).wrapping_neg()
 }
 

@@ -1,8 +1,10 @@
 //! Tests of the tiers.
 
 use super::*;
+use crate::fleet::series::Point;
 use crate::fleet::stage::Stage;
 use crate::model::batch::DenseBatch;
+use crate::model::id::Span;
 use crate::model::topology::place::Placer;
 use crate::model::topology::plan::{NewHost, Plan};
 use crate::model::{Batch, Column};
