@@ -4,7 +4,7 @@
 //! [`Recording`] reads one or a folder of them, a [`Cursor`] stands at one moment of it. The
 //! [`flight`] recorder writes file after file within a disk budget, on a thread of its own.
 
-//TMP pub mod chronicle;
+pub mod chronicle;
 pub mod cursor;
 pub mod document;
 pub mod error;
@@ -17,14 +17,14 @@ pub mod recording;
 pub mod scan;
 pub mod site;
 pub mod state;
-//TMP pub mod tape;
+pub mod tape;
 pub mod writer;
 
 pub use cursor::Cursor;
 pub use error::RecordError;
 pub use flight::FlightRecorder;
 pub use recording::Recording;
-//TMP pub use tape::RecordingTape;
+pub use tape::RecordingTape;
 pub use writer::Writer;
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use crate::fleet::Snapshot;
 use crate::fleet::past::{RecorderState, RecorderView};
 use crate::model::Timestamp;
 use crate::model::chronicle::Gap;
-use crate::record::writer::{Sink, Writer};
+use crate::record::writer::{Periods, Sink, Writer, newest_periods};
 use crate::record::{RecordError, recording::EXTENSION};
 
 /// States that may wait for the disk.
@@ -107,6 +107,7 @@ impl FlightRecorder {
             open: None,
             last: None,
             failed: None,
+            periods: None,
         };
         std::thread::Builder::new().name("flight recorder".into()).spawn(move || tape.run(&items))?;
         Ok(Self { queue, shared })
@@ -157,6 +158,8 @@ struct Drive {
     last: Option<Timestamp>,
     /// When it last failed.
     failed: Option<Timestamp>,
+    /// Periods that are recorded; what the console knew before it recorded is recorded already.
+    periods: Option<Periods>,
 }
 
 impl Drive {
@@ -231,7 +234,8 @@ impl Drive {
             open.writer.finish()?;
         }
         if self.open.is_none() {
-            let writer = self.begin(snapshot)?;
+            let periods = *self.periods.get_or_insert_with(|| newest_periods(snapshot));
+            let writer = self.begin(snapshot)?.after(periods);
             self.open = Some(Open { writer, begun: now, synced: now });
             self.make_room()?;
         }
@@ -241,6 +245,7 @@ impl Drive {
             open.writer.gap(&Gap { from: self.last.unwrap_or(now), to: now, dropped })?;
         }
         open.writer.write(snapshot)?;
+        self.periods = Some(open.writer.periods());
         let (bytes, path) = (open.writer.bytes(), open.writer.path().to_owned());
         if now.since(open.synced) >= SYNC_MS {
             open.synced = now;
