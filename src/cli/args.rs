@@ -2,6 +2,7 @@
 //! derive from here.
 
 pub mod alarms;
+pub mod record;
 pub mod sim;
 pub mod snapshot;
 pub mod state;
@@ -17,6 +18,7 @@ use crate::cli::scenario::ScenarioName;
 use crate::cli::units;
 
 pub use alarms::AlarmsCommand;
+pub use record::{EngineArgs, RecordArgs, RecorderOptions};
 pub use sim::{ScenariosArgs, ServeArgs, SimCommand};
 pub use snapshot::{Format, SnapshotArgs, SnapshotView};
 pub use state::StateOptions;
@@ -54,6 +56,10 @@ pub struct Args {
 pub enum Command {
     /// The console (also without a command)
     Watch(WatchArgs),
+    /// The engine without a screen: alarms, journal and flight recorder, until it is stopped
+    Serve(Box<EngineArgs>),
+    /// Record without a screen, into a file or the folder of the flight recorder
+    Record(Box<RecordArgs>),
     /// One picture of one view, or the figures as JSON, to standard output
     #[command(mut_arg("no_mouse", |a| a.hide(true)), mut_arg("no_probe", |a| a.hide(true)))]
     Snapshot(Box<SnapshotArgs>),
@@ -216,6 +222,9 @@ pub enum ColorChoice {
 /// Options of `watch`.
 #[derive(clap::Args, Clone, Debug, Default)]
 pub struct WatchArgs {
+    /// The flight recorder.
+    #[command(flatten)]
+    pub recorder: RecorderOptions,
     /// Sources and display.
     #[command(flatten)]
     pub options: Options,

@@ -171,6 +171,7 @@ impl Cursor {
             sources: beside.sources.list(),
             alarms: Arc::new(beside.alarms.board(head.time, &rules)),
             trays: seen.answers,
+            recorder: Arc::default(),
             engine: EngineStatus::default(),
             frame: seen.frame,
         };

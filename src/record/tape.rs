@@ -105,7 +105,7 @@ impl RecordingTape {
     fn make_charts(&mut self, time: Timestamp) -> Charts {
         let (from, to) = (time.plus_millis(-HOUR_MS), time.plus_millis(AHEAD_MS));
         let mut archive = Archive::for_replay(CHARTS);
-        archive.restore(periods(&mut self.cursor, from, to));
+        archive.restore(periods(&mut self.cursor, (from, to), |_| true));
         let end = self.cursor.recording().span().map_or(to, |(_, last)| last.min(to));
         // At the end of a recording that grows, charts are made anew after a while.
         Charts { history: archive.publish(), valid: (time, end.max(time).plus_millis(10_000).min(to)) }
@@ -116,8 +116,13 @@ impl RecordingTape {
     }
 }
 
-/// The periods that are complete between two moments, oldest first; each that can be read.
-pub fn periods(cursor: &mut Cursor, from: Timestamp, to: Timestamp) -> Vec<Period> {
+/// The periods of wanted levels that were recorded between two moments: those of 10 s, then those of a
+/// minute, each oldest first. What cannot be read is left out.
+pub fn periods(
+    cursor: &mut Cursor,
+    (from, to): (Timestamp, Timestamp),
+    wanted: impl Fn(Level) -> bool,
+) -> Vec<Period> {
     let mut found: Vec<Period> = Vec::new();
     let recording = cursor.recording_mut();
     let shelf = &mut recording.shelf;
@@ -137,7 +142,7 @@ pub fn periods(cursor: &mut Cursor, from: Timestamp, to: Timestamp) -> Vec<Perio
             for data in segment.messages(chunk, Topic::Period).unwrap_or_default() {
                 let Some((number, bytes)) = data.split_first_chunk::<4>() else { continue };
                 let Ok(topology) = segment.topology(u32::from_le_bytes(*number), shelf) else { continue };
-                found.extend(Period::decode(bytes, &topology).ok());
+                found.extend(Period::decode(bytes, &topology).ok().filter(|p| wanted(p.level)));
             }
         }
         segment.close();
