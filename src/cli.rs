@@ -10,6 +10,7 @@ pub mod error;
 pub mod files;
 pub mod headless;
 pub mod pages;
+pub mod replay;
 pub mod runtime;
 pub mod scenario;
 pub mod serve;
@@ -55,6 +56,7 @@ pub fn main() -> ExitCode {
 pub fn run(args: Args, out: &mut dyn Write) -> Result<ExitCode, CliError> {
     match args.command {
         None => return watch::run(config::load(&args.watch.options)?, &args.watch),
+        Some(Command::Replay(replay)) => return replay::run(&replay),
         Some(Command::Watch(watch)) => return watch::run(config::load(&watch.options)?, &watch),
         Some(Command::Serve(args)) => headless::serve(config::load(&args.options)?, &args, out),
         Some(Command::Record(args)) => headless::record(config::load(&args.options)?, &args, out),

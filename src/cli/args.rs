@@ -18,7 +18,7 @@ use crate::cli::scenario::ScenarioName;
 use crate::cli::units;
 
 pub use alarms::AlarmsCommand;
-pub use record::{EngineArgs, RecordArgs, RecorderOptions};
+pub use record::{EngineArgs, RecordArgs, RecorderOptions, ReplayArgs};
 pub use sim::{ScenariosArgs, ServeArgs, SimCommand};
 pub use snapshot::{Format, SnapshotArgs, SnapshotView};
 pub use state::StateOptions;
@@ -60,6 +60,8 @@ pub enum Command {
     Serve(Box<EngineArgs>),
     /// Record without a screen, into a file or the folder of the flight recorder
     Record(Box<RecordArgs>),
+    /// The same console on a recording: any second of it, with alarms, charts and timeline
+    Replay(Box<ReplayArgs>),
     /// One picture of one view, or the figures as JSON, to standard output
     #[command(mut_arg("no_mouse", |a| a.hide(true)), mut_arg("no_probe", |a| a.hide(true)))]
     Snapshot(Box<SnapshotArgs>),

@@ -141,6 +141,20 @@ pub fn show_size(bytes: u64) -> String {
     }
 }
 
+/// A speed of a replay: 1/4 to 1,000 times real time.
+///
+/// # Errors
+/// Not a number, or out of range.
+pub fn replay_speed(text: &str) -> Result<f32, String> {
+    let wrong = || format!("`{}` is no speed: expected a factor like 1, 0.25 or 60", text::clean(text));
+    let value: f32 = text.trim().trim_end_matches('x').parse().map_err(|_| wrong())?;
+    if (0.25..=1000.0).contains(&value) {
+        Ok(value)
+    } else {
+        Err(format!("{value} is out of range: expected 0.25 to 1000"))
+    }
+}
+
 /// A speed-up factor: above 0, at most 3,600.
 ///
 /// # Errors

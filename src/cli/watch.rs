@@ -1,5 +1,6 @@
 //! `watch`: the console.
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,6 +8,8 @@ use std::time::Duration;
 use crate::cli::args::{ColorChoice, WatchArgs};
 use crate::cli::config::Settings;
 use crate::cli::{CliError, config, files, headless, runtime, start};
+use crate::engine::past::PastDesk;
+use crate::record::{Recording, RecordingTape};
 use crate::session::caps::{self, Caps};
 use crate::session::console::Console;
 use crate::session::local;
@@ -39,6 +42,7 @@ pub fn run(settings: Settings, args: &WatchArgs) -> Result<ExitCode, CliError> {
     if let Some(recorder) = &recorder {
         prepared = prepared.with_recorder(recorder.clone());
     }
+    let past = past(&settings, &folder)?;
     let args = args.clone();
     // The same path as at the start, so that a broken file never replaces what works.
     let reload = move || {
@@ -50,6 +54,9 @@ pub fn run(settings: Settings, args: &WatchArgs) -> Result<ExitCode, CliError> {
         let first = handle.snapshots.borrow().clone();
         let mut console =
             Console::new(options, first, handle.desk.clone(), move || reload().map_err(|e| e.report()));
+        if let Some(past) = past {
+            console = console.with_past(past);
+        }
         let session = local::Options { caps, crash_folder: files::state_dir() };
         let ending = local::run(&mut console, handle.snapshots.clone(), session).await;
         // What happened last is saved and the lease given back; a disk that hangs keeps nobody here.
@@ -64,7 +71,17 @@ pub fn run(settings: Settings, args: &WatchArgs) -> Result<ExitCode, CliError> {
     }
 }
 
-fn caps(settings: &Settings) -> Caps {
+/// What the flight recorder kept, whichever console wrote it.
+fn past(settings: &Settings, folder: &Path) -> Result<Option<PastDesk>, CliError> {
+    let mut recording = Recording::watch(folder);
+    recording.share(&settings.topology);
+    let clips = std::env::current_dir().unwrap_or_else(|_| std::env::temp_dir());
+    let tape = RecordingTape::new(recording, "flight recorder", &clips)?;
+    let desk = PastDesk::open(Box::new(tape));
+    desk.map(Some).map_err(|source| CliError::Start { what: "reading the past", source })
+}
+
+pub(super) fn caps(settings: &Settings) -> Caps {
     let mut caps = Caps::detect(&|name| std::env::var(name).ok(), true);
     match settings.color {
         ColorChoice::Never => caps.depth = ColorDepth::Mono,
@@ -75,7 +92,7 @@ fn caps(settings: &Settings) -> Caps {
     caps
 }
 
-fn console_options(settings: &Settings, caps: &Caps) -> Result<Options, CliError> {
+pub(super) fn console_options(settings: &Settings, caps: &Caps) -> Result<Options, CliError> {
     let mut options = options(settings, caps.depth)?;
     if !settings.ascii {
         options.glyphs = match caps.glyphs {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::builder::FalseyValueParser;
 
-use crate::cli::args::Options;
+use crate::cli::args::{ColorChoice, Options};
 use crate::cli::units;
 
 /// Options of the flight recorder.
@@ -53,4 +53,36 @@ pub struct EngineArgs {
     /// Sources and settings.
     #[command(flatten)]
     pub options: Options,
+}
+
+/// Options of `replay`.
+#[derive(clap::Args, Clone, Debug, Default)]
+pub struct ReplayArgs {
+    /// The recording: a file, or a folder of the flight recorder
+    #[arg(value_name = "FILE|DIR")]
+    pub file: PathBuf,
+    /// Where to begin: 03:11, -5m (before the end), 50%, "alarm 18842" [default: the first moment]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub at: Option<String>,
+    /// Begin to play at once, so many times as fast as it was
+    #[arg(long, value_name = "X", value_parser = units::replay_speed)]
+    pub speed: Option<f32>,
+    /// Config file to read instead of the one of the user
+    #[arg(long, value_name = "FILE", env = "HALLWATCH_CONFIG", hide_env_values = true)]
+    pub config: Option<PathBuf>,
+    /// Colour theme
+    #[arg(long, value_name = "NAME", env = "HALLWATCH_THEME", hide_env_values = true)]
+    pub theme: Option<String>,
+    /// Use colours; NO_COLOR is honoured
+    #[arg(long, value_name = "WHEN", env = "HALLWATCH_COLOR", hide_env_values = true)]
+    pub color: Option<ColorChoice>,
+    /// Draw with ASCII characters alone
+    #[arg(long, env = "HALLWATCH_ASCII", hide_env_values = true, value_parser = FalseyValueParser::new())]
+    pub ascii: bool,
+    /// Leave the mouse to the terminal
+    #[arg(long, env = "HALLWATCH_NO_MOUSE", hide_env_values = true, value_parser = FalseyValueParser::new())]
+    pub no_mouse: bool,
+    /// Ask nothing of the terminal
+    #[arg(long, env = "HALLWATCH_NO_PROBE", hide_env_values = true, value_parser = FalseyValueParser::new())]
+    pub no_probe: bool,
 }
