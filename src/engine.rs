@@ -13,3 +13,5 @@ pub use past::PastDesk;
 pub use run::{Engine, EngineHandle, Pace};
 
 pub use crate::fleet::Snapshot;
+pub use crate::fleet::ask::{Ask, Told};
+pub use crate::fleet::past::Tape;

@@ -412,7 +412,7 @@ fn every_view_and_window_can_be_drawn_at_any_size() {
         "G g w",
         "g e",
         "g s",
-        "g i",
+        "g c",
         "g j",
         "g j Enter",
         "g j Tab",

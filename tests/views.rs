@@ -47,7 +47,7 @@ const VIEWS: &[(&str, &str)] = &[
     ("cooling-air", ": \"go Space \"h3 Enter g w"),
     ("grid", "g e"),
     ("sources", "g s"),
-    ("status", "g i"),
+    ("status", "g c"),
     ("jobs", "g j"),
     ("jobs-tenants", "g j Tab o o"),
     ("jobs-past", "g j G H"),

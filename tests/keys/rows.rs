@@ -79,7 +79,7 @@ pub const ROWS: &[(&str, &str)] = &[
     ("f \"cooling Enter", "cooling H1-R01-K1"),
     ("g s", "sources"),
     ("F2", "sources"),
-    ("g i", "status"),
+    ("g c", "status"),
     ("Enter g s Esc", "hall H1-R01-K1-T18-G1"),
     ("Enter g s '", "hall H1-R01-K1-T18-G1"),
     ("Enter Enter A-Left", "hall H1-R01-K1-T18-G1"),

@@ -6,8 +6,30 @@ use crate::ui::depth::ColorDepth;
 use crate::ui::ramp::{INDEXED_LEVELS, LEVELS, Ramp};
 use crate::ui::theme::color::{Cube, Rgb};
 use crate::ui::theme::scope::{COUNT, Scope};
-use crate::ui::theme::tone::{Shape, TONES, Tone};
+use crate::ui::theme::tone::{CHANGES, Shape, TONES, Tone};
 use crate::ui::theme::{Ground, Theme, fallback};
+
+/// From what fell most to what rose most: darker and bluer, grey, lighter. None of them is a colour of
+/// alarms.
+const CHANGED_ON_DARK: [Rgb; 7] = [
+    Rgb(0x0c, 0x2a, 0x6e),
+    Rgb(0x22, 0x45, 0x82),
+    Rgb(0x3c, 0x52, 0x78),
+    Rgb(0x5f, 0x61, 0x65),
+    Rgb(0x93, 0x8d, 0xa6),
+    Rgb(0xbf, 0xb3, 0xd8),
+    Rgb(0xee, 0xe4, 0xff),
+];
+/// The same where the ground is light.
+const CHANGED_ON_LIGHT: [Rgb; 7] = [
+    Rgb(0x06, 0x20, 0x5c),
+    Rgb(0x22, 0x45, 0x82),
+    Rgb(0x4a, 0x62, 0x8e),
+    Rgb(0x86, 0x88, 0x8c),
+    Rgb(0xa8, 0xa0, 0xbe),
+    Rgb(0xc4, 0xb6, 0xe0),
+    Rgb(0xde, 0xcc, 0xfa),
+];
 
 /// How one tone is drawn.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -92,7 +114,13 @@ impl Palette {
             Tone::MAINTENANCE => Scope::HealthMaintenance,
             _ => tone.priority().map_or(Scope::Text, Scope::alarm),
         };
-        let style = self.style(scope);
+        let mut style = self.style(scope);
+        // How much it is, where only the glyph can say so.
+        match tone.change_step() {
+            Some(-2 | 2) => style = style.add_modifier(Modifier::BOLD),
+            Some(-3 | 3) => style = style.add_modifier(Modifier::BOLD | Modifier::REVERSED),
+            _ => {}
+        }
         let ground = self.style(Scope::Text).bg.unwrap_or_default();
         let fg = style.fg.unwrap_or_default();
         let bg = style.bg.unwrap_or(ground);
@@ -129,6 +157,10 @@ impl Palette {
         for slot in 0..crate::ui::theme::tone::CATEGORIES {
             let rgb = theme.categories[slot % theme.categories.len()];
             set(Tone::category(slot as u16 + 1), rgb, color(rgb));
+        }
+        let light = theme.ground == Ground::Light;
+        for (step, rgb) in (-CHANGES..=CHANGES).zip(if light { CHANGED_ON_LIGHT } else { CHANGED_ON_DARK }) {
+            set(Tone::change(step), rgb, color(rgb));
         }
         for tone in [Tone::OK, Tone::IDLE] {
             let scope = if tone == Tone::OK { Scope::HealthOk } else { Scope::Idle };
