@@ -6,10 +6,14 @@ mod alarms;
 mod board;
 #[path = "keys/jobs.rs"]
 mod jobs;
+#[path = "keys/replay.rs"]
+mod replay;
 #[path = "keys/rows.rs"]
 mod rows;
 #[path = "support/site.rs"]
 mod site;
+#[path = "support/tape.rs"]
+mod tape;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

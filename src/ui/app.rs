@@ -173,7 +173,7 @@ impl App {
         match (self.choice.moment.time(), self.travel.raw.clone()) {
             (None, _) => self.snapshot = Arc::clone(&self.live),
             // Ids must mean on the held frame what they mean now.
-            (Some(_), Some(raw)) if !is_of(&held, &new) => self.show_taped(raw),
+            (Some(_), Some(raw)) if !is_of(&held, &new) => self.show_taped(raw, held.time),
             (Some(time), None) if !is_of(&held, &new) => self.hold(time),
             (Some(_), Some(_)) => {}
             (Some(_), None) => self.put(held),

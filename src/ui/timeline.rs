@@ -170,8 +170,13 @@ impl Timeline {
         let (first, last) = cx.then.reach.unwrap_or((position, position));
         let span = last.since(first);
         let own = WINDOWS.iter().position(|w| *w >= span).unwrap_or(LONGEST_OWN).min(LONGEST_OWN);
-        let ms = WINDOWS[self.zoom.unwrap_or(own)];
-        let latest = last.plus_millis(-ms).max(first);
+        let ms = match self.zoom {
+            Some(zoom) => WINDOWS[zoom],
+            // A short recording is shown from its first frame to its last one.
+            None if cx.then.replay.is_some() && span <= WINDOWS[LONGEST_OWN] => span.max(WINDOWS[0]),
+            None => WINDOWS[own],
+        };
+        let latest = last.plus_millis(-ms);
         let follows = cx.then.replay.is_none() && cx.choice.moment == Moment::Live;
         let kept = self.window.from;
         let inside = self.window.ms == ms && position >= kept && position <= kept.plus_millis(ms);
@@ -180,7 +185,8 @@ impl Timeline {
         } else if inside {
             kept
         } else {
-            position.plus_millis(-ms / 2).clamp(first, latest)
+            let earliest = if cx.then.replay.is_some() { first } else { first.min(latest) };
+            position.plus_millis(-ms / 2).clamp(earliest, latest.max(earliest))
         };
         Window { from, ms, columns: usize::from(self.field.width) }
     }

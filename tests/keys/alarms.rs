@@ -120,7 +120,7 @@ fn keys_and_commands_order_what_they_say() {
         ("A : \"comment Space \"hello Enter", Comment, vec![2], "hello".into()),
         ("A D \"swap Enter", RemoveFromService, vec![2], "swap".into()),
         ("A Tab Tab S", Unshelve, vec![11], none()),
-        ("A Tab Tab Tab Tab I", ReturnToService, vec![14], none()),
+        ("A Tab Tab Tab Tab U", ReturnToService, vec![14], none()),
         ("A / \"state:latched Enter j r", Reset, vec![8], none()),
         // On maps: the alarm gone to, what is selected and in it, or the nearest around it.
         ("n a a", Acknowledge, vec![2], none()),

@@ -14,7 +14,6 @@ pub const ROWS: &[(&str, &str)] = &[
     ("Enter j", "hall H1-R01-K1-T17-G1"),
     ("Enter J", "hall H1-R03-K1-T18-G1"),
     ("Enter S-Right", "hall H1-R01-K2-T18-G1"),
-    ("Enter }", "hall H1-R01-K2-T18-G1"),
     ("Enter G", "hall H1-R04-K4-T01-G4"),
     ("Enter J K", "hall H1-R01-K1-T18-G1"),
     ("Enter Enter", "rack H1-R01-K1-T18-G1"),

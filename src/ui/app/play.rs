@@ -167,7 +167,8 @@ impl App {
         let known = self.travel.chronicle.as_ref().filter(|c| c.frames > 1).and_then(|c| {
             let (first, last) = c.span?;
             let gaps: i64 = c.gaps.iter().map(|g| g.to.since(g.from)).sum();
-            Some((last.since(first) - gaps) / i64::try_from(c.frames - 1).unwrap_or(i64::MAX) / 2)
+            let steps = i64::try_from(c.frames - 1).unwrap_or(i64::MAX) - c.gaps.len() as i64;
+            Some((last.since(first) - gaps) / steps.max(1) / 2)
         });
         known.unwrap_or(500).clamp(50, 5_000)
     }

@@ -333,21 +333,22 @@ impl App {
             }
             self.message = self.message.take().filter(|m| !m.text.starts_with(LOOKING));
         }
-        self.show_taped(raw);
+        let wanted = if let Ask::Show(time) = ask { *time } else { raw.frame.time };
+        self.show_taped(raw, wanted);
         self.set_title();
     }
 
-    /// Shows what the tape gave.
-    pub(super) fn show_taped(&mut self, raw: Arc<Snapshot>) {
+    /// Shows what the tape gave for a moment.
+    pub(super) fn show_taped(&mut self, raw: Arc<Snapshot>, wanted: Timestamp) {
         if self.is_replay() {
             self.choice.moment = Moment::Past(raw.frame.time);
             return self.adopt(raw);
         }
         let mut shown = self.in_live_topology(&raw);
-        if self.in_ring(raw.frame.time) || (self.is_past() && self.in_ring(self.snapshot.frame.time)) {
+        if self.in_ring(wanted) {
             // The ring has every frame and every series of it.
             let like = Arc::clone(&self.live.frame.topology);
-            if let Some(frame) = self.live.history.frame_at(self.position().max(raw.frame.time), &like) {
+            if let Some(frame) = self.live.history.frame_at(wanted, &like) {
                 shown.frame = frame;
             }
             shown.history = Arc::clone(&self.live.history);

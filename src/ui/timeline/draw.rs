@@ -247,7 +247,10 @@ impl Panel<'_> {
         let at = self.cx.frame.time.clamp(first, last);
         let all = (last.since(first) - lost(last)).max(1);
         let share = (at.since(first) - lost(at)).max(0) as f64 / all as f64;
-        let n = 1 + (share * c.frames.saturating_sub(1) as f64).round() as u64;
+        // Over each gap there is one step, however long it is.
+        let passed = c.gaps.iter().filter(|g| g.to <= at).count() as u64;
+        let steps = c.frames.saturating_sub(1 + c.gaps.len() as u64);
+        let n = 1 + passed + (share * steps as f64).round() as u64;
         format!("frame ~{}/{}", text::integer(n), text::integer(c.frames))
     }
 
