@@ -6,6 +6,8 @@ mod alarms;
 mod board;
 #[path = "keys/jobs.rs"]
 mod jobs;
+#[path = "keys/marks.rs"]
+mod marks;
 #[path = "keys/replay.rs"]
 mod replay;
 #[path = "keys/rows.rs"]

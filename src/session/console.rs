@@ -206,7 +206,8 @@ impl App for Console {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Timestamp, Topology};
+    use crate::model::Topology;
+    use crate::model::chronicle::{Bookmark, Chronicle, Incident};
 
     fn console(reload: impl FnMut() -> Result<Options, String> + 'static) -> Console {
         let snapshot = Snapshot::empty(Arc::new(Topology::default_site()), Timestamp::from_secs(0));
@@ -285,6 +286,60 @@ mod tests {
         drop(orders.recv().await);
         c.answered(answers.recv().await.expect("it is posted"));
         assert!(screen(&c).contains("NOT SAVED"), "{}", screen(&c));
+    }
+
+    /// A tape of one empty site.
+    struct Reel;
+
+    impl crate::engine::Tape for Reel {
+        fn chronicle(&mut self) -> Arc<Chronicle> {
+            let span = Some((Timestamp::from_secs(-3600), Timestamp::from_secs(0)));
+            Arc::new(Chronicle { span, frames: 3601, ..Chronicle::default() })
+        }
+        fn show(&mut self, time: Timestamp) -> Result<Arc<Snapshot>, String> {
+            Ok(Arc::new(Snapshot::empty(Arc::new(Topology::default_site()), time)))
+        }
+        fn step(&mut self, from: Timestamp, steps: i64) -> Result<Arc<Snapshot>, String> {
+            self.show(from.plus_millis(1000 * steps))
+        }
+        fn mark(&mut self, _: Incident) -> Result<(), String> {
+            Ok(())
+        }
+        fn bookmark(&mut self, _: Bookmark) -> Result<(), String> {
+            Ok(())
+        }
+        fn clip(&mut self, _: &Incident, _: bool) -> Result<std::path::PathBuf, String> {
+            Err("the disk is full".to_owned())
+        }
+    }
+
+    #[tokio::test]
+    async fn the_past_is_asked_and_its_answer_comes_through_the_post() {
+        let desk = PastDesk::open(Box::new(Reel)).expect("a thread");
+        let mut c = console(|| Ok(Options::default())).with_past(desk);
+        let (post, mut answers) = Post::new();
+        c.begin(post);
+        c.requests();
+        c.answered(answers.recv().await.expect("the chronicle"));
+        c.start_at(Some(Timestamp::from_secs(-60)), Some(1000.0));
+        c.requests();
+        assert!(c.wants_clock(), "it plays as soon as there is something to play");
+        c.answered(answers.recv().await.expect("the moment"));
+        assert!(screen(&c).contains("PAST 1969-12-31 23:59:00, not live"), "{}", screen(&c));
+        c.clock(59_000);
+        c.requests();
+        assert!(!c.wants_clock() && screen(&c).contains(" LIVE "), "{}", screen(&c));
+    }
+
+    #[tokio::test]
+    async fn a_recorder_that_is_gone_is_said_and_the_console_goes_on() {
+        let (desk, work) = PastDesk::new();
+        let mut c = console(|| Ok(Options::default())).with_past(desk);
+        c.begin(Post::new().0);
+        drop(work);
+        c.requests();
+        assert!(screen(&c).contains("the recorder has stopped"), "{}", screen(&c));
+        assert!(press(&mut c, "C-c").contains(&Request::Quit));
     }
 
     #[test]

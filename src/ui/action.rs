@@ -284,7 +284,7 @@ actions! {
         Theme = ("theme", "theme", "step through the themes", ALL),
     }
     Time {
-        Pause = ("pause", "pause/play", "hold the picture or follow the present again; in the past play, or stop", ALL),
+        Pause = ("pause", "pause", "hold the picture or follow the present again; in the past play, or stop", ALL),
         FrameBack = ("frame-back", "frame back", "one frame back in time", ALL),
         FrameForward = ("frame-forward", "frame forward", "one frame forward in time", ALL),
         TenBack = ("10s-back", "10 s back", "ten seconds back in time", ALL),

@@ -255,6 +255,10 @@ impl App {
                 self.act(action);
             }
             Found::Pending(_) => {}
+            Found::Nothing if self.timeline.is_open() && key.code == KeyCode::Char(' ') => {
+                self.pending.clear();
+                self.act(Action::Pause);
+            }
             Found::Nothing => {
                 let keys = crate::ui::keymap::display(&self.pending);
                 self.pending.clear();

@@ -17,7 +17,7 @@ use crate::tape::{GAP, REACH, Reel, asks, serve};
 use crate::{all_keys, app, board, lines, site, state, type_keys};
 
 /// A live console with a tape behind it.
-fn live() -> (App, Reel) {
+pub fn live() -> (App, Reel) {
     let (mut app, mut reel) = (app(&board::on(&site::snapshot())), Reel::new());
     app.has_tape();
     serve(&mut app, &mut reel);
@@ -25,7 +25,7 @@ fn live() -> (App, Reel) {
 }
 
 /// A recording, at a second.
-fn replay(second: i64) -> (App, Reel) {
+pub fn replay(second: i64) -> (App, Reel) {
     let mut reel = Reel::new();
     let options = Options { replay: Some("leak-h1.kvr".into()), ..Options::default() };
     let mut app = App::new(options, Arc::new(reel.state(second)));
@@ -36,19 +36,19 @@ fn replay(second: i64) -> (App, Reel) {
 }
 
 /// Types keys and answers what is asked.
-fn go(app: &mut App, reel: &mut Reel, keys: &str) {
+pub fn go(app: &mut App, reel: &mut Reel, keys: &str) {
     for word in keys.split(' ') {
         type_keys(app, word);
         serve(app, reel);
     }
 }
 
-fn message(app: &App) -> &str {
+pub fn message(app: &App) -> &str {
     app.message().unwrap_or_default()
 }
 
 /// Seconds of the frame shown from the start of the ring.
-fn second(app: &App) -> i64 {
+pub fn second(app: &App) -> i64 {
     app.frame().time.since(site::at(0)) / 1000
 }
 
@@ -346,82 +346,6 @@ fn a_click_on_the_timeline_goes_there() {
     let before = window(&app);
     go(&mut app, &mut reel, "+");
     assert_ne!(window(&app), before, "a shorter window");
-}
-
-#[test]
-fn bookmarks_and_incidents_are_written_down() {
-    let (mut app, mut reel) = live();
-    go(&mut app, &mut reel, "@ \"02:50 Enter B \"cam Enter");
-    let mark = reel.chronicle.bookmarks.last().expect("one").clone();
-    assert_eq!((mark.time, &*mark.text, &*mark.operator), (site::at(-600), "cam", "operator"));
-    assert!(message(&app).contains("bookmark set at 02:50:00"), "{}", message(&app));
-    go(&mut app, &mut reel, "i \"pump Enter");
-    let first = reel.chronicle.incidents[0].clone();
-    // 10 min before the alarm that stood longest: 43 s.
-    assert_eq!((&*first.title, first.from, first.to), ("pump", site::at(-600 - 43 - 600), site::at(-600)));
-    go(&mut app, &mut reel, "i");
-    type_keys(&mut app, "Enter");
-    assert!(app.overlay().is_some() && lines(&app, 120, 40).join("\n").contains("needs a title"));
-    let mut app = crate::app(&site::snapshot());
-    for keys in ["B", "i", "g i", "x"] {
-        type_keys(&mut app, keys);
-        assert!(message(&app).contains("no recorder here"), "{keys}: {}", message(&app));
-    }
-}
-
-#[test]
-fn incidents_are_listed_gone_to_and_cut_out() {
-    let (mut app, mut reel) = live();
-    go(&mut app, &mut reel, "g i");
-    let text = lines(&app, 120, 40).join("\n");
-    assert!(text.contains("2026-11-22 02:38:20–02:55:50  ingrid     leak in row 2"), "{text}");
-    go(&mut app, &mut reel, "Enter");
-    assert_eq!(second(&app), -1300);
-    assert!(lines(&app, 120, 40).join("\n").contains("loop A-B 17m 30s"), "the loop is set to it");
-    go(&mut app, &mut reel, "x");
-    assert_eq!(message(&app), "clip saved: /tmp/leak in row 2 named.kvr");
-    go(&mut app, &mut reel, "A-x");
-    assert_eq!(message(&app), "clip saved: /tmp/leak in row 2 anonymous.kvr");
-    go(&mut app, &mut reel, "g i X");
-    assert!(message(&app).contains("anonymous"));
-    go(&mut app, &mut reel, "( ) BSpace x");
-    assert!(message(&app).contains("nothing to cut out: set marks with ( and )"), "{}", message(&app));
-    go(&mut app, &mut reel, "@ \"02:57 Enter ( @ \"02:58 Enter ) x");
-    assert!(message(&app).contains("2026-11-22 02:57:00 to 02:58:00 named"), "{}", message(&app));
-}
-
-#[test]
-fn the_minute_before_an_alarm_is_replayed() {
-    let (mut app, mut reel) = live();
-    go(&mut app, &mut reel, "A R");
-    // The first of the list was raised 35 s ago.
-    assert_eq!(second(&app), 149 - 35 - 60);
-    assert!(message(&app).contains("rack-leak") || message(&app).contains("Rack leak"), "{}", message(&app));
-    assert!(lines(&app, 120, 40).join("\n").contains("frame ~"), "the timeline is open");
-}
-
-#[test]
-fn maps_show_what_changed_and_values_again() {
-    let (mut app, mut reel) = live();
-    go(&mut app, &mut reel, "Enter 3 d");
-    let text = lines(&app, 120, 40).join("\n");
-    assert!(text.contains("change of temp") && text.contains("since 02:52:29"), "{text}");
-    go(&mut app, &mut reel, "d");
-    assert!(!lines(&app, 120, 40).join("\n").contains("change of"));
-    // Mark A goes before; in the ring nothing has to be asked.
-    go(&mut app, &mut reel, "H ( BSpace");
-    type_keys(&mut app, "d");
-    assert!(lines(&app, 120, 40).join("\n").contains("since 03:01:29"));
-    go(&mut app, &mut reel, ": \"metric Space \"rack_flow Enter");
-    assert!(
-        lines(&app, 120, 40).join("\n").contains("change of rack flow -41 LPM"),
-        "{}",
-        lines(&app, 120, 40).join("\n")
-    );
-    for metric in ["6", "7", "8", "9", "g h"] {
-        go(&mut app, &mut reel, metric);
-        assert!(lines(&app, 120, 40).join("\n").contains("change of"), "{metric}");
-    }
 }
 
 #[test]

@@ -62,15 +62,16 @@ impl App {
             1 => "1 new live alarm.".to_owned(),
             n => format!("{} new live alarms.", text::integer(n)),
         };
+        let more = if missed == 0 { String::new() } else { format!(" +{missed} alarms.") };
         let (long, short) = if self.is_of_then() {
             (String::new(), "")
         } else {
-            (" The alarms listed are those of now.".to_owned(), " (alarms: now)")
+            (". The alarms listed are those of now.".to_owned(), " (alarms: now)")
         };
         fitting([
-            format!("PAST {when}, not live. {news}{back}.{long}"),
-            format!("PAST {when}, not live{short}. +{missed} alarms.{back}"),
-            format!("PAST {when}, not live. +{missed} alarms"),
+            format!("PAST {when}, not live. {news}{back}{long}"),
+            format!("PAST {when}, not live{short}.{more}{back}"),
+            format!("PAST {when}, not live.{more}"),
         ])
     }
 }

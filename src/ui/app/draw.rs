@@ -3,7 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use crate::ui::action::Views;
+use crate::ui::action::{Action, Views};
 use crate::ui::app::footer::{self, Footer};
 use crate::ui::app::header::Header;
 use crate::ui::app::{App, FOOTER_FROM, Request, banner, worst};
@@ -15,6 +15,24 @@ use crate::ui::widget::Brush;
 
 /// Fewest lines of a screen that has a banner.
 const BANNER_FROM: u16 = 6;
+
+/// The actions worth a hint where time is what matters, best first; the first one not in recordings.
+const TIME_HINTS: &[Action] = &[
+    Action::Live,
+    Action::Pause,
+    Action::FrameBack,
+    Action::FrameForward,
+    Action::Slower,
+    Action::Faster,
+    Action::EventForward,
+    Action::GoToTime,
+    Action::Timeline,
+    Action::Difference,
+    Action::LoopStart,
+    Action::LoopEnd,
+    Action::MarkIncident,
+    Action::ExportClip,
+];
 
 impl App {
     /// Brings everything that is drawn up to date.
@@ -70,7 +88,15 @@ impl App {
         }
         let stage = self.stage().intersection(area);
         let message = self.message.as_ref().map(|m| m.text.as_str());
-        let said = Footer { view, hints: self.views.get(view).hints(), message };
+        let timed = self.is_past() || self.timeline.is_open();
+        let hints = if timed && self.is_replay() {
+            &TIME_HINTS[1..]
+        } else if timed {
+            TIME_HINTS
+        } else {
+            self.views.get(view).hints()
+        };
+        let said = Footer { view, hints, message };
         footer::render(&cx, said, footer, buf);
         if let Found::Pending(node) = self.options.keymap.find(view, &self.pending)
             && !self.pending.is_empty()

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use crate::fleet::ask::Ask;
 use crate::model::Timestamp;
-use crate::model::chronicle::{Bookmark, HappeningKind, Incident};
+use crate::model::chronicle::{Bookmark, Incident};
 use crate::ui::action::Action;
 use crate::ui::app::App;
 use crate::ui::app::banner::moment;
 use crate::ui::overlay::Overlay;
 use crate::ui::overlay::incidents::Incidents;
 use crate::ui::overlay::note::Note;
+use crate::ui::timeline::events::words;
 
 /// How long before an alarm its replay begins, ms.
 const BEFORE_ALARM_MS: i64 = 60_000;
@@ -117,7 +118,7 @@ impl App {
     }
 
     /// Goes to the event beside the position.
-    pub(super) fn to_event(&mut self, raised: bool, forward: bool) {
+    pub(super) fn go_to_event(&mut self, raised: bool, forward: bool) {
         let at = self.position();
         let found = self.timeline.events().beside(at, raised, forward).cloned();
         let Some(event) = found else {
@@ -127,13 +128,7 @@ impl App {
         };
         self.travel.play.on = false;
         self.seek(event.time);
-        let glyph = match event.kind {
-            HappeningKind::Raised => {
-                format!("{}{} ", self.options.glyphs.alarm(event.priority), event.priority)
-            }
-            _ => String::new(),
-        };
-        self.say(format!("{} {glyph}{}", event.time.clock(), event.text));
+        self.say(format!("{} {}", event.time.clock(), words(&event, &self.options.glyphs)));
     }
 
     /// Shows the minute before the alarm under the cursor was raised.
@@ -167,8 +162,8 @@ impl App {
         match action {
             Action::Left => self.act_in_time(Action::TenBack),
             Action::Right => self.act_in_time(Action::TenForward),
-            Action::NextAlarm => self.to_event(true, true),
-            Action::PreviousAlarm => self.to_event(true, false),
+            Action::NextAlarm => self.go_to_event(true, true),
+            Action::PreviousAlarm => self.go_to_event(true, false),
             Action::ZoomIn | Action::ZoomOut => {
                 if !self.timeline.zoom(action == Action::ZoomIn) {
                     self.say("there is no other window".into());

@@ -11,7 +11,7 @@ use crate::ui::app::time::distance;
 use crate::ui::context::Context;
 use crate::ui::text;
 use crate::ui::theme::Scope;
-use crate::ui::timeline::events::Events;
+use crate::ui::timeline::events::{Events, words};
 use crate::ui::timeline::lanes::Lanes;
 use crate::ui::timeline::{Row, Window, axis, rows};
 use crate::ui::widget::frame::Frame;
@@ -110,9 +110,8 @@ impl Panel<'_> {
     fn events_lane(&self, line: Rect, buf: &mut Buffer) {
         let b = self.cx.brush;
         let mut best: Vec<Option<(u8, char, Style)>> = vec![None; usize::from(line.width)];
-        let mut put = |time: Timestamp, rank: u8, glyph: char, scope: Scope| {
-            let slot = self.window.column(time).and_then(|c| best.get_mut(c));
-            if let Some(slot) = slot
+        let mut put = |column: Option<usize>, rank: u8, glyph: char, scope: Scope| {
+            if let Some(slot) = column.and_then(|c| best.get_mut(c))
                 && slot.is_none_or(|(old, ..)| rank < old)
             {
                 *slot = Some((rank, glyph, b.style(scope)));
@@ -120,16 +119,16 @@ impl Panel<'_> {
         };
         for event in self.events.all() {
             let (rank, glyph, scope) = self.mark(event);
-            put(event.time, rank, glyph, scope);
+            put(self.window.column(event.time), rank, glyph, scope);
         }
         for mark in self.cx.then.chronicle.iter().flat_map(|c| c.bookmarks.iter()) {
-            put(mark.time, 0, b.glyphs.time.bookmark, Scope::TextStrong);
+            put(self.window.column(mark.time), 0, b.glyphs.time.bookmark, Scope::TextStrong);
         }
         for incident in self.cx.then.chronicle.iter().flat_map(|c| c.incidents.iter()) {
             for column in 0..self.window.columns {
                 let (start, end) = (self.window.time(column), self.window.time(column + 1));
                 if incident.touches(start, end.plus_millis(-1)) {
-                    put(start, 9, b.glyphs.time.incident, Scope::TextDim);
+                    put(Some(column), 9, b.glyphs.time.incident, Scope::TextDim);
                 }
             }
         }
@@ -264,13 +263,7 @@ impl Panel<'_> {
     fn next(&self) -> Option<String> {
         let at = self.cx.then.position;
         let event = self.events.beside(at, false, true)?;
-        let what = match event.kind {
-            HappeningKind::Raised => {
-                let glyph = self.cx.brush.glyphs.alarm(event.priority);
-                format!("{glyph}{} {}", event.priority.clamp(1, 4), event.text)
-            }
-            _ => event.text.to_string(),
-        };
+        let what = words(event, self.cx.brush.glyphs);
         Some(format!("next +{} {what}", distance(event.time.since(at))))
     }
 

@@ -7,6 +7,7 @@ use crate::model::Timestamp;
 use crate::model::alarm::{Alarm, AlarmBoard, Input, Transition};
 use crate::model::chronicle::{Chronicle, Happening, HappeningKind};
 use crate::ui::context::Context;
+use crate::ui::glyph::Glyphs;
 
 /// See the module.
 #[derive(Clone, Debug, Default)]
@@ -80,6 +81,22 @@ impl Events {
     }
 }
 
+/// An event in words: `■1 rack-leak H1-R02-K2: rope WET`, `○ cleared rack-leak H1-R02-K2`.
+#[must_use]
+pub fn words(event: &Happening, glyphs: &Glyphs) -> String {
+    let text = crate::model::text::clean(&event.text);
+    match event.kind {
+        HappeningKind::Raised => {
+            format!("{}{} {text}", glyphs.alarm(event.priority), event.priority.clamp(1, 4))
+        }
+        HappeningKind::Cleared if text.starts_with("cleared") => format!("{} {text}", glyphs.time.cleared),
+        HappeningKind::Cleared => format!("{} cleared {text}", glyphs.time.cleared),
+        HappeningKind::Operator => format!("{} {text}", glyphs.time.operator),
+        HappeningKind::Source => format!("{} {text}", glyphs.time.source),
+        HappeningKind::Topology => format!("{} {text}", glyphs.time.topology),
+    }
+}
+
 /// A transition of an alarm as an event; `None` for what nobody is told.
 fn happening(t: &Transition) -> Option<Happening> {
     let kind = match t.input {
@@ -136,8 +153,9 @@ mod tests {
         let found: Vec<(i64, HappeningKind)> = events.all().iter().map(|e| (e.time.secs(), e.kind)).collect();
         let want = [(10, HappeningKind::Raised), (20, HappeningKind::Operator), (40, HappeningKind::Cleared)];
         assert_eq!(found, want);
-        assert_eq!(&*events.all()[0].text, "leak H3-R17 3.1 LPM");
-        assert_eq!(&*events.all()[1].text, "acknowledged leak H3-R17");
+        let said: Vec<String> = events.all().iter().map(|e| words(e, &Glyphs::UNICODE)).collect();
+        let want = ["■1 leak H3-R17 3.1 LPM", "✎ acknowledged leak H3-R17", "○ cleared leak H3-R17"];
+        assert_eq!(said, want);
     }
 
     #[test]
