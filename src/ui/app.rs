@@ -287,7 +287,7 @@ impl App {
             MouseKind::ScrollDown => self.act(Action::Down),
             MouseKind::ScrollLeft => self.act(Action::Left),
             MouseKind::ScrollRight => self.act(Action::Right),
-            MouseKind::Down(0) if self.timeline_area().contains(at.into()) => {
+            MouseKind::Down(0) | MouseKind::Drag(0) if self.timeline_area().contains(at.into()) => {
                 if let Some(time) = self.timeline.time_at(at) {
                     self.travel.play.on = false;
                     self.seek(time);

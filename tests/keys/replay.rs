@@ -360,6 +360,9 @@ fn what_cannot_be_read_is_said_and_the_picture_stays() {
     app.clock(1500);
     serve(&mut app, &mut reel);
     assert!(!app.wants_clock(), "it does not play into what cannot be read");
+    go(&mut app, &mut reel, "BSpace H");
+    assert_eq!(state(&app), "site H1 PAST 03:01:29", "the ring is there all the same");
+    assert!(message(&app).contains("alarms of then are not known: block 7"), "{}", message(&app));
 }
 
 #[test]

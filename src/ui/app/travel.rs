@@ -309,6 +309,11 @@ impl App {
             Told::Superseded => {}
             Told::Failed(why) => {
                 self.travel.asked &= *ask != Ask::Chronicle;
+                if self.travel.wish.as_ref() == Some(ask) && self.is_past() && self.in_ring(self.position()) {
+                    // The frame is there; only what stood then is not known.
+                    self.travel.wish = None;
+                    return self.say(format!("the alarms of then are not known: {why}"));
+                }
                 if self.travel.wish.as_ref() == Some(ask) {
                     self.travel.play.on = false;
                     (self.travel.wish, self.travel.at) = (None, None);

@@ -9,26 +9,16 @@ use crate::ui::theme::scope::{COUNT, Scope};
 use crate::ui::theme::tone::{CHANGES, Shape, TONES, Tone};
 use crate::ui::theme::{Ground, Theme, fallback};
 
-/// From what fell most to what rose most: darker and bluer, grey, lighter. None of them is a colour of
-/// alarms.
-const CHANGED_ON_DARK: [Rgb; 7] = [
-    Rgb(0x0c, 0x2a, 0x6e),
-    Rgb(0x22, 0x45, 0x82),
-    Rgb(0x3c, 0x52, 0x78),
-    Rgb(0x5f, 0x61, 0x65),
-    Rgb(0x93, 0x8d, 0xa6),
-    Rgb(0xbf, 0xb3, 0xd8),
-    Rgb(0xee, 0xe4, 0xff),
-];
-/// The same where the ground is light.
-const CHANGED_ON_LIGHT: [Rgb; 7] = [
-    Rgb(0x06, 0x20, 0x5c),
-    Rgb(0x22, 0x45, 0x82),
-    Rgb(0x4a, 0x62, 0x8e),
-    Rgb(0x86, 0x88, 0x8c),
-    Rgb(0xa8, 0xa0, 0xbe),
-    Rgb(0xc4, 0xb6, 0xe0),
-    Rgb(0xde, 0xcc, 0xfa),
+/// From what fell most to what rose most: dark blue, grey, light. None of them is a colour of alarms,
+/// and each is one that terminals of 256 colours have.
+const CHANGED: [Rgb; 2 * CHANGES as usize + 1] = [
+    Rgb(0x00, 0x00, 0x87),
+    Rgb(0x00, 0x5f, 0x87),
+    Rgb(0x5f, 0x5f, 0x87),
+    Rgb(0x76, 0x76, 0x76),
+    Rgb(0x87, 0x87, 0xaf),
+    Rgb(0xaf, 0xaf, 0xd7),
+    Rgb(0xd7, 0xd7, 0xff),
 ];
 
 /// How one tone is drawn.
@@ -158,8 +148,7 @@ impl Palette {
             let rgb = theme.categories[slot % theme.categories.len()];
             set(Tone::category(slot as u16 + 1), rgb, color(rgb));
         }
-        let light = theme.ground == Ground::Light;
-        for (step, rgb) in (-CHANGES..=CHANGES).zip(if light { CHANGED_ON_LIGHT } else { CHANGED_ON_DARK }) {
+        for (step, rgb) in (-CHANGES..=CHANGES).zip(CHANGED) {
             set(Tone::change(step), rgb, color(rgb));
         }
         for tone in [Tone::OK, Tone::IDLE] {
@@ -191,6 +180,33 @@ mod tests {
 
     fn palette(name: &str, depth: ColorDepth) -> Palette {
         Theme::load(name, &[]).expect("built in").0.resolve(depth)
+    }
+
+    #[test]
+    fn what_rose_is_lighter_than_what_fell_in_every_theme() {
+        let luminance = |c: Color| match c {
+            Color::Rgb(r, g, b) => 299 * u32::from(r) + 587 * u32::from(g) + 114 * u32::from(b),
+            Color::Indexed(i) => {
+                let Rgb(r, g, b) = Rgb::of_index(i);
+                299 * u32::from(r) + 587 * u32::from(g) + 114 * u32::from(b)
+            }
+            other => panic!("{other:?} is no colour of a pixel"),
+        };
+        for depth in [ColorDepth::TrueColor, ColorDepth::Indexed256] {
+            for name in ["default", "light"] {
+                let p = palette(name, depth);
+                let steps: Vec<u32> =
+                    (-CHANGES..=CHANGES).map(|s| luminance(p.paint(Tone::change(s)).color)).collect();
+                assert!(steps.is_sorted(), "{name} {depth:?}: {steps:?}");
+                assert!(steps[0] < steps[3] && steps[3] < steps[6], "{name} {depth:?}: {steps:?}");
+            }
+        }
+        let mono = palette("mono", ColorDepth::Mono);
+        let shape = |s| mono.paint(Tone::change(s)).shape;
+        assert_eq!(
+            (shape(-2), shape(0), shape(3)),
+            (Shape::Letter('-'), Shape::Shade(0), Shape::Letter('+'))
+        );
     }
 
     #[test]

@@ -117,7 +117,7 @@ impl Panel<'_> {
                 *slot = Some((rank, glyph, b.style(scope)));
             }
         };
-        for event in self.events.all() {
+        for event in self.events.within(self.window.from, self.window.to()) {
             let (rank, glyph, scope) = self.mark(event);
             put(self.window.column(event.time), rank, glyph, scope);
         }

@@ -74,10 +74,18 @@ impl Events {
     pub fn beside(&self, time: Timestamp, raised: bool, forward: bool) -> Option<&Happening> {
         let fits = |e: &&Happening| !raised || e.kind == HappeningKind::Raised;
         if forward {
-            self.all.iter().filter(fits).find(|e| e.time > time)
+            self.all[self.all.partition_point(|e| e.time <= time)..].iter().find(fits)
         } else {
-            self.all.iter().rev().filter(fits).find(|e| e.time < time)
+            self.all[..self.all.partition_point(|e| e.time < time)].iter().rev().find(fits)
         }
+    }
+
+    /// Those from one moment to another.
+    #[must_use]
+    pub fn within(&self, from: Timestamp, to: Timestamp) -> &[Happening] {
+        let first = self.all.partition_point(|e| e.time < from);
+        let end = self.all.partition_point(|e| e.time <= to);
+        &self.all[first..end.max(first)]
     }
 }
 
@@ -167,6 +175,8 @@ mod tests {
         assert_eq!((at(10, false, true), at(20, false, false)), (Some(20), Some(10)));
         assert_eq!((at(40, false, true), at(40, true, false)), (None, Some(10)));
         assert_eq!((at(5, true, true), at(10, true, false)), (Some(10), None));
+        let within = |a, b| events.within(Timestamp::from_secs(a), Timestamp::from_secs(b)).len();
+        assert_eq!((within(10, 20), within(11, 19), within(0, 99), within(30, 5)), (2, 0, 3, 0));
     }
 
     #[test]

@@ -73,7 +73,10 @@ impl Lanes {
             _ => cx.selection.hall(cx.topology()).map_or(Asset::Site, Asset::Hall),
         };
         let live = &cx.then.live;
-        for (history, frame) in [(&cx.snapshot.history, cx.frame), (&live.history, &live.frame)] {
+        let both = [(&cx.snapshot.history, cx.frame), (&live.history, &live.frame)];
+        // In the present they are the same.
+        let from = usize::from(std::sync::Arc::ptr_eq(cx.frame, &live.frame));
+        for (history, frame) in &both[from..] {
             let past = Past { history, frame, window };
             past.fill(&mut self.metric, asset, Signal::Mean(metric), |p| p.mean);
             let highest = self.highest;
