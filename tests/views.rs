@@ -74,6 +74,8 @@ const ALARM_VIEWS: &[(&str, &str)] = &[
     ("alarms-hall", "n"),
     ("alarms-rack", "Enter Enter n"),
     ("alarms-gpu", "Enter n n n Enter Enter"),
+    ("alarms-timeline", "Enter t"),
+    ("alarms-timeline-past", "Enter t H + ("),
 ];
 
 /// A recording at 02:50:10, eight times as fast, and what there is of it: name, and keys.

@@ -144,13 +144,9 @@ impl Overlay {
             Self::Dialog(dialog) => dialog.render(cx, body, buf),
             Self::Note(note) => note.render(cx, body, buf),
             Self::Incidents(incidents) => incidents.render(cx, body, buf),
-            Self::Time(prompt) => draw_prompt(
-                cx,
-                footer,
-                buf,
-                "time (03:11, -5m, yesterday 14:00, 50%, alarm 18842, now): ",
-                prompt,
-            ),
+            Self::Time(prompt) => {
+                draw_prompt(cx, footer, buf, "time (03:11, -5m, 50%, alarm 18842, now): ", prompt)
+            }
             Self::ConfirmQuit => {
                 let text = "Quit hallwatch? Enter or y quits, Esc stays";
                 cx.brush.on(footer, buf).fill(cx.brush.style(Scope::Banner));

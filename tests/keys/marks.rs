@@ -53,6 +53,12 @@ fn the_minute_before_an_alarm_is_replayed() {
     assert_eq!(second(&app), 149 - 35 - 60);
     assert!(message(&app).contains("rack-leak") || message(&app).contains("Rack leak"), "{}", message(&app));
     assert!(lines(&app, 120, 40).join("\n").contains("frame ~"), "the timeline is open");
+    // Without a recorder what was raised before the ring cannot be shown, and that is said.
+    let mut app = crate::app(&crate::board::on(&site::snapshot()));
+    type_keys(&mut app, "A G R");
+    assert!(message(&app).contains("before the oldest frame, 2026-11-22 03:00:00"), "{}", message(&app));
+    type_keys(&mut app, "[ [ [ [ [ [");
+    assert!(message(&app).contains("before the oldest frame"), "{}", message(&app));
 }
 
 #[test]

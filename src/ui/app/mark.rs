@@ -126,9 +126,13 @@ impl App {
             let when = if forward { "after" } else { "before" };
             return self.say(format!("{what} {when} {}", at.clock()));
         };
-        self.travel.play.on = false;
-        self.seek(event.time);
-        self.say(format!("{} {}", event.time.clock(), words(&event, &self.options.glyphs)));
+        let said = format!("{} {}", event.time.clock(), words(&event, &self.options.glyphs));
+        let Some(too_old) = self.before_all(event.time) else {
+            self.travel.play.on = false;
+            self.seek(event.time);
+            return self.say(said);
+        };
+        self.say(format!("{said}: {too_old}"));
     }
 
     /// Shows the minute before the alarm under the cursor was raised.
@@ -136,11 +140,20 @@ impl App {
         let Some(alarm) = self.alarm_here() else {
             return self.say("no alarm here to replay".into());
         };
+        let said = format!("{} {} {}", alarm.id, alarm.place, alarm.title);
+        if let Some(too_old) = self.before_all(alarm.raised) {
+            return self.say(format!("{said}, raised at {}: {too_old}", alarm.raised.clock()));
+        }
         self.timeline.set_open(true);
         self.travel.play.on = false;
         self.seek(alarm.raised.plus_millis(-BEFORE_ALARM_MS));
-        let when = alarm.raised.clock();
-        self.say(format!("{} {} {} is raised at {when}", alarm.id, alarm.place, alarm.title));
+        self.say(format!("{said} is raised at {}", alarm.raised.clock()));
+    }
+
+    /// Says so when a moment lies before all that can be shown.
+    fn before_all(&self, time: Timestamp) -> Option<String> {
+        let (first, _) = self.reach()?;
+        (time < first).then(|| format!("before the oldest frame, {}", moment(first)))
     }
 
     pub(super) fn toggle_timeline(&mut self) {

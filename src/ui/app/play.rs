@@ -1,10 +1,9 @@
 //! Playing: the position moves with the clock that the session brings, at the speed chosen, round
 //! and round where a loop is set.
 
-use std::sync::Arc;
-
 use crate::fleet::ask::Ask;
 use crate::model::Timestamp;
+use crate::model::chronicle::Gap;
 use crate::ui::app::App;
 use crate::ui::context::Moment;
 
@@ -21,6 +20,8 @@ const SPEEDS: [(i64, &str); 10] = [
     (1_200, "300"),
     (4_000, "1000"),
 ];
+/// Gaps up to this long are played through, ms.
+const GAP_MS: i64 = 3_000;
 /// The real speed among them.
 const REAL: usize = 2;
 
@@ -112,7 +113,11 @@ impl App {
         if !self.is_past() {
             return;
         }
-        let to = self.travel.play.advance(from, elapsed_ms);
+        let mut to = self.travel.play.advance(from, elapsed_ms);
+        if let Some(gap) = self.gap_at(to) {
+            self.say(format!("no frames from {} to {}", gap.from.clock(), gap.to.clock()));
+            to = gap.to;
+        }
         let end =
             if self.is_replay() { self.reach().map(|(_, last)| last) } else { Some(self.live.frame.time) };
         match end {
@@ -120,6 +125,13 @@ impl App {
             _ => self.play_to(to),
         }
         self.refresh();
+    }
+
+    /// The stretch without frames that a moment lies in: there is nothing to play in it.
+    fn gap_at(&self, time: Timestamp) -> Option<Gap> {
+        let gaps = &self.travel.chronicle.as_ref()?.gaps;
+        let inside = |g: &&Gap| g.from < time && time < g.to && g.to.since(g.from) > GAP_MS;
+        gaps.iter().find(inside).copied().filter(|_| !self.in_ring(time))
     }
 
     fn end_of_play(&mut self, end: Timestamp) {
@@ -142,18 +154,7 @@ impl App {
             && let Some(time) = self.live.history.step(to, 0)
             && time != self.snapshot.frame.time
         {
-            if self.travel.tape {
-                let like = Arc::clone(&self.live.frame.topology);
-                if let Some(frame) = self.live.history.frame_at(time, &like) {
-                    // The alarms of the frame before stay until those of this one have come.
-                    self.choice.moment = Moment::Past(frame.time);
-                    let mut shown = (*self.snapshot).clone();
-                    (shown.frame, shown.history) = (frame, Arc::clone(&self.live.history));
-                    self.snapshot = Arc::new(shown);
-                }
-            } else {
-                self.hold(time);
-            }
+            self.hold(time);
         }
         let stretch = to.millis().div_euclid(self.stretch_ms());
         if self.travel.tape && self.travel.wish.is_none() && stretch != self.travel.play.asked {

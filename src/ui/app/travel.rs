@@ -31,7 +31,7 @@ pub(super) struct Travel {
     pub raw: Option<Arc<Snapshot>>,
     /// Bells of the live board, and the time, when the present was left.
     left: Option<(u64, Timestamp)>,
-    /// The chronicle is asked for already.
+    /// The chronicle is asked for already; after a failure it is not asked for again.
     asked: bool,
     /// Playing, and the loop.
     pub play: Play,
@@ -133,7 +133,7 @@ impl App {
     }
 
     /// True when the ring holds this moment.
-    fn in_ring(&self, time: Timestamp) -> bool {
+    pub(super) fn in_ring(&self, time: Timestamp) -> bool {
         !self.is_replay() && self.live.history.span().is_some_and(|(first, _)| time >= first)
     }
 
@@ -227,8 +227,10 @@ impl App {
             if !self.travel.tape {
                 return self.say("there is no past yet".into());
             }
+            self.leave();
             self.travel.at = Some(time);
-            return self.ask(Ask::Show(time));
+            self.ask(Ask::Show(time));
+            return self.wait();
         };
         let time = time.clamp(first, last);
         self.leave();
@@ -271,6 +273,13 @@ impl App {
     /// Unpacks the frame of `time` from the ring and shows it from now on, with the alarms of now.
     pub(super) fn hold(&mut self, time: Timestamp) {
         let like = Arc::clone(&self.live.frame.topology);
+        if self.travel.tape && self.travel.raw.is_some() {
+            // The alarms of the moment before stay until those of this one have come: between two
+            // moments of the past the alarms of now would only flash.
+            if let Some(frame) = self.live.history.frame_at(time, &like) {
+                return self.put_frame(frame);
+            }
+        }
         self.travel.raw = None;
         match self.live.history.frame_at(time, &like) {
             Some(frame) => {
@@ -287,6 +296,13 @@ impl App {
         self.set_title();
     }
 
+    /// Shows a frame of the ring with all the rest as it is shown already.
+    fn put_frame(&mut self, frame: Arc<Frame>) {
+        self.choice.moment = Moment::Past(frame.time);
+        let history = Arc::clone(&self.live.history);
+        self.snapshot = Arc::new(Snapshot { frame, history, ..(*self.snapshot).clone() });
+    }
+
     /// Shows a frame with all the rest as it is now.
     pub(super) fn put(&mut self, frame: Arc<Frame>) {
         self.snapshot = Arc::new(Snapshot { frame, ..(*self.live).clone() });
@@ -299,6 +315,9 @@ impl App {
             Told::Compared(raw) => self.compared(ask, &raw),
             Told::Chronicle(chronicle) => {
                 self.travel.asked = false;
+                if self.travel.chronicle.as_ref().is_some_and(|old| Arc::ptr_eq(old, &chronicle)) {
+                    return;
+                }
                 self.travel.chronicle = Some(chronicle);
             }
             Told::Saved(text) => {
@@ -306,13 +325,14 @@ impl App {
                 self.ask_chronicle();
             }
             Told::Clipped(path) => self.say_firmly(format!("clip saved: {}", path.display()), false),
-            Told::Superseded => {}
+            Told::Superseded => return,
             Told::Failed(why) => {
-                self.travel.asked &= *ask != Ask::Chronicle;
                 if self.travel.wish.as_ref() == Some(ask) && self.is_past() && self.in_ring(self.position()) {
                     // The frame is there; only what stood then is not known.
-                    self.travel.wish = None;
-                    return self.say(format!("the alarms of then are not known: {why}"));
+                    (self.travel.wish, self.travel.raw) = (None, None);
+                    self.put(Arc::clone(&self.snapshot.frame));
+                    self.say(format!("the alarms of then are not known: {why}"));
+                    return self.refresh();
                 }
                 if self.travel.wish.as_ref() == Some(ask) {
                     self.travel.play.on = false;

@@ -8,7 +8,7 @@ use crate::model::Timestamp;
 use crate::model::chronicle::{Happening, HappeningKind};
 use crate::ui::action::{Action, ViewKind};
 use crate::ui::app::time::distance;
-use crate::ui::context::Context;
+use crate::ui::context::{Context, Moment};
 use crate::ui::text;
 use crate::ui::theme::Scope;
 use crate::ui::timeline::events::{Events, words};
@@ -18,6 +18,9 @@ use crate::ui::widget::frame::Frame;
 
 /// Height from which on it has a frame.
 const FRAMED: u16 = 12;
+
+/// Windows shorter than this are written with seconds, ms.
+const SECONDS_BELOW: i64 = 600_000;
 
 /// Where the columns of the lanes are drawn.
 pub(super) fn field(area: Rect) -> Rect {
@@ -222,8 +225,9 @@ impl Panel<'_> {
     }
 
     fn span(&self) -> String {
-        let minute = |t: Timestamp| t.clock().to_string()[..5].to_owned();
-        format!("{}{}{}", minute(self.window.from), self.cx.brush.glyphs.dash, minute(self.window.to()))
+        let length = if self.window.ms < SECONDS_BELOW { 8 } else { 5 };
+        let clock = |t: Timestamp| t.clock().to_string().chars().take(length).collect::<String>();
+        format!("{}{}{}", clock(self.window.from), self.cx.brush.glyphs.dash, clock(self.window.to()))
     }
 
     fn extent(&self) -> String {
@@ -256,7 +260,12 @@ impl Panel<'_> {
     fn speed(&self) -> String {
         let then = &self.cx.then;
         let speed = format!("{}{}", self.cx.brush.glyphs.times, then.speed);
-        if then.playing { format!("plays {speed}") } else { format!("stopped {speed}") }
+        match self.cx.choice.moment {
+            Moment::Live => "live".to_owned(),
+            Moment::Paused(_) => "held".to_owned(),
+            Moment::Past(_) if then.playing => format!("plays {speed}"),
+            Moment::Past(_) => format!("stopped {speed}"),
+        }
     }
 
     /// The next event in words: `next +3 s row-cooling-lost H3-R17`.
