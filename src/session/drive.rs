@@ -189,6 +189,8 @@ impl<'a, A: App> Session<'a, A> {
         self.decoder = Decoder::new();
         self.flush_at = None;
         self.stop = None;
+        // What plays goes on where it was: the time away from the terminal does not count.
+        self.clock = None;
         self.pacer.forget();
         self.screen.force_repaint();
         self.resize(size);

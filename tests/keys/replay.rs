@@ -364,6 +364,14 @@ fn a_click_on_the_timeline_goes_there() {
     serve(&mut app, &mut reel);
     let middle = second(&app);
     assert!(middle < end && middle > REACH.0, "{middle} {end}");
+    let drag = Mouse { kind: MouseKind::Drag(0), column: 60, row, ctrl: false, alt: false, shift: false };
+    app.event(&InputEvent::Mouse(drag));
+    serve(&mut app, &mut reel);
+    assert!((middle..end).contains(&second(&app)), "a drag goes there, too");
+    go(&mut app, &mut reel, "g p Space");
+    assert!(app.wants_clock(), "with the timeline Space plays in every view but lists");
+    go(&mut app, &mut reel, "Space f \"slower Enter g h");
+    assert!(!app.wants_clock());
     let gap = text[usize::from(row)].chars().filter(|c| *c == '╳').count();
     assert!((1..8).contains(&gap), "{gap}");
     let window = |app: &App| lines(app, 120, 40).into_iter().find(|l| l.contains("frame ~")).expect("rule");

@@ -214,6 +214,7 @@ impl App {
         if self.is_replay() {
             return self.say("this is a recording: there is no present to return to".into());
         }
+        self.found();
         self.travel.play.on = false;
         (self.travel.wish, self.travel.at, self.travel.raw, self.travel.left) = (None, None, None, None);
         self.choice.moment = Moment::Live;
@@ -253,6 +254,11 @@ impl App {
         if !self.travel.play.on && !shown && !self.is_replay() {
             self.say(format!("{} {} …", LOOKING, self.position().clock()));
         }
+    }
+
+    /// Nothing is looked up any more.
+    fn found(&mut self) {
+        self.message = self.message.take().filter(|m| !m.text.starts_with(LOOKING));
     }
 
     /// Remembers what had rung when the present was left.
@@ -356,7 +362,7 @@ impl App {
             if !self.travel.play.on {
                 self.travel.at = None;
             }
-            self.message = self.message.take().filter(|m| !m.text.starts_with(LOOKING));
+            self.found();
         }
         let wanted = if let Ask::Show(time) = ask { *time } else { raw.frame.time };
         self.show_taped(raw, wanted);
