@@ -289,12 +289,18 @@ mod tests {
     }
 
     /// A tape of one empty site.
-    struct Reel;
+    struct Reel(Arc<Chronicle>);
+
+    impl Reel {
+        fn new() -> Self {
+            let span = Some((Timestamp::from_secs(-3600), Timestamp::from_secs(0)));
+            Self(Arc::new(Chronicle { span, frames: 3601, ..Chronicle::default() }))
+        }
+    }
 
     impl crate::engine::Tape for Reel {
         fn chronicle(&mut self) -> Arc<Chronicle> {
-            let span = Some((Timestamp::from_secs(-3600), Timestamp::from_secs(0)));
-            Arc::new(Chronicle { span, frames: 3601, ..Chronicle::default() })
+            Arc::clone(&self.0)
         }
         fn show(&mut self, time: Timestamp) -> Result<Arc<Snapshot>, String> {
             Ok(Arc::new(Snapshot::empty(Arc::new(Topology::default_site()), time)))
@@ -315,12 +321,14 @@ mod tests {
 
     #[tokio::test]
     async fn the_past_is_asked_and_its_answer_comes_through_the_post() {
-        let desk = PastDesk::open(Box::new(Reel)).expect("a thread");
+        let desk = PastDesk::open(Box::new(Reel::new())).expect("a thread");
         let mut c = console(|| Ok(Options::default())).with_past(desk);
         let (post, mut answers) = Post::new();
         c.begin(post);
         c.requests();
         c.answered(answers.recv().await.expect("the chronicle"));
+        c.requests();
+        c.answered(answers.recv().await.expect("nothing new in it"));
         c.start_at(Some(Timestamp::from_secs(-60)), Some(1000.0));
         c.requests();
         assert!(c.wants_clock(), "it plays as soon as there is something to play");

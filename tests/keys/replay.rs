@@ -97,6 +97,26 @@ fn before_the_ring_the_old_picture_stays_until_the_answer_is_there() {
 }
 
 #[test]
+fn a_chronicle_is_asked_for_until_there_is_nothing_new() {
+    let mut app = app(&site::snapshot());
+    app.has_tape();
+    assert_eq!(asks(&mut app), [Ask::Chronicle]);
+    let part = Reel::new().chronicle;
+    app.told(&Ask::Chronicle, Told::Chronicle(Arc::clone(&part)));
+    assert_eq!(asks(&mut app), [Ask::Chronicle], "there may be more of it");
+    app.told(&Ask::Chronicle, Told::Chronicle(part));
+    assert_eq!(asks(&mut app), []);
+    (0..3).for_each(|_| app.heartbeat());
+    assert_eq!(asks(&mut app), [], "in the present nobody looks at it");
+    type_keys(&mut app, "t");
+    app.heartbeat();
+    assert_eq!(asks(&mut app), [Ask::Chronicle], "one at a time");
+    app.told(&Ask::Chronicle, Told::Failed("the recorder has stopped".into()));
+    (0..3).for_each(|_| app.heartbeat());
+    assert_eq!(asks(&mut app), [], "and not again after a failure");
+}
+
+#[test]
 fn the_newest_wish_wins_and_the_present_forgets_all_of_them() {
     let (mut app, mut reel) = live();
     type_keys(&mut app, "@ \"02:40 Enter @ \"02:50 Enter");

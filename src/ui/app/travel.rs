@@ -325,6 +325,8 @@ impl App {
                     return;
                 }
                 self.travel.chronicle = Some(chronicle);
+                // A tape reads a long recording part by part: it is asked until there is nothing new.
+                self.ask_chronicle();
             }
             Told::Saved(text) => {
                 self.say(text);

@@ -97,7 +97,7 @@ pub fn words(event: &Happening, glyphs: &Glyphs) -> String {
         HappeningKind::Raised => {
             format!("{}{} {text}", glyphs.alarm(event.priority), event.priority.clamp(1, 4))
         }
-        HappeningKind::Cleared if text.starts_with("cleared") => format!("{} {text}", glyphs.time.cleared),
+        HappeningKind::Cleared if text.contains("cleared") => format!("{} {text}", glyphs.time.cleared),
         HappeningKind::Cleared => format!("{} cleared {text}", glyphs.time.cleared),
         HappeningKind::Operator => format!("{} {text}", glyphs.time.operator),
         HappeningKind::Source => format!("{} {text}", glyphs.time.source),
