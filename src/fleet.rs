@@ -1,6 +1,7 @@
 //! The state of the fleet: frames of immutable columns, the ring and tiers that keep the past,
 //! and the roll-ups that make 100,000 GPUs readable. No I/O, no clock, no async.
 
+pub mod ask;
 pub mod facility;
 pub mod frame;
 pub mod history;

@@ -18,6 +18,7 @@ use ratatui::layout::Rect;
 use tokio::sync::mpsc;
 
 use crate::engine::desk::Reply;
+use crate::engine::{Ask, Told};
 use crate::ui::alarms::deed::What;
 use crate::ui::key::InputEvent;
 
@@ -36,6 +37,16 @@ pub trait App {
 
     /// Called once a second, for what ages without any data.
     fn heartbeat(&mut self) {}
+
+    /// True while something plays: [`App::clock`] is then called about ten times a second.
+    fn wants_clock(&self) -> bool {
+        false
+    }
+
+    /// So many milliseconds have gone by since it was last called, or since the clock was wanted.
+    fn clock(&mut self, elapsed_ms: u64) {
+        let _ = elapsed_ms;
+    }
 
     /// What became of a [`Request::Copy`].
     fn copied(&mut self, report: CopyReport) {
@@ -84,13 +95,23 @@ pub enum Request {
 /// So many answers wait for the loop before those who send them wait.
 pub const POST_QUEUE: usize = crate::engine::desk::DESK;
 
-/// The answer to an operation.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
-    /// What was ordered.
-    pub what: What,
-    /// The number under which it is saved, or why it is not.
-    pub reply: Reply,
+/// The answer to something that the app started.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// To an operation.
+    Operated {
+        /// What was ordered.
+        what: What,
+        /// The number under which it is saved, or why it is not.
+        reply: Reply,
+    },
+    /// To something that the past was asked.
+    Past {
+        /// What was asked.
+        ask: Ask,
+        /// What is told.
+        told: Told,
+    },
 }
 
 /// The way of answers into the loop of a session.

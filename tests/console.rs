@@ -122,7 +122,7 @@ fn look_around(t: &Tmux) {
     t.press_for("s", r"\A Testdal › sources .*");
     t.press_for("Escape", r"\A Testdal › H1\b");
     t.press(&["g"]);
-    t.press_for("i", r"\A Testdal › status .*");
+    t.press_for("c", r"\A Testdal › status .*");
     t.press_for("Escape", r"\A Testdal › H1\b");
 }
 

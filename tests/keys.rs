@@ -6,10 +6,16 @@ mod alarms;
 mod board;
 #[path = "keys/jobs.rs"]
 mod jobs;
+#[path = "keys/marks.rs"]
+mod marks;
+#[path = "keys/replay.rs"]
+mod replay;
 #[path = "keys/rows.rs"]
 mod rows;
 #[path = "support/site.rs"]
 mod site;
+#[path = "support/tape.rs"]
+mod tape;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -412,7 +418,7 @@ fn every_view_and_window_can_be_drawn_at_any_size() {
         "G g w",
         "g e",
         "g s",
-        "g i",
+        "g c",
         "g j",
         "g j Enter",
         "g j Tab",

@@ -1,9 +1,11 @@
 //! Pictures of the views at three sizes in two themes: the text, and a digest of the styles.
 
 #[path = "support/alarms.rs"]
-mod alarms;
+mod board;
 #[path = "support/site.rs"]
 mod site;
+#[path = "support/tape.rs"]
+mod tape;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -47,7 +49,7 @@ const VIEWS: &[(&str, &str)] = &[
     ("cooling-air", ": \"go Space \"h3 Enter g w"),
     ("grid", "g e"),
     ("sources", "g s"),
-    ("status", "g i"),
+    ("status", "g c"),
     ("jobs", "g j"),
     ("jobs-tenants", "g j Tab o o"),
     ("jobs-past", "g j G H"),
@@ -72,6 +74,18 @@ const ALARM_VIEWS: &[(&str, &str)] = &[
     ("alarms-hall", "n"),
     ("alarms-rack", "Enter Enter n"),
     ("alarms-gpu", "Enter n n n Enter Enter"),
+    ("alarms-timeline", "Enter t"),
+    ("alarms-timeline-past", "Enter t H + ("),
+];
+
+/// A recording at 02:50:10, eight times as fast, and what there is of it: name, and keys.
+const REPLAY_VIEWS: &[(&str, &str)] = &[
+    ("replay-hall", "Enter t"),
+    ("replay-site-loop", "t ( L L ) [ , B \"seen Enter"),
+    ("replay-difference", "Enter 3 t d"),
+    ("replay-alarms", "A"),
+    ("replay-incidents", "t g i"),
+    ("replay-incident", "Enter i \"leak"),
 ];
 
 const SIZES: [(u16, u16); 3] = [(200, 60), (120, 40), (80, 24)];
@@ -164,7 +178,7 @@ fn every_view_at_three_sizes_in_two_themes() {
 
 #[test]
 fn the_alarms_at_three_sizes_in_two_themes() {
-    let snapshot = alarms::on(&site::snapshot());
+    let snapshot = board::on(&site::snapshot());
     let mut settings = insta::Settings::clone_current();
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
@@ -177,6 +191,43 @@ fn the_alarms_at_three_sizes_in_two_themes() {
                 }
             }
         }
+    });
+}
+
+/// A recording after these keys.
+fn recording(theme: &str, size: (u16, u16), keys: &str, glyphs: Glyphs) -> App {
+    let mut reel = tape::Reel::new();
+    let replay = Some("leak-h1.kvr".into());
+    let options = Options { theme: theme.into(), replay, glyphs, ..Options::default() };
+    let mut app = App::new(options, Arc::new(reel.state(-590)));
+    app.has_tape();
+    app.start_at(Some(site::at(-590)), Some(8.0));
+    for word in keys.split(' ') {
+        tape::serve(&mut app, &mut reel);
+        app = typed(app, size, word);
+    }
+    tape::serve(&mut app, &mut reel);
+    app
+}
+
+#[test]
+fn a_recording_at_three_sizes_in_two_themes() {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| {
+        for (name, keys) in REPLAY_VIEWS {
+            for theme in ["default", "light"] {
+                for size in SIZES {
+                    let buf = picture(&recording(theme, size, keys, Glyphs::UNICODE), size);
+                    insta::assert_snapshot!(format!("{name}-{theme}-{}x{}", size.0, size.1), written(&buf));
+                }
+            }
+        }
+        let buf = picture(&recording("mono", (80, 24), "Enter 3 t d", Glyphs::ASCII), (80, 24));
+        let text = written(&buf);
+        assert!(text.contains("REPLAY 2026-11-22"), "{text}");
+        insta::assert_snapshot!("replay-ascii-80x24", text);
     });
 }
 

@@ -146,6 +146,7 @@ pub fn options(settings: &Settings, depth: ColorDepth) -> Result<Options, CliErr
         mouse: settings.mouse,
         facts: Vec::new(),
         operator: Arc::clone(&settings.operator.name),
+        replay: None,
         read_only: settings.operator.read_only.then(|| "--read-only".into()),
     })
 }

@@ -7,6 +7,8 @@ use ratatui::layout::Rect;
 
 use crate::engine::Snapshot;
 use crate::engine::desk::Desk;
+use crate::engine::{Ask, PastDesk, Told};
+use crate::model::Timestamp;
 use crate::model::alarm::Operation;
 use crate::session::{Answer, App, CopyReport, Post, Request};
 use crate::ui::alarms::deed::What;
@@ -21,6 +23,8 @@ pub struct Console {
     app: app::App,
     reload: Reload,
     desk: Desk,
+    /// The past beyond the ring, where there is one.
+    past: Option<PastDesk>,
     /// Where answers are to go; nobody listens before the session has begun.
     post: Option<Post>,
     redraw: bool,
@@ -39,10 +43,27 @@ impl Console {
             app: app::App::new(options, snapshot),
             reload: Box::new(reload),
             desk,
+            past: None,
             post: None,
             redraw: true,
             pending: Vec::new(),
         }
+    }
+
+    /// The same console with a past beyond the ring: the flight recorder, or the recording that it
+    /// replays.
+    #[must_use]
+    pub fn with_past(mut self, past: PastDesk) -> Self {
+        self.past = Some(past);
+        self.app.has_tape();
+        self
+    }
+
+    /// Goes to a moment as soon as the session runs, and with a speed plays from there; without a
+    /// moment from what is shown.
+    pub fn start_at(&mut self, moment: Option<Timestamp>, speed: Option<f32>) {
+        self.app.start_at(moment, speed);
+        self.redraw = true;
     }
 
     /// Says something to the operator, on the status line.
@@ -60,11 +81,29 @@ impl Console {
             (Ok(answer), Some(post)) => {
                 tokio::spawn(async move {
                     let gone = |_| Err("the engine has stopped, it may or may not be saved".to_owned());
-                    post.send(Answer { what, reply: answer.await.unwrap_or_else(gone) }).await;
+                    post.send(Answer::Operated { what, reply: answer.await.unwrap_or_else(gone) }).await;
                 });
             }
             (Ok(_), None) => self.app.operated(Err("there is no session yet".to_owned()), what),
             (Err(why), _) => self.app.operated(Err(why), what),
+        }
+        self.redraw = true;
+    }
+
+    /// Asks the past; its answer comes through the session, too.
+    fn ask(&mut self, ask: Ask) {
+        let Some(past) = &self.past else {
+            return self.app.told(&ask, Told::Failed("there is no recorder here".to_owned()));
+        };
+        match (past.ask(ask.clone()), self.post.clone()) {
+            (Ok(answer), Some(post)) => {
+                tokio::spawn(async move {
+                    let gone = |_| Told::Failed("the recorder has stopped".to_owned());
+                    post.send(Answer::Past { ask, told: answer.await.unwrap_or_else(gone) }).await;
+                });
+            }
+            (Ok(_), None) => self.app.told(&ask, Told::Failed("there is no session yet".to_owned())),
+            (Err(why), _) => self.app.told(&ask, Told::Failed(why)),
         }
         self.redraw = true;
     }
@@ -81,6 +120,10 @@ impl Console {
                 app::Request::Bell => Request::Bell,
                 app::Request::Operate(operation) => {
                     self.operate(operation);
+                    continue;
+                }
+                app::Request::Past(ask) => {
+                    self.ask(ask);
                     continue;
                 }
                 app::Request::Reload => {
@@ -127,7 +170,10 @@ impl App for Console {
     }
 
     fn answered(&mut self, answer: Answer) {
-        self.app.operated(answer.reply, answer.what);
+        match answer {
+            Answer::Operated { what, reply } => self.app.operated(reply, what),
+            Answer::Past { ask, told } => self.app.told(&ask, told),
+        }
         self.redraw = true;
     }
 
@@ -137,6 +183,14 @@ impl App for Console {
 
     fn heartbeat(&mut self) {
         self.app.heartbeat();
+    }
+
+    fn wants_clock(&self) -> bool {
+        self.app.wants_clock()
+    }
+
+    fn clock(&mut self, elapsed_ms: u64) {
+        self.app.clock(elapsed_ms);
     }
 
     fn take_redraw(&mut self) -> bool {
@@ -152,7 +206,8 @@ impl App for Console {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Timestamp, Topology};
+    use crate::model::Topology;
+    use crate::model::chronicle::{Bookmark, Chronicle, Incident};
 
     fn console(reload: impl FnMut() -> Result<Options, String> + 'static) -> Console {
         let snapshot = Snapshot::empty(Arc::new(Topology::default_site()), Timestamp::from_secs(0));
@@ -231,6 +286,68 @@ mod tests {
         drop(orders.recv().await);
         c.answered(answers.recv().await.expect("it is posted"));
         assert!(screen(&c).contains("NOT SAVED"), "{}", screen(&c));
+    }
+
+    /// A tape of one empty site.
+    struct Reel(Arc<Chronicle>);
+
+    impl Reel {
+        fn new() -> Self {
+            let span = Some((Timestamp::from_secs(-3600), Timestamp::from_secs(0)));
+            Self(Arc::new(Chronicle { span, frames: 3601, ..Chronicle::default() }))
+        }
+    }
+
+    impl crate::engine::Tape for Reel {
+        fn chronicle(&mut self) -> Arc<Chronicle> {
+            Arc::clone(&self.0)
+        }
+        fn show(&mut self, time: Timestamp) -> Result<Arc<Snapshot>, String> {
+            Ok(Arc::new(Snapshot::empty(Arc::new(Topology::default_site()), time)))
+        }
+        fn step(&mut self, from: Timestamp, steps: i64) -> Result<Arc<Snapshot>, String> {
+            self.show(from.plus_millis(1000 * steps))
+        }
+        fn mark(&mut self, _: Incident) -> Result<(), String> {
+            Ok(())
+        }
+        fn bookmark(&mut self, _: Bookmark) -> Result<(), String> {
+            Ok(())
+        }
+        fn clip(&mut self, _: &Incident, _: bool) -> Result<std::path::PathBuf, String> {
+            Err("the disk is full".to_owned())
+        }
+    }
+
+    #[tokio::test]
+    async fn the_past_is_asked_and_its_answer_comes_through_the_post() {
+        let desk = PastDesk::open(Box::new(Reel::new())).expect("a thread");
+        let mut c = console(|| Ok(Options::default())).with_past(desk);
+        let (post, mut answers) = Post::new();
+        c.begin(post);
+        c.requests();
+        c.answered(answers.recv().await.expect("the chronicle"));
+        c.requests();
+        c.answered(answers.recv().await.expect("nothing new in it"));
+        c.start_at(Some(Timestamp::from_secs(-60)), Some(1000.0));
+        c.requests();
+        assert!(c.wants_clock(), "it plays as soon as there is something to play");
+        c.answered(answers.recv().await.expect("the moment"));
+        assert!(screen(&c).contains("PAST 1969-12-31 23:59:00, not live"), "{}", screen(&c));
+        c.clock(59_000);
+        c.requests();
+        assert!(!c.wants_clock() && screen(&c).contains(" LIVE "), "{}", screen(&c));
+    }
+
+    #[tokio::test]
+    async fn a_recorder_that_is_gone_is_said_and_the_console_goes_on() {
+        let (desk, work) = PastDesk::new();
+        let mut c = console(|| Ok(Options::default())).with_past(desk);
+        c.begin(Post::new().0);
+        drop(work);
+        c.requests();
+        assert!(screen(&c).contains("the recorder has stopped"), "{}", screen(&c));
+        assert!(press(&mut c, "C-c").contains(&Request::Quit));
     }
 
     #[test]

@@ -25,6 +25,8 @@ pub const NOTICE_QUEUE: usize = 16;
 /// How long no event keeps the loop asleep.
 const FAR: Duration = Duration::from_secs(3600);
 const HEARTBEAT: Duration = Duration::from_secs(1);
+/// How often an app is told the time while something plays.
+const CLOCK: Duration = Duration::from_millis(100);
 
 /// News from the transport that are not bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,6 +103,8 @@ pub struct Session<'a, A> {
     /// When the unfinished input is given up.
     flush_at: Option<Instant>,
     heart: Interval,
+    /// When an app in which something plays was last told the time.
+    clock: Option<Instant>,
     /// The user did something since the app was last attended to.
     hurried: bool,
     /// Data may still come.
@@ -129,6 +133,7 @@ impl<'a, A: App> Session<'a, A> {
             started: Instant::now(),
             flush_at: None,
             heart,
+            clock: None,
             hurried: false,
             fed: true,
             stop: None,
@@ -184,6 +189,8 @@ impl<'a, A: App> Session<'a, A> {
         self.decoder = Decoder::new();
         self.flush_at = None;
         self.stop = None;
+        // What plays goes on where it was: the time away from the terminal does not count.
+        self.clock = None;
         self.pacer.forget();
         self.screen.force_repaint();
         self.resize(size);
@@ -192,7 +199,8 @@ impl<'a, A: App> Session<'a, A> {
     async fn next(&mut self, ports: &mut Ports<A::Data>, wait: Option<Duration>) -> Happened<A::Data> {
         let now = Instant::now();
         let drawing = wait.map(|until| self.started + until);
-        let alarm = drawing.into_iter().chain(self.flush_at).min().unwrap_or(now + FAR);
+        let clock = self.clock.map(|last| last + CLOCK);
+        let alarm = drawing.into_iter().chain(self.flush_at).chain(clock).min().unwrap_or(now + FAR);
         tokio::select! {
             notice = ports.notices.recv() => Happened::Notice(notice),
             bytes = ports.input.recv() => Happened::Input(bytes),
@@ -249,7 +257,10 @@ impl<'a, A: App> Session<'a, A> {
             }
             Happened::Answered(answer) => self.app.answered(answer),
             Happened::Beat => self.app.heartbeat(),
-            Happened::Time => self.flush(),
+            Happened::Time => {
+                self.flush();
+                self.tick();
+            }
         }
     }
 
@@ -295,6 +306,16 @@ impl<'a, A: App> Session<'a, A> {
         }
     }
 
+    /// Tells an app in which something plays how much time went by.
+    fn tick(&mut self) {
+        let now = Instant::now();
+        let due = self.clock.map(|last| now - last).filter(|elapsed| *elapsed >= CLOCK);
+        if let Some(elapsed) = due {
+            self.clock = Some(now);
+            self.app.clock(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX));
+        }
+    }
+
     fn events(&mut self, events: Vec<InputEvent>) {
         for event in events {
             match event {
@@ -326,6 +347,7 @@ impl<'a, A: App> Session<'a, A> {
                 }
             }
         }
+        self.clock = self.app.wants_clock().then(|| self.clock.unwrap_or_else(Instant::now));
         let hurried = std::mem::take(&mut self.hurried);
         match (self.app.take_redraw(), hurried) {
             (false, _) => {}

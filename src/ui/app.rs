@@ -19,34 +19,39 @@ pub mod options;
 pub mod time;
 
 mod act;
+mod banner;
 mod bell;
+mod compare;
+mod draw;
+mod mark;
+mod play;
 mod travel;
 
 use std::sync::Arc;
 
-use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use crate::fleet::{Frame, Snapshot};
-use crate::model::alarm::AlarmBoard;
-use crate::model::{Asset, Metric};
-use crate::ui::action::{Action, ViewKind, Views};
+use crate::model::{Asset, Metric, Topology};
+use crate::ui::action::{Action, ViewKind};
 use crate::ui::alarms::layer::AlarmLayer;
 use crate::ui::context::{Choice, Context, Moment};
+use crate::ui::difference::Difference;
 use crate::ui::key::{InputEvent, Key, KeyCode, MouseKind};
 use crate::ui::keymap::Found;
 use crate::ui::overlay::{Overlay, Verdict};
 use crate::ui::selection::Selection;
-use crate::ui::theme::{Palette, Scope, Theme};
+use crate::ui::theme::{Palette, Theme};
+use crate::ui::timeline::Timeline;
 use crate::ui::view::palette::Index;
 use crate::ui::view::{Outcome, ViewStates};
-use crate::ui::widget::Brush;
 
-use footer::Footer;
 use header::Header;
 use nav::Nav;
 use operate::Handling;
+use travel::Travel;
 
+pub use banner::moment as banner_moment;
 pub use options::{Options, Request};
 
 /// Ticks that a message stays.
@@ -71,8 +76,15 @@ struct Message {
 pub struct App {
     options: Options,
     palette: Palette,
+    /// The newest state of everything; of a recording what is shown.
+    live: Arc<Snapshot>,
+    /// What is shown.
     snapshot: Arc<Snapshot>,
-    frame: Arc<Frame>,
+    travel: Travel,
+    timeline: Timeline,
+    difference: Option<Difference>,
+    /// The line that says that this is not the present; empty when it is.
+    banner: String,
     choice: Choice,
     selection: Selection,
     nav: Nav,
@@ -99,7 +111,7 @@ impl App {
         let choice = Choice {
             metric: Metric::Util,
             rack: None,
-            moment: Moment::Live,
+            moment: options.replay.as_ref().map_or(Moment::Live, |_| Moment::Past(snapshot.frame.time)),
             color_mode: options.color_mode,
             theme: options.theme.clone(),
             mouse: options.mouse,
@@ -108,7 +120,11 @@ impl App {
         let handling = Handling::new(snapshot.alarms.bells);
         let mut app = Self {
             palette: Theme::default_theme().resolve(options.depth),
-            frame: Arc::clone(&snapshot.frame),
+            live: Arc::clone(&snapshot),
+            travel: Travel::default(),
+            timeline: Timeline::default(),
+            difference: None,
+            banner: String::new(),
             selection: Selection::new(&snapshot.frame.topology),
             nav: Nav::default(),
             views: ViewStates::default(),
@@ -137,7 +153,8 @@ impl App {
     pub fn configure(&mut self, options: Options) {
         self.choice.theme.clone_from(&options.theme);
         self.choice.color_mode = options.color_mode;
-        self.options = options;
+        // What is replayed does not change with the settings.
+        self.options = Options { replay: self.options.replay.take(), ..options };
         self.pending.clear();
         self.load_theme();
         self.refresh();
@@ -145,37 +162,50 @@ impl App {
 
     /// Takes the newest snapshot: one tick.
     pub fn update_snapshot(&mut self, snapshot: Arc<Snapshot>) {
-        self.silent_s = 0;
-        let old = std::mem::replace(&mut self.snapshot, snapshot);
-        let before = Arc::clone(&old.alarms);
-        let (old, new) = (&old.frame.topology, Arc::clone(&self.snapshot.frame.topology));
-        if !Arc::ptr_eq(old, &new) && **old != *new {
-            self.selection.remap(old, &new);
-            self.nav.remap(|s| s.remap(old, &new));
-            self.names = None;
+        if self.is_replay() {
+            return self.expire();
         }
-        match self.choice.moment.time() {
-            None => self.frame = Arc::clone(&self.snapshot.frame),
+        self.silent_s = 0;
+        let old = std::mem::replace(&mut self.live, snapshot);
+        let new = Arc::clone(&self.live.frame.topology);
+        self.moved(&old.frame.topology, &new);
+        let held = Arc::clone(&self.snapshot.frame);
+        match (self.choice.moment.time(), self.travel.raw.clone()) {
+            (None, _) => self.snapshot = Arc::clone(&self.live),
             // Ids must mean on the held frame what they mean now.
-            Some(time) if self.frame.topology.generation() != new.generation() => self.hold(time),
-            Some(_) => {}
+            (Some(_), Some(raw)) if !is_of(&held, &new) => self.show_taped(raw, held.time),
+            (Some(time), None) if !is_of(&held, &new) => self.hold(time),
+            (Some(_), Some(_)) => {}
+            (Some(_), None) => self.put(held),
         }
         self.listen();
-        if worst(&before) != worst(&self.snapshot.alarms) {
+        if worst(&old) != worst(&self.live) {
             self.set_title();
         }
+        self.expire();
+        self.refresh();
+    }
+
+    /// Lets the message grow older by a tick.
+    fn expire(&mut self) {
         if let Some(message) = &mut self.message {
             message.ticks = message.ticks.saturating_sub(1);
             if message.ticks == 0 {
                 self.message = None;
+                self.changed = true;
             }
         }
-        self.refresh();
     }
 
     /// A second has gone by, whether or not there is new data. When nothing has come for a while
     /// the header says so: an old picture must not look live.
     pub fn heartbeat(&mut self) {
+        if self.timeline.is_open() || self.is_past() {
+            self.ask_chronicle();
+        }
+        if self.is_replay() {
+            return self.expire();
+        }
         self.silent_s = self.silent_s.saturating_add(1);
         if self.silent_s >= header::SILENT_FROM_S {
             self.refresh();
@@ -225,6 +255,10 @@ impl App {
                 self.act(action);
             }
             Found::Pending(_) => {}
+            Found::Nothing if self.timeline.is_open() && key.code == KeyCode::Char(' ') => {
+                self.pending.clear();
+                self.act(Action::Pause);
+            }
             Found::Nothing => {
                 let keys = crate::ui::keymap::display(&self.pending);
                 self.pending.clear();
@@ -253,6 +287,12 @@ impl App {
             MouseKind::ScrollDown => self.act(Action::Down),
             MouseKind::ScrollLeft => self.act(Action::Left),
             MouseKind::ScrollRight => self.act(Action::Right),
+            MouseKind::Down(0) | MouseKind::Drag(0) if self.timeline_area().contains(at.into()) => {
+                if let Some(time) = self.timeline.time_at(at) {
+                    self.travel.play.on = false;
+                    self.seek(time);
+                }
+            }
             MouseKind::Down(0) if self.body().contains(at.into()) => {
                 let view = self.nav.view();
                 let mut views = std::mem::take(&mut self.views);
@@ -264,93 +304,9 @@ impl App {
         }
     }
 
-    /// Brings everything that is drawn up to date.
-    fn refresh(&mut self) {
-        match self.choice.moment {
-            Moment::Live => self.layer.update(Some(&self.snapshot.alarms), &self.frame),
-            // A picture that is held keeps the alarms it had.
-            Moment::Paused(_) if self.layer.is_of(&self.frame) => {}
-            _ => self.layer.update(None, &self.frame),
-        }
-        let body = self.body();
-        let view = self.nav.view();
-        let mut views = std::mem::take(&mut self.views);
-        let mut overlay = self.overlay.take();
-        let header = {
-            let cx = self.context();
-            views.get_mut(view).update(&cx, body);
-            if let Some(overlay) = &mut overlay {
-                overlay.update(&cx, view, body);
-            }
-            let scope = views.get(view).scope(&cx);
-            Header::of(&cx, (view, scope), self.silent_s, &self.header)
-        };
-        self.views = views;
-        self.overlay = overlay;
-        self.header = header;
-        self.changed = true;
-    }
-
     /// True when something changed since this was last asked.
     pub fn take_redraw(&mut self) -> bool {
         std::mem::take(&mut self.changed)
-    }
-
-    /// Draws the whole screen into `area`, which should have the size last told.
-    pub fn render(&self, area: Rect, buf: &mut Buffer) {
-        let area = self.area.intersection(area).intersection(buf.area);
-        let cx = self.context();
-        cx.brush.on(area, buf).fill(cx.brush.style(Scope::Text));
-        let body = self.body().intersection(area);
-        let footer = self.footer_area().intersection(area);
-        let view = self.nav.view();
-        if !body.is_empty() {
-            self.views.get(view).render(&cx, body, buf);
-        }
-        let message = self.message.as_ref().map(|m| m.text.as_str());
-        let said = Footer { view, hints: self.views.get(view).hints(), message };
-        footer::render(&cx, said, footer, buf);
-        if let Found::Pending(node) = self.options.keymap.find(view, &self.pending)
-            && !self.pending.is_empty()
-        {
-            let keys = crate::ui::keymap::display(&self.pending);
-            crate::ui::overlay::popup::which_key(&cx, body, buf, &keys, node);
-        }
-        if let Some(overlay) = &self.overlay {
-            // On screens without a footer a line of input takes the last line there is.
-            let line = if footer.is_empty() {
-                Rect { y: area.bottom().saturating_sub(1), height: area.height.min(1), ..area }
-            } else {
-                footer
-            };
-            overlay.render(&cx, body, line, buf);
-        }
-        let top = Rect { height: area.height.min(1), ..area };
-        self.header.render(&cx.brush, top, buf);
-    }
-
-    fn body(&self) -> Rect {
-        let below = self.area.height.saturating_sub(1);
-        let footer = self.footer_area().height;
-        Rect { y: self.area.y + self.area.height.min(1), height: below - footer, ..self.area }
-    }
-
-    fn footer_area(&self) -> Rect {
-        let height = u16::from(self.area.height >= FOOTER_FROM);
-        Rect { y: self.area.bottom() - height, height, ..self.area }
-    }
-
-    fn context(&self) -> Context<'_> {
-        Context {
-            snapshot: &self.snapshot,
-            frame: &self.frame,
-            alarms: &self.layer,
-            selection: &self.selection,
-            choice: &self.choice,
-            keymap: &self.options.keymap,
-            facts: &self.options.facts,
-            brush: Brush { palette: &self.palette, glyphs: &self.options.glyphs },
-        }
     }
 
     /// Shows a message for a few ticks.
@@ -378,39 +334,6 @@ impl App {
         std::mem::take(&mut self.requests)
     }
 
-    fn set_title(&mut self) {
-        let asset = self.views.get(self.nav.view()).subject(&self.context());
-        let name = match self.nav.view() {
-            view if !Views::MAPS.contains(view) => view.name().to_owned(),
-            _ => self.frame.topology.name(asset),
-        };
-        let site = self.frame.topology.site();
-        let mut title = if name == site { site.to_owned() } else { format!("{site} {name}") };
-        if let Some((priority, count)) = worst(&self.snapshot.alarms) {
-            title = format!("{}{count} {title}", self.options.glyphs.alarm(priority));
-        }
-        self.requests.push(Request::Title(title));
-    }
-
-    fn load_theme(&mut self) {
-        let sources: Vec<(&str, &str)> =
-            self.options.themes.iter().map(|(f, t)| (f.as_str(), t.as_str())).collect();
-        let theme = match Theme::load(&self.choice.theme, &sources) {
-            Ok((theme, warnings)) => {
-                if let Some(first) = warnings.first() {
-                    self.say(first.to_string());
-                }
-                theme
-            }
-            Err(e) => {
-                self.say(e.to_string());
-                Theme::default_theme()
-            }
-        };
-        let (theme, depth) = self.choice.color_mode.apply(theme, self.options.depth);
-        self.palette = theme.resolve(depth);
-    }
-
     /// The view on the screen.
     #[must_use]
     pub const fn view(&self) -> ViewKind {
@@ -431,8 +354,8 @@ impl App {
 
     /// The frame on the screen.
     #[must_use]
-    pub const fn frame(&self) -> &Arc<Frame> {
-        &self.frame
+    pub fn frame(&self) -> &Arc<Frame> {
+        &self.snapshot.frame
     }
 
     /// The message on the screen.
@@ -449,7 +372,7 @@ impl App {
 
     /// Shows an asset, as `--view hall:H3` asks for.
     pub fn show(&mut self, view: ViewKind, asset: Asset) {
-        self.selection.select(&Arc::clone(&self.frame.topology), asset);
+        self.selection.select(&Arc::clone(&self.snapshot.frame.topology), asset);
         self.views.get_mut(view).show(asset);
         self.open(view);
         self.refresh();
@@ -462,7 +385,7 @@ impl App {
             Outcome::Selected(selection) => self.selection = selection,
             Outcome::Open(asset) => self.go(asset),
             Outcome::OnMap(asset, view, metric) => {
-                self.selection.select(&Arc::clone(&self.frame.topology), asset);
+                self.selection.select(&Arc::clone(&self.snapshot.frame.topology), asset);
                 self.set_metric(metric);
                 self.open(view);
             }
@@ -472,6 +395,11 @@ impl App {
 }
 
 /// The worst priority that an alarm stands at, and how many stand at it.
-fn worst(board: &AlarmBoard) -> Option<(u8, u32)> {
-    (1u8..).zip(board.counts.by_priority).find(|(_, n)| *n > 0)
+fn worst(snapshot: &Snapshot) -> Option<(u8, u32)> {
+    (1u8..).zip(snapshot.alarms.counts.by_priority).find(|(_, n)| *n > 0)
+}
+
+/// True when the ids of the frame mean what they mean in `topology`.
+fn is_of(frame: &Frame, topology: &Arc<Topology>) -> bool {
+    Arc::ptr_eq(&frame.topology, topology) || frame.topology.generation() == topology.generation()
 }

@@ -4,9 +4,12 @@
 use std::sync::Arc;
 
 use crate::fleet::{Frame, Snapshot};
+use crate::model::chronicle::Chronicle;
 use crate::model::{Metric, Timestamp, Topology};
 use crate::ui::alarms::layer::AlarmLayer;
+use crate::ui::app::time::Around;
 use crate::ui::depth::ColorDepth;
+use crate::ui::difference::Difference;
 use crate::ui::keymap::Keymap;
 use crate::ui::layer::{Layer, RackLayer};
 use crate::ui::ramp::Ramp;
@@ -138,13 +141,52 @@ impl Choice {
     }
 }
 
+/// What is known of time while something is shown.
+#[derive(Clone, Copy)]
+pub struct Then<'a> {
+    /// The newest state of everything, whatever is shown. In a recording that is what is shown.
+    pub live: &'a Snapshot,
+    /// What is known of the past beyond the ring, where there is a recorder.
+    pub chronicle: Option<&'a Chronicle>,
+    /// Name of the recording that is replayed.
+    pub replay: Option<&'a str>,
+    /// Where the operator is in time, or wants to be.
+    pub position: Timestamp,
+    /// First and last moment that can be shown.
+    pub reach: Option<(Timestamp, Timestamp)>,
+    /// The past plays.
+    pub playing: bool,
+    /// Word of the speed.
+    pub speed: &'a str,
+    /// Marks A and B of the loop.
+    pub marks: (Option<Timestamp>, Option<Timestamp>),
+    /// The moment that the alarms and sources shown are of.
+    pub now: Timestamp,
+    /// The moment that the one shown is compared with.
+    pub difference: Option<&'a Difference>,
+}
+
+impl<'a> Then<'a> {
+    /// What moments are seen from that an operator writes.
+    #[must_use]
+    pub fn around(&self) -> Around<'a> {
+        let newest = match (self.replay, self.reach) {
+            (Some(_), Some((_, last))) => last,
+            _ => self.live.frame.time,
+        };
+        let now = if self.replay.is_some() { self.position } else { newest };
+        Around { now, newest, reach: self.reach, chronicle: self.chronicle, board: &self.live.alarms }
+    }
+}
+
 /// See the module.
 #[derive(Clone, Copy)]
 pub struct Context<'a> {
-    /// The newest state of everything: history, inventory, sources, engine.
+    /// What is shown: the newest state of everything, or one of the past.
     pub snapshot: &'a Snapshot,
-    /// The frame on the screen: the newest one, or one of the past. Its topology is that of the
-    /// newest one.
+    /// What is known of time.
+    pub then: Then<'a>,
+    /// The frame on the screen, that of the snapshot. Its topology is that of the newest one.
     pub frame: &'a Arc<Frame>,
     /// What maps show of the alarms of the frame on the screen.
     pub alarms: &'a AlarmLayer,

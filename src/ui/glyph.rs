@@ -4,6 +4,67 @@
 
 use crate::ui::theme::tone::Shape;
 
+/// The characters of the timeline.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TimeGlyphs {
+    /// The line: what lies before the position, and after it.
+    pub line: [char; 2],
+    /// The position.
+    pub position: char,
+    /// A stretch without frames.
+    pub gap: char,
+    /// An alarm cleared.
+    pub cleared: char,
+    /// An operator did something.
+    pub operator: char,
+    /// A source began or ceased to answer.
+    pub source: char,
+    /// The site has grown.
+    pub topology: char,
+    /// A bookmark.
+    pub bookmark: char,
+    /// Within an incident.
+    pub incident: char,
+}
+
+impl TimeGlyphs {
+    const UNICODE: Self = Self {
+        line: ['━', '─'],
+        position: '●',
+        gap: '╳',
+        cleared: '○',
+        operator: '✎',
+        source: '¤',
+        topology: '†',
+        bookmark: '⚑',
+        incident: '═',
+    };
+
+    const CONSOLE: Self = Self {
+        line: ['═', '─'],
+        position: '•',
+        gap: 'x',
+        operator: '§',
+        source: '¢',
+        topology: '+',
+        bookmark: '¶',
+        incident: '=',
+        ..Self::UNICODE
+    };
+
+    const ASCII: Self = Self {
+        line: ['=', '-'],
+        position: 'O',
+        gap: 'x',
+        cleared: 'o',
+        operator: 'w',
+        source: 's',
+        topology: 't',
+        bookmark: 'F',
+        incident: '~',
+    };
+}
+
 /// A set of characters. Every one is one column wide.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Glyphs {
@@ -37,6 +98,10 @@ pub struct Glyphs {
     pub path: char,
     /// Range between two values: 1–4.
     pub dash: char,
+    /// So many times as fast: ×8.
+    pub times: char,
+    /// The timeline.
+    pub time: TimeGlyphs,
 }
 
 impl Glyphs {
@@ -57,6 +122,8 @@ impl Glyphs {
         ellipsis: '…',
         path: '›',
         dash: '–',
+        times: '×',
+        time: TimeGlyphs::UNICODE,
     };
 
     /// For the Linux console: half blocks but no braille, no eighths, no geometric shapes beyond
@@ -72,6 +139,8 @@ impl Glyphs {
         ellipsis: '~',
         path: '>',
         dash: '-',
+        times: 'x',
+        time: TimeGlyphs::CONSOLE,
         ..Self::UNICODE
     };
 
@@ -92,6 +161,8 @@ impl Glyphs {
         ellipsis: '~',
         path: '>',
         dash: '-',
+        times: 'x',
+        time: TimeGlyphs::ASCII,
     };
 
     /// The character of a shape.
@@ -131,6 +202,9 @@ mod tests {
         let mut out: Vec<char> = if g.half_blocks { vec!['▀'] } else { Vec::new() };
         out.extend(g.shades.iter().chain(&g.alarms).chain(&g.bars).chain(&g.frame).chain(&g.band));
         out.extend(g.cursor.iter().flatten());
+        let t = g.time;
+        out.extend([g.times, t.position, t.gap, t.cleared, t.operator, t.source, t.topology]);
+        out.extend([t.line[0], t.line[1], t.bookmark, t.incident]);
         out.extend([g.stale, g.lost, g.absent, g.limit, g.ellipsis, g.path, g.dash]);
         out
     }

@@ -2,7 +2,9 @@
 //! question before quitting. Popups never cover the header.
 
 pub mod dialog;
+pub mod incidents;
 pub mod line;
+pub mod note;
 pub mod popup;
 
 use ratatui::buffer::Buffer;
@@ -15,7 +17,9 @@ use crate::ui::app::time;
 use crate::ui::context::Context;
 use crate::ui::key::{Key, KeyCode};
 use crate::ui::overlay::dialog::Dialog;
+use crate::ui::overlay::incidents::Incidents;
 use crate::ui::overlay::line::LineEdit;
+use crate::ui::overlay::note::Note;
 use crate::ui::theme::Scope;
 use crate::ui::view::help::Help;
 use crate::ui::view::palette::Palette;
@@ -35,6 +39,10 @@ pub enum Overlay {
     Filter(Prompt),
     /// An operation on alarms.
     Dialog(Box<Dialog>),
+    /// A bookmark or an incident.
+    Note(Box<Note>),
+    /// The incidents.
+    Incidents(Incidents),
     /// Quit?
     ConfirmQuit,
 }
@@ -79,12 +87,14 @@ impl Overlay {
             Self::Palette(palette) => palette.key(cx, key),
             Self::Command(line) => line.key(cx, view, key),
             Self::Time(prompt) => {
-                prompt.key(key, |text| time::parse(text, cx.snapshot.frame.time).map(Command::Time))
+                prompt.key(key, |text| time::parse(text, &cx.then.around()).map(Command::Time))
             }
             Self::Filter(prompt) => prompt.key(key, |text| {
                 Filter::parse(text, &cx.snapshot.alarms, cx.topology()).map(Command::Filter)
             }),
             Self::Dialog(dialog) => dialog.key(key),
+            Self::Note(note) => note.key(&cx.then.around(), key),
+            Self::Incidents(incidents) => incidents.key(cx, key),
             Self::ConfirmQuit => match key.code {
                 KeyCode::Enter | KeyCode::Char('y' | 'q' | 'j') | KeyCode::F(10) => {
                     Verdict::Do(Command::Quit)
@@ -106,7 +116,8 @@ impl Overlay {
             }
             Self::Time(prompt) | Self::Filter(prompt) => prompt.line.insert_str(text),
             Self::Dialog(dialog) => dialog.paste(text),
-            Self::ConfirmQuit => {}
+            Self::Note(note) => note.paste(text),
+            Self::Incidents(_) | Self::ConfirmQuit => {}
         }
     }
 
@@ -115,6 +126,7 @@ impl Overlay {
         match self {
             Self::Help(help) => help.update(cx, view, body),
             Self::Palette(palette) => palette.update(body),
+            Self::Incidents(incidents) => incidents.update(cx, body),
             _ => {}
         }
     }
@@ -130,7 +142,11 @@ impl Overlay {
             }
             Self::Filter(prompt) => draw_prompt(cx, footer, buf, "filter (prio<=2 hall:H3 words): ", prompt),
             Self::Dialog(dialog) => dialog.render(cx, body, buf),
-            Self::Time(prompt) => draw_prompt(cx, footer, buf, "time (03:11, -5m, 10m ago, now): ", prompt),
+            Self::Note(note) => note.render(cx, body, buf),
+            Self::Incidents(incidents) => incidents.render(cx, body, buf),
+            Self::Time(prompt) => {
+                draw_prompt(cx, footer, buf, "time (03:11, -5m, 50%, alarm 18842, now): ", prompt)
+            }
             Self::ConfirmQuit => {
                 let text = "Quit hallwatch? Enter or y quits, Esc stays";
                 cx.brush.on(footer, buf).fill(cx.brush.style(Scope::Banner));

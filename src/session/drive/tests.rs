@@ -17,6 +17,10 @@ struct Probe {
     renders: std::cell::Cell<u32>,
     reports: Vec<CopyReport>,
     post: Option<Post>,
+    /// Something plays.
+    plays: bool,
+    /// The milliseconds that it was told of.
+    played: Vec<u64>,
 }
 
 impl App for Probe {
@@ -43,6 +47,15 @@ impl App for Probe {
         self.dirty = true;
     }
 
+    fn wants_clock(&self) -> bool {
+        self.plays
+    }
+
+    fn clock(&mut self, elapsed_ms: u64) {
+        self.played.push(elapsed_ms);
+        self.plays = self.played.len() < 3;
+    }
+
     fn copied(&mut self, report: CopyReport) {
         self.reports.push(report);
     }
@@ -52,7 +65,9 @@ impl App for Probe {
     }
 
     fn answered(&mut self, answer: Answer) {
-        self.shown += &format!("{:?}", answer.reply);
+        if let Answer::Operated { reply, .. } = answer {
+            self.shown += &format!("{reply:?}");
+        }
         self.dirty = true;
     }
 
@@ -331,7 +346,7 @@ async fn an_answer_of_the_engine_wakes_the_loop() {
     let user = async move {
         bench.frame().await;
         let what = What { verb: Verb::Acknowledge, count: 3 };
-        post.send(Answer { what, reply: Ok(4711) }).await;
+        post.send(Answer::Operated { what, reply: Ok(4711) }).await;
         assert!(bench.frame().await.contains("Ok(4711)"));
         bench.type_in("q").await;
         // Dropped only now: a terminal that is gone would end the session first.
@@ -339,4 +354,26 @@ async fn an_answer_of_the_engine_wakes_the_loop() {
     };
     let (stop, _) = tokio::join!(drive, user);
     assert_eq!(stop, Stop::End(Ending::Quit));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_clock_runs_ten_times_a_second_while_something_plays_and_not_otherwise() {
+    let mut probe = Probe { plays: true, ..Probe::default() };
+    with(&mut probe, QUIET, async |bench: &mut Bench| {
+        bench.frame().await;
+        // Three ticks of the clock come before the first heartbeat, and none after them.
+        assert!(bench.frame().await.contains('♥'));
+        bench.type_in("q").await;
+    })
+    .await;
+    assert_eq!(probe.played.len(), 3);
+    assert!(probe.played.iter().all(|ms| (100..110).contains(ms)), "{:?}", probe.played);
+    let mut idle = Probe::default();
+    with(&mut idle, QUIET, async |bench: &mut Bench| {
+        bench.frame().await;
+        assert!(bench.frame().await.contains('♥'));
+        bench.type_in("q").await;
+    })
+    .await;
+    assert_eq!(idle.played, [0; 0]);
 }

@@ -129,7 +129,7 @@ fn field(cx: &Context<'_>, what: What, alarm: &Alarm, marked: bool) -> Field {
         What::Where => said(alarm.place.to_string()),
         What::Title => said(title(alarm)),
         What::Value => value(alarm).into(),
-        What::Age => text::age(cx.snapshot.frame.time.since(alarm.raised)).into(),
+        What::Age => text::age(cx.then.now.since(alarm.raised)).into(),
     }
 }
 
@@ -168,7 +168,7 @@ fn line(cx: &Context<'_>, alarm: &Alarm, beyond: usize, area: Rect, buf: &mut Bu
     let waits = alarm.state.is_unacknowledged();
     let badge = Badge { priority: alarm.priority, filled: waits };
     let x = badge.render(&mut b.on(area, buf), (area.x, area.y)) + 1;
-    let age = text::age(cx.snapshot.frame.time.since(alarm.raised));
+    let age = text::age(cx.then.now.since(alarm.raised));
     let end = if beyond > 0 { format!("{age}  +{beyond}") } else { age };
     let at = area.right().saturating_sub(text::width(&end) as u16).max(x);
     let room = Rect { width: at.saturating_sub(area.x + 1), ..area };

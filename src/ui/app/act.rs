@@ -19,6 +19,9 @@ use crate::ui::view::view_of;
 impl App {
     /// Does an action, as if its key had been pressed.
     pub fn act(&mut self, action: Action) {
+        if self.act_on_timeline(action) {
+            return;
+        }
         let view = self.nav.view();
         if !action.spec().views.contains(view) {
             return self.say(format!("{} does nothing in the {} view", action.spec().id, view.name()));
@@ -87,7 +90,7 @@ impl App {
             Command::Go(asset) => self.go(asset),
             Command::View(view) => self.open(view),
             Command::Job(by, slot) => {
-                self.views.jobs.select(&self.frame, by, slot);
+                self.views.jobs.select(&self.snapshot.frame, by, slot);
                 self.open(ViewKind::Jobs);
             }
             Command::Layer(layer) => self.set_layer(layer),
@@ -99,6 +102,10 @@ impl App {
                 self.views.alarms.set_filter(filter);
                 self.open(ViewKind::Alarms);
             }
+            Command::Bookmark(time, text) => self.bookmark(time, text),
+            Command::Incident(title, span) => self.mark_incident(title, span),
+            Command::ShowIncident(incident) => self.show_incident(&incident),
+            Command::Clip(incident, anonymous) => self.clip(incident, anonymous),
             Command::Quit => self.requests.push(Request::Quit),
         }
     }
@@ -110,7 +117,7 @@ impl App {
 
     /// Selects an asset and shows it.
     pub(super) fn go(&mut self, asset: Asset) {
-        let topology = Arc::clone(&self.frame.topology);
+        let topology = Arc::clone(&self.snapshot.frame.topology);
         if self.selection.select(&topology, asset) {
             self.open(view_of(asset));
         } else {
@@ -159,7 +166,7 @@ impl App {
     }
 
     fn find(&mut self) {
-        let topology = &self.frame.topology;
+        let topology = &self.snapshot.frame.topology;
         let names = self.names.get_or_insert_with(|| Arc::new(Index::new(topology)));
         let names = Arc::clone(names);
         self.overlay = Some(Overlay::Palette(Box::new(Palette::new(&self.context(), names))));
@@ -184,7 +191,7 @@ impl App {
         if !Views::HEAT.contains(self.nav.view()) {
             return gpus.collect();
         }
-        let racks = RackLayer::ALL.into_iter().filter(|r| r.is_reported(&self.frame));
+        let racks = RackLayer::ALL.into_iter().filter(|r| r.is_reported(&self.snapshot.frame));
         gpus.chain(racks.map(Layer::Rack)).collect()
     }
 
@@ -210,7 +217,7 @@ impl App {
     /// into the hall, so that it is seen. With a `step` the one so many places further in the list,
     /// round and round.
     fn worst(&mut self, step: i64) {
-        let topology = Arc::clone(&self.frame.topology);
+        let topology = Arc::clone(&self.snapshot.frame.topology);
         let layer = ranking::ordered(self.shown_layer());
         let at_site = self.nav.view() == ViewKind::Site;
         let scope = if at_site {
@@ -218,7 +225,7 @@ impl App {
         } else {
             self.selection.hall(&topology).map_or(Asset::Site, Asset::Hall)
         };
-        let list = ranking::worst(&self.frame, scope, layer, ranking::LINES);
+        let list = ranking::worst(&self.snapshot.frame, scope, layer, ranking::LINES);
         let selected = match layer {
             Layer::Gpu(_) => self.selection.gpu(&topology).map(Asset::Gpu),
             Layer::Rack(_) => self.selection.rack(&topology).map(Asset::Rack),
@@ -269,7 +276,7 @@ impl App {
         let asset = view.subject(&self.context());
         let own = view.copied(&self.context(), values);
         let copied = own.unwrap_or_else(|| {
-            let name = self.frame.topology.full_name(asset);
+            let name = self.snapshot.frame.topology.full_name(asset);
             if values { format!("{name}{}", self.values(asset)) } else { name }
         });
         self.say(format!("copy: {copied}"));
@@ -279,11 +286,11 @@ impl App {
     /// All quantities of an asset, tab separated: values of a GPU, means of anything larger, and what
     /// its plant reports.
     fn values(&self, asset: Asset) -> String {
-        let mut out = format!("\t{}", self.frame.time);
+        let mut out = format!("\t{}", self.snapshot.frame.time);
         for metric in Metric::ALL {
             let value = match asset {
-                Asset::Gpu(gpu) => self.frame.value(gpu, metric),
-                _ => self.frame.stats(asset, metric).map(|s| s.mean),
+                Asset::Gpu(gpu) => self.snapshot.frame.value(gpu, metric),
+                _ => self.snapshot.frame.stats(asset, metric).map(|s| s.mean),
             };
             let value = value.map_or("-".into(), |v| text::value(metric, v.into()));
             out.push_str(&format!("\t{} {value}", metric.spec().name));
@@ -297,7 +304,7 @@ impl App {
                 Quantity::Cdu(p) => Signal::Cdu(p),
                 _ => continue,
             };
-            if let Some(value) = self.frame.facility.signal(asset, signal) {
+            if let Some(value) = self.snapshot.frame.facility.signal(asset, signal) {
                 out.push_str(&format!("\t{} {} {}", quantity.name(), value, quantity.unit()));
             }
         }
@@ -306,7 +313,7 @@ impl App {
 
     /// The words for a distance in time from the newest frame.
     pub(super) fn behind(&self) -> String {
-        time::distance(self.snapshot.frame.time.since(self.frame.time))
+        time::distance(self.live.frame.time.since(self.snapshot.frame.time))
     }
 
     /// True when the action can be done in the present view.

@@ -1,6 +1,7 @@
 //! The command line: action ids, and a few commands with an argument.
 
 use crate::fleet::jobs::By;
+use crate::model::chronicle::Incident;
 use crate::model::{Asset, Timestamp, text};
 use crate::ui::action::{Action, ViewKind};
 use crate::ui::alarms::deed::{self, Deed, Plan};
@@ -35,6 +36,14 @@ pub enum Command {
     Operate(Plan),
     /// List only the alarms that pass.
     Filter(Filter),
+    /// Mark a moment, with a note.
+    Bookmark(Timestamp, String),
+    /// Mark a stretch of time as an incident with this title.
+    Incident(String, (Timestamp, Timestamp)),
+    /// Go to an incident.
+    ShowIncident(Incident),
+    /// Cut an incident out into a file; `true`: without names.
+    Clip(Incident, bool),
     /// End the session.
     Quit,
 }
@@ -83,7 +92,7 @@ pub fn parse(cx: &Context<'_>, view: ViewKind, line: &str) -> Result<Command, St
         ("go", name) if !name.is_empty() => find(cx, name).map(Command::Go),
         ("job", name) if !name.is_empty() => job(cx, name),
         ("metric", name) if !name.is_empty() => Layer::parse(name).map(Command::Layer),
-        ("time", moment) => time::parse(moment, cx.snapshot.frame.time).map(Command::Time),
+        ("time", moment) => time::parse(moment, &cx.then.around()).map(Command::Time),
         ("theme", name) if !name.is_empty() => Ok(Command::Theme(name.to_owned())),
         ("view", name) if !name.is_empty() => view_named(name).map(Command::View),
         (id, "") => action(view, id),

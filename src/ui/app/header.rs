@@ -27,6 +27,10 @@ pub struct Header {
     path: Vec<String>,
     moment: Moment,
     time: Timestamp,
+    /// A recording is replayed.
+    replay: bool,
+    /// The speed, while something plays.
+    speed: Option<String>,
     /// From the frame shown to the newest one, ms.
     behind_ms: i64,
     /// Median age of the good values, s; `None` when there are none.
@@ -69,18 +73,20 @@ impl Header {
     /// what a view of the plant is about, `last` the header before this one.
     #[must_use]
     pub fn of(cx: &Context<'_>, (view, scope): (ViewKind, Asset), silent_s: u32, last: &Self) -> Self {
-        let board = &cx.snapshot.alarms;
+        let board = &cx.then.live.alarms;
         let counts = cx.frame.counts(Asset::Site);
         // A pass over all GPUs, so once per frame and not once per key.
         let age = || cx.frame.stats(Asset::Site, Metric::Age).map(|s| s.p50);
-        let tallies = cx.snapshot.sources.iter().map(|s| s.tally());
+        let tallies = cx.then.live.sources.iter().map(|s| s.tally());
         let (down, targets) =
             tallies.fold((0, 0), |(d, n), (up, down, waiting)| (d + down, n + up + down + waiting));
         Self {
             path: path(cx, view, scope),
             moment: cx.choice.moment,
+            replay: cx.then.replay.is_some(),
+            speed: cx.then.playing.then(|| format!("{}{} ", cx.brush.glyphs.times, cx.then.speed)),
             time: cx.frame.time,
-            behind_ms: cx.snapshot.frame.time.since(cx.frame.time),
+            behind_ms: cx.then.live.frame.time.since(cx.frame.time),
             age_s: if last.seq == Some(cx.frame.seq) { last.age_s } else { age() },
             seq: Some(cx.frame.seq),
             good: counts.good,
@@ -108,7 +114,12 @@ impl Header {
             Moment::Live => out.push(part("LIVE".into(), Scope::TextStrong, 0)),
             moment => {
                 let behind = time::distance(self.behind_ms);
-                let text = format!(" {} {} (-{behind}) ", moment.word(), self.time.clock());
+                let speed = self.speed.as_deref().unwrap_or_default();
+                let text = if self.replay {
+                    format!(" REPLAY {speed}{} ", self.time.clock())
+                } else {
+                    format!(" {} {speed}{} (-{behind}) ", moment.word(), self.time.clock())
+                };
                 out.push(part(text, Scope::Banner, 0));
             }
         }

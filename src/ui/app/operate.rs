@@ -88,6 +88,9 @@ impl App {
         if let Some(why) = self.options.read_only.clone() {
             return self.say(format!("read-only, nothing is done to alarms: {why}"));
         }
+        if self.is_past() {
+            return self.refuse_past();
+        }
         let found = self.targets(how.all);
         let all = found.alarms.len();
         let alarms: Vec<Arc<Alarm>> = found.alarms.into_iter().filter(|a| deed.applies(a)).collect();
@@ -150,7 +153,7 @@ impl App {
             };
             return Targets { alarms, place, bulk: all };
         }
-        let t = &self.frame.topology;
+        let t = &self.snapshot.frame.topology;
         if let Some((id, selection)) = &self.handling.walked
             && !all
             && *selection == self.selection
@@ -178,6 +181,20 @@ impl App {
         Targets { alarms, place, bulk: true }
     }
 
+    fn refuse_past(&mut self) {
+        let key = self.options.keymap.key_of(Action::Live, self.nav.view()).unwrap_or_default();
+        self.say(if self.is_replay() {
+            "this is the past: nothing here can be acknowledged, the recording stays as it is".to_owned()
+        } else {
+            format!("this is the past: nothing here can be acknowledged ({key} returns to LIVE)")
+        });
+    }
+
+    /// The most urgent of the alarms that an operation would be about.
+    pub(super) fn alarm_here(&self) -> Option<Arc<Alarm>> {
+        self.targets(false).alarms.first().cloned()
+    }
+
     /// Hands an operation to the session.
     pub(super) fn order(&mut self, plan: Plan) {
         let now = self.now();
@@ -193,6 +210,10 @@ impl App {
     }
 
     fn request_operation(&mut self, operation: Operation) {
+        // Whatever led here: nothing of the past is ever acknowledged.
+        if self.is_past() {
+            return self.refuse_past();
+        }
         if let Err(why) = operation.check() {
             return self.say(why);
         }
@@ -229,6 +250,9 @@ impl App {
         if let Some(why) = self.options.read_only.clone() {
             return self.say(format!("read-only, nothing is done to alarms: {why}"));
         }
+        if self.is_past() {
+            return self.refuse_past();
+        }
         if self.handling.waiting > 0 {
             return self.say("the last operation is still being saved".into());
         }
@@ -251,7 +275,7 @@ impl App {
 
     /// The time now, as far as the app knows one.
     pub(super) fn now(&self) -> Timestamp {
-        self.snapshot.frame.time.plus_millis(i64::from(self.silent_s) * 1000)
+        self.live.frame.time.plus_millis(i64::from(self.silent_s) * 1000)
     }
 
     /// Goes to the next alarm in the order of the list: the cursor jumps to its place.
@@ -277,7 +301,7 @@ impl App {
 
     /// Moves the cursor to an asset; views that cannot show it give way to one that can.
     fn jump(&mut self, asset: Asset) -> bool {
-        let t = Arc::clone(&self.frame.topology);
+        let t = Arc::clone(&self.snapshot.frame.topology);
         if !self.selection.select(&t, asset) {
             return false;
         }
@@ -306,7 +330,7 @@ impl App {
         let now = self.now();
         self.choice.bell_off = self.choice.bell_off.filter(|until| *until > now);
         let muted = self.choice.bell_off.is_some();
-        if self.handling.bell.hear(self.snapshot.alarms.bells, now, muted) {
+        if self.handling.bell.hear(self.live.alarms.bells, now, muted) {
             self.requests.push(Request::Bell);
         }
     }

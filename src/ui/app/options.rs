@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::fleet::ask::Ask;
 use crate::model::alarm::Operation;
 use crate::ui::context::ColorMode;
 use crate::ui::depth::ColorDepth;
@@ -31,6 +32,8 @@ pub struct Options {
     pub operator: Arc<str>,
     /// Why this console may not handle alarms; `None` when it may.
     pub read_only: Option<Arc<str>>,
+    /// Name of the recording that is replayed: there is no present to go back to.
+    pub replay: Option<Arc<str>>,
 }
 
 impl Default for Options {
@@ -46,6 +49,7 @@ impl Default for Options {
             facts: Vec::new(),
             operator: "operator".into(),
             read_only: None,
+            replay: None,
         }
     }
 }
@@ -71,6 +75,10 @@ pub enum Request {
     ///
     /// [`App::operated`]: crate::ui::app::App::operated
     Operate(Operation),
+    /// Ask the past this; tell the answer with [`App::told`].
+    ///
+    /// [`App::told`]: crate::ui::app::App::told
+    Past(Ask),
     /// Ring the bell.
     Bell,
 }

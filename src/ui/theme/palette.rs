@@ -6,8 +6,20 @@ use crate::ui::depth::ColorDepth;
 use crate::ui::ramp::{INDEXED_LEVELS, LEVELS, Ramp};
 use crate::ui::theme::color::{Cube, Rgb};
 use crate::ui::theme::scope::{COUNT, Scope};
-use crate::ui::theme::tone::{Shape, TONES, Tone};
+use crate::ui::theme::tone::{CHANGES, Shape, TONES, Tone};
 use crate::ui::theme::{Ground, Theme, fallback};
+
+/// From what fell most to what rose most: dark blue, grey, light. None of them is a colour of alarms,
+/// and each is one that terminals of 256 colours have.
+const CHANGED: [Rgb; 2 * CHANGES as usize + 1] = [
+    Rgb(0x00, 0x00, 0x87),
+    Rgb(0x00, 0x5f, 0x87),
+    Rgb(0x5f, 0x5f, 0x87),
+    Rgb(0x76, 0x76, 0x76),
+    Rgb(0x87, 0x87, 0xaf),
+    Rgb(0xaf, 0xaf, 0xd7),
+    Rgb(0xd7, 0xd7, 0xff),
+];
 
 /// How one tone is drawn.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -92,7 +104,13 @@ impl Palette {
             Tone::MAINTENANCE => Scope::HealthMaintenance,
             _ => tone.priority().map_or(Scope::Text, Scope::alarm),
         };
-        let style = self.style(scope);
+        let mut style = self.style(scope);
+        // How much it is, where only the glyph can say so.
+        match tone.change_step() {
+            Some(-2 | 2) => style = style.add_modifier(Modifier::BOLD),
+            Some(-3 | 3) => style = style.add_modifier(Modifier::BOLD | Modifier::REVERSED),
+            _ => {}
+        }
         let ground = self.style(Scope::Text).bg.unwrap_or_default();
         let fg = style.fg.unwrap_or_default();
         let bg = style.bg.unwrap_or(ground);
@@ -130,6 +148,9 @@ impl Palette {
             let rgb = theme.categories[slot % theme.categories.len()];
             set(Tone::category(slot as u16 + 1), rgb, color(rgb));
         }
+        for (step, rgb) in (-CHANGES..=CHANGES).zip(CHANGED) {
+            set(Tone::change(step), rgb, color(rgb));
+        }
         for tone in [Tone::OK, Tone::IDLE] {
             let scope = if tone == Tone::OK { Scope::HealthOk } else { Scope::Idle };
             if let Some(rgb) = theme.style(scope).bg.or(theme.style(scope).fg) {
@@ -159,6 +180,33 @@ mod tests {
 
     fn palette(name: &str, depth: ColorDepth) -> Palette {
         Theme::load(name, &[]).expect("built in").0.resolve(depth)
+    }
+
+    #[test]
+    fn what_rose_is_lighter_than_what_fell_in_every_theme() {
+        let luminance = |c: Color| match c {
+            Color::Rgb(r, g, b) => 299 * u32::from(r) + 587 * u32::from(g) + 114 * u32::from(b),
+            Color::Indexed(i) => {
+                let Rgb(r, g, b) = Rgb::of_index(i);
+                299 * u32::from(r) + 587 * u32::from(g) + 114 * u32::from(b)
+            }
+            other => panic!("{other:?} is no colour of a pixel"),
+        };
+        for depth in [ColorDepth::TrueColor, ColorDepth::Indexed256] {
+            for name in ["default", "light"] {
+                let p = palette(name, depth);
+                let steps: Vec<u32> =
+                    (-CHANGES..=CHANGES).map(|s| luminance(p.paint(Tone::change(s)).color)).collect();
+                assert!(steps.is_sorted(), "{name} {depth:?}: {steps:?}");
+                assert!(steps[0] < steps[3] && steps[3] < steps[6], "{name} {depth:?}: {steps:?}");
+            }
+        }
+        let mono = palette("mono", ColorDepth::Mono);
+        let shape = |s| mono.paint(Tone::change(s)).shape;
+        assert_eq!(
+            (shape(-2), shape(0), shape(3)),
+            (Shape::Letter('-'), Shape::Shade(0), Shape::Letter('+'))
+        );
     }
 
     #[test]

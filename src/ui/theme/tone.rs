@@ -12,6 +12,8 @@ pub struct Tone(u8);
 pub const TONES: usize = 64;
 /// How many categories are told apart before they repeat.
 pub const CATEGORIES: usize = 8;
+/// Steps of a change to either side of none.
+pub const CHANGES: i8 = 3;
 
 /// The form of a tone where colour does not carry it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -51,6 +53,7 @@ impl Tone {
     const LEVEL: u8 = 16;
     const AGE: u8 = 32;
     const CATEGORY: u8 = 48;
+    const CHANGE: u8 = 56;
 
     /// Step `level` of the ramp, 0..=15; higher ones count as 15.
     #[must_use]
@@ -68,6 +71,29 @@ impl Tone {
     #[must_use]
     pub const fn category(slot: u16) -> Self {
         if slot == 0 { Self::IDLE } else { Self(Self::CATEGORY + ((slot - 1) % CATEGORIES as u16) as u8) }
+    }
+
+    /// A change: -3 fell most, 0 is none, 3 rose most.
+    #[must_use]
+    pub const fn change(step: i8) -> Self {
+        let step = if step < -CHANGES {
+            -CHANGES
+        } else if step > CHANGES {
+            CHANGES
+        } else {
+            step
+        };
+        Self(Self::CHANGE + (step + CHANGES) as u8)
+    }
+
+    /// The step of a change, if the tone is one.
+    #[must_use]
+    pub const fn change_step(self) -> Option<i8> {
+        if self.0 >= Self::CHANGE && self.0 <= Self::CHANGE + 2 * CHANGES as u8 {
+            Some((self.0 - Self::CHANGE) as i8 - CHANGES)
+        } else {
+            None
+        }
     }
 
     /// An alarm of priority 1 to 4; higher ones count as 4. Priority 0 is no alarm: `None`.
@@ -170,6 +196,13 @@ impl Tone {
         }
         if let Some(slot) = self.slot() {
             return Shape::Letter((b'a' + slot) as char);
+        }
+        if let Some(step) = self.change_step() {
+            return match step {
+                ..0 => Shape::Letter('-'),
+                0 => Shape::Shade(0),
+                1.. => Shape::Letter('+'),
+            };
         }
         match self {
             Self::ABSENT => Shape::Absent,

@@ -5,8 +5,11 @@ use ratatui::layout::Rect;
 
 use crate::model::{Asset, GpuId, Metric, RackId};
 use crate::ui::context::Context;
+use crate::ui::difference::Difference;
 use crate::ui::layer::{Layer, RackLayer};
+use crate::ui::theme::Tone;
 use crate::ui::widget::heatmap::{Direction, Flat, Heatmap, Input, Layout, LevelMap, Zoom};
+use crate::ui::widget::legend::Changes;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -29,8 +32,13 @@ impl Map {
             self.made_for = Some(key);
         }
         let Some(layout) = &self.layout else { return };
-        match cx.choice.layer() {
-            Layer::Gpu(metric) => {
+        let layer = cx.choice.layer();
+        match (cx.then.difference, layer) {
+            (Some(difference), _) => {
+                let tone = |pixel| changed(cx, difference, layer, layout.gpus_of(pixel));
+                self.levels.put(layout, tone);
+            }
+            (None, Layer::Gpu(metric)) => {
                 let input = Input {
                     metric,
                     column: cx.frame.column(metric),
@@ -40,7 +48,7 @@ impl Map {
                 };
                 self.levels.update(layout, &input);
             }
-            Layer::Rack(rack) => update_racks(cx, rack, layout, &mut self.levels),
+            (None, Layer::Rack(rack)) => update_racks(cx, rack, layout, &mut self.levels),
         }
         if let Some(pixel) = cx.selection.gpu(cx.topology()).and_then(|g| layout.pixel_of(g)) {
             self.scroll = layout.scroll_to(pixel, cells, self.scroll);
@@ -123,6 +131,27 @@ impl Map {
             badness(a).partial_cmp(&badness(b)).unwrap_or(std::cmp::Ordering::Equal).then(b.cmp(a))
         });
         worst.map(|g| GpuId(*g))
+    }
+}
+
+/// Draws the legend of what changed, if that is what maps show; false when they show values.
+pub fn legend_of_changes(cx: &Context<'_>, per_pixel: usize, area: Rect, buf: &mut Buffer) -> bool {
+    let Some(difference) = cx.then.difference else { return false };
+    let layer = cx.choice.layer();
+    let (ends, since) = (Difference::ends(cx, layer), difference.time().clock().to_string());
+    Changes { layer, ends, since, per_pixel }.render(cx.brush, area, buf);
+    true
+}
+
+/// What changed at the GPUs of a pixel, or at their racks.
+fn changed(cx: &Context<'_>, difference: &Difference, layer: Layer, gpus: &[u32]) -> Tone {
+    let (Some(first), Some(last)) = (gpus.first(), gpus.last()) else { return Tone::NONE };
+    match layer {
+        Layer::Gpu(metric) => difference.gpus(cx, metric, gpus),
+        Layer::Rack(_) => {
+            let rack = |g: &u32| cx.topology().rack_of(GpuId(*g)).index();
+            difference.racks(cx, layer, (rack(first)..=rack(last)).map(RackId::new))
+        }
     }
 }
 

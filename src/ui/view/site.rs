@@ -114,11 +114,10 @@ impl View for SiteView {
         let per_pixel = self.tiles.per_pixel(cx, layer);
         let range = crate::ui::view::map::range(cx, layer);
         let legend = Legend { layer, range, per_pixel, names: &[] };
-        legend.render(
-            cx.brush,
-            Rect { x: a.legend.x + 1, width: a.legend.width.saturating_sub(1), ..a.legend },
-            buf,
-        );
+        let area = Rect { x: a.legend.x + 1, width: a.legend.width.saturating_sub(1), ..a.legend };
+        if !crate::ui::view::map::legend_of_changes(cx, per_pixel, area, buf) {
+            legend.render(cx.brush, area, buf);
+        }
         self.facility.render(cx, a.facility, buf);
         let (alarms, worst) = self.panels(cx);
         if !alarms.is_empty() {

@@ -84,7 +84,7 @@ impl View for SourcesView {
         let columns = columns(area.width);
         let titles = row(&columns, |c| c.title.to_owned(), brush.glyphs.ellipsis);
         brush.on(heading, buf).text((area.x + 1, heading.y), &titles, brush.style(Scope::Title));
-        let now = cx.snapshot.frame.time;
+        let now = cx.then.now;
         for (i, (s, t)) in self.order.iter().enumerate().skip(self.first).take(self.rows) {
             let y = head.bottom() + 2 + (i - self.first) as u16;
             let Some(target) = cx.snapshot.sources.get(*s).and_then(|s| s.targets.get(*t)) else { continue };
@@ -131,7 +131,7 @@ fn source_lines(cx: &Context<'_>, area: Rect, y: u16, source: &SourceView, buf: 
     let (up, down, waiting) = source.tally();
     let status = &source.status;
     let every = text::age(i64::from(status.interval_ms));
-    let age = text::age(cx.snapshot.frame.time.since(status.time));
+    let age = text::age(cx.then.now.since(status.time));
     let gpus: u64 = source.targets.iter().map(|t| u64::from(t.gpus)).sum();
     let bad: u64 = source.targets.iter().map(|t| u64::from(t.bad_lines)).sum();
     let mut line = format!("every {every}  reported {age} ago");

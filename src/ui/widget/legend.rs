@@ -14,6 +14,7 @@ use crate::model::{Health, Metric};
 use crate::ui::layer::{Layer, RackLayer};
 use crate::ui::ramp::LEVELS;
 use crate::ui::text;
+use crate::ui::theme::tone::CHANGES;
 use crate::ui::theme::{Scope, Tone};
 use crate::ui::widget::Brush;
 
@@ -32,22 +33,71 @@ pub struct Legend<'a> {
 
 type Part = Vec<(String, Style)>;
 
+/// The legend of a map that shows what changed.
+///
+/// ```text
+/// change of util -25 % ---·+++ +25 %  since 02:58:00  × not known  1 px = 12 GPU, largest change
+/// ```
+#[derive(Clone, Debug)]
+pub struct Changes {
+    /// What the map shows.
+    pub layer: Layer,
+    /// Both ends of the scale with the unit; `None` where a value is only another one.
+    pub ends: Option<(String, String)>,
+    /// The moment compared with.
+    pub since: String,
+    /// GPUs that share a pixel; racks where they are what is shown.
+    pub per_pixel: usize,
+}
+
+impl Changes {
+    /// Draws into the first line of `area`; returns the column after it.
+    pub fn render(&self, brush: Brush<'_>, area: Rect, buf: &mut Buffer) -> u16 {
+        let dim = brush.style(Scope::TextDim);
+        let title = format!("change of {} ", self.layer.label());
+        let mut scale: Part = vec![(title, brush.style(Scope::TextStrong))];
+        match &self.ends {
+            Some((low, high)) => {
+                scale.push((format!("{low} "), dim));
+                scale.extend((-CHANGES..=CHANGES).map(|s| mark(brush, Tone::change(s))));
+                scale.push((format!(" {high}"), dim));
+            }
+            None => {
+                scale.extend(swatch(brush, Tone::change(0), "the same "));
+                scale.extend(swatch(brush, Tone::change(CHANGES), "another"));
+            }
+        }
+        let sign = vec![("- fell  + rose".to_owned(), dim)];
+        let since = vec![(format!("since {}", self.since), dim)];
+        let what = if matches!(self.layer, Layer::Rack(_)) { "racks" } else { "GPU" };
+        let n = text::integer(self.per_pixel as u64);
+        let pixel = vec![(format!("1 px = {n} {what}, largest change"), dim)];
+        let parts = vec![scale, since, sign, swatch(brush, Tone::LOST, "not known"), pixel];
+        line(parts, brush, area, buf)
+    }
+}
+
+/// Parts with gaps between them; what does not fit is left out from the right.
+fn line(parts: Vec<Part>, brush: Brush<'_>, area: Rect, buf: &mut Buffer) -> u16 {
+    let mut x = area.left();
+    for part in parts {
+        let width: usize = part.iter().map(|(t, _)| text::width(t)).sum();
+        let gap = u16::from(x > area.left()) * 2;
+        if usize::from(x + gap) + width > usize::from(area.right()) {
+            break;
+        }
+        x += gap;
+        for (text, style) in part {
+            x = brush.on(area, buf).text((x, area.top()), &text, style);
+        }
+    }
+    x
+}
+
 impl Legend<'_> {
     /// Draws into the first line of `area`; returns the column after it.
     pub fn render(&self, brush: Brush<'_>, area: Rect, buf: &mut Buffer) -> u16 {
-        let mut x = area.left();
-        for part in self.parts(brush) {
-            let width: usize = part.iter().map(|(t, _)| text::width(t)).sum();
-            let gap = u16::from(x > area.left()) * 2;
-            if usize::from(x + gap) + width > usize::from(area.right()) {
-                break;
-            }
-            x += gap;
-            for (text, style) in part {
-                x = brush.on(area, buf).text((x, area.top()), &text, style);
-            }
-        }
-        x
+        line(self.parts(brush), brush, area, buf)
     }
 
     fn parts(&self, brush: Brush<'_>) -> Vec<Part> {
@@ -212,6 +262,24 @@ mod tests {
         let want = "rack flow 0 ····░░░▒▒▒▓▓▓███ 165 LPM  ■1 ▲2 ▼3 ◆4 alarm  ? frozen  - not reported  one colour per rack";
         assert_eq!(line(legend).trim_end(), want);
         assert!(line(Legend { per_pixel: 3, ..legend }).contains("1 px = 3 racks, lowest of"));
+    }
+
+    #[test]
+    fn what_changed_has_both_ends_of_its_scale_and_signs_in_words() {
+        let p = palette(ColorDepth::Mono);
+        let draw = |changes: &Changes| {
+            let mut buf = Buffer::empty(Rect::new(0, 0, 110, 1));
+            changes.render(Brush { palette: &p, glyphs: &Glyphs::UNICODE }, buf.area, &mut buf);
+            lines(&buf).remove(0).trim_end().to_owned()
+        };
+        let ends = Some(("-25 %".to_owned(), "+25 %".to_owned()));
+        let layer = Layer::Gpu(Metric::Util);
+        let changes = Changes { layer, ends, since: "02:58:00".into(), per_pixel: 12 };
+        let want = "change of util -25 % ---·+++ +25 %  since 02:58:00  - fell  + rose  × not known  \
+                    1 px = 12 GPU, largest change";
+        assert_eq!(draw(&changes), want);
+        let other = Changes { ends: None, ..changes };
+        assert!(draw(&other).starts_with("change of util · the same + another"), "{}", draw(&other));
     }
 
     #[test]

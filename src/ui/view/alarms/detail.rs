@@ -195,7 +195,7 @@ fn facts(cx: &Context<'_>, a: &Alarm) -> Vec<Fact> {
 
 /// Badge, state, since when, how often.
 fn state(cx: &Context<'_>, a: &Alarm) -> String {
-    let now = cx.snapshot.frame.time;
+    let now = cx.then.now;
     let badge = Badge { priority: a.priority, filled: false }.text(cx.brush);
     let mut out = format!("{badge} {}  {}", priority_word(a.priority), a.state.name());
     out.push_str(&format!(", since {} ({})", a.raised.clock(), text::age(now.since(a.raised))));

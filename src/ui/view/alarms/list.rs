@@ -71,7 +71,7 @@ impl List {
     }
 
     fn filter_rows(&mut self, cx: &Context<'_>) {
-        let now = cx.snapshot.frame.time;
+        let now = cx.then.now;
         let (tab, filter) = (self.tab, &self.filter);
         let listed = |state: AlarmState| match tab {
             // A filter that names a state looks at all of them.

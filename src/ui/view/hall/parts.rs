@@ -91,7 +91,10 @@ impl Figures {
         let layer = cx.choice.layer();
         let per_pixel = map.per_pixel(cx, layer);
         let legend = Legend { layer, range: Some(self.range), per_pixel, names: &names };
-        legend.render(cx.brush, Rect { x: area.x + 1, width: area.width.saturating_sub(1), ..area }, buf);
+        let area = Rect { x: area.x + 1, width: area.width.saturating_sub(1), ..area };
+        if !crate::ui::view::map::legend_of_changes(cx, per_pixel, area, buf) {
+            legend.render(cx.brush, area, buf);
+        }
     }
 
     /// The distribution of the metric.

@@ -254,6 +254,19 @@ impl LevelMap {
         self.key = None;
     }
 
+    /// Takes tones that were made elsewhere, one per pixel; returns how many pixels changed.
+    pub fn put(&mut self, layout: &Layout, tone: impl Fn(usize) -> Tone) -> usize {
+        self.key = None;
+        self.tones.resize(layout.pixel_count(), Tone::NONE);
+        let mut changed = 0;
+        for (pixel, old) in self.tones.iter_mut().enumerate() {
+            let new = tone(pixel);
+            changed += usize::from(new != *old);
+            *old = new;
+        }
+        changed
+    }
+
     /// The tone of each pixel.
     #[must_use]
     pub fn tones(&self) -> &[Tone] {
