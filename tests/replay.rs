@@ -142,6 +142,8 @@ fn charts_of_the_past_are_those_that_were_live() {
     let mut tape = RecordingTape::new(recording, "incident", &std::env::temp_dir()).expect("memory");
     let live = &made.live[400];
     let shown = tape.show(live.frame.time).expect("readable");
+    let history = tape.charts(live.frame.time).expect("readable");
+    let shown = Snapshot { history, ..Snapshot::clone(&shown) };
     let window = (300_000, 30);
     for asset in [Asset::Site, Asset::Hall(HallId::new(0)), Asset::Rack(RackId::new(3))] {
         for metric in [Metric::Util, Metric::Power, Metric::Temp] {

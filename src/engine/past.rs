@@ -113,7 +113,7 @@ impl PastWork {
         let mut newest = Vec::new();
         let mut kept = VecDeque::with_capacity(self.waiting.len());
         while let Some(order) = self.waiting.pop_back() {
-            if order.ask.is_show() && newest.contains(&order.client) {
+            if order.ask.is_about_shown() && newest.contains(&order.client) {
                 let _ = order.reply.send(Told::Superseded);
                 continue;
             }

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::fleet::Snapshot;
 use crate::fleet::past::Tape;
+use crate::fleet::{History, Snapshot};
 use crate::model::Timestamp;
 use crate::model::chronicle::{Bookmark, Chronicle, Incident};
 
@@ -20,6 +20,8 @@ pub enum Ask {
         /// How many frames.
         steps: i64,
     },
+    /// The charts of a moment that is shown without them.
+    Charts(Timestamp),
     /// The state at a moment, to be compared with.
     Compare(Timestamp),
     /// Mark an incident.
@@ -44,11 +46,18 @@ impl Ask {
         matches!(self, Self::Show(_) | Self::Step { .. })
     }
 
+    /// True for what is pointless once another moment is to be shown.
+    #[must_use]
+    pub const fn is_about_shown(&self) -> bool {
+        self.is_show() || matches!(self, Self::Charts(_))
+    }
+
     /// Asks a tape; blocks as long as it takes.
     pub fn put(&self, tape: &mut dyn Tape) -> Told {
         let told = match self {
             Self::Show(time) => tape.show(*time).map(Told::Shown),
             Self::Step { from, steps } => tape.step(*from, *steps).map(Told::Shown),
+            Self::Charts(time) => tape.charts(*time).map(Told::Charts),
             Self::Compare(time) => tape.show(*time).map(Told::Compared),
             Self::Mark(incident) => tape
                 .mark(incident.clone())
@@ -68,6 +77,8 @@ impl Ask {
 pub enum Told {
     /// The state that is to be shown.
     Shown(Arc<Snapshot>),
+    /// The charts of the moment.
+    Charts(Arc<History>),
     /// The state that is to be compared with.
     Compared(Arc<Snapshot>),
     /// What is known of the past.

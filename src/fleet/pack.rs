@@ -76,7 +76,7 @@ impl PackedFrame {
         self.planes.iter().enumerate().for_each(|(i, plane)| {
             draft.set(i, &plane.decode());
         });
-        draft.finish(self.about.clone())
+        draft.finish(self.about.clone(), None)
     }
 }
 

@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::fleet::Snapshot;
+use crate::fleet::{History, Snapshot};
 use crate::model::Timestamp;
 use crate::model::chronicle::{Bookmark, Chronicle, Incident};
 
@@ -22,6 +22,15 @@ pub trait Tape: Send {
     /// # Errors
     /// There is no frame, or it cannot be read.
     fn show(&mut self, time: Timestamp) -> Result<Arc<Snapshot>, String>;
+
+    /// Charts for the moment `time`. [`Self::show`] leaves them out where they take long: its history
+    /// has a budget of 0 then, and whoever shows the moment asks for them afterwards.
+    ///
+    /// # Errors
+    /// As [`Self::show`].
+    fn charts(&mut self, time: Timestamp) -> Result<Arc<History>, String> {
+        self.show(time).map(|s| Arc::clone(&s.history))
+    }
 
     /// The state `steps` frames after (before, where negative) the one that [`Self::show`] gives for
     /// `from`, kept within what there is.

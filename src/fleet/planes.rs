@@ -166,9 +166,31 @@ impl Draft {
         true
     }
 
-    /// The frame. Its roll-ups are made when they are asked for.
+    /// Sets a plane of bytes or words to the sum of `data` and `base`, byte by byte, modulo 256. False
+    /// for other planes and lengths: then nothing changes.
+    pub fn set_sum(&mut self, plane: usize, data: &[u8], base: &[u8]) -> bool {
+        if plane > QUALITY || data.len() != self.len(plane) || base.len() != data.len() {
+            return false;
+        }
+        let sum = |(d, b): (&u8, &u8)| d.wrapping_add(*b);
+        if plane == QUALITY {
+            self.quality = data.iter().zip(base).map(sum).collect();
+        } else if Metric::ALL[plane].spec().wide {
+            let half = data.len() / 2;
+            let low = data[..half].iter().zip(&base[..half]).map(sum);
+            let high = data[half..].iter().zip(&base[half..]).map(sum);
+            self.columns[plane] =
+                Column::Wide(low.zip(high).map(|(l, h)| u16::from_le_bytes([l, h])).collect());
+        } else {
+            self.columns[plane] = Column::Narrow(data.iter().zip(base).map(sum).collect());
+        }
+        true
+    }
+
+    /// The frame. Its roll-ups are made when they are asked for; with the frame before it at once,
+    /// and columns that both share keep theirs.
     #[must_use]
-    pub fn finish(self, about: About) -> Frame {
+    pub fn finish(self, about: About, previous: Option<&Frame>) -> Frame {
         let About { time, seq, topology, jobs, tenants } = about;
         Frame::from_parts(
             Parts {
@@ -182,7 +204,7 @@ impl Draft {
                 tenants,
                 energy: Energy { slots: self.energy },
             },
-            None,
+            previous,
         )
     }
 }
@@ -237,13 +259,30 @@ mod tests {
             let data: Vec<u8> = (0..n).map(|i| (i * 7 + plane) as u8).collect();
             assert!(draft.set(plane, &data), "plane {plane}");
         }
-        let frame = draft.finish(about(Arc::clone(&topology)));
+        let frame = draft.finish(about(Arc::clone(&topology)), None);
         for plane in 0..PLANES {
             let data = bytes(&frame, plane);
             assert!(data.iter().enumerate().all(|(i, b)| *b == (i * 7 + plane) as u8), "plane {plane}");
         }
-        let again = Draft::of(&frame).finish(about(topology));
+        let again = Draft::of(&frame).finish(about(topology), None);
         assert!((0..FACILITY).all(|p| unchanged(&frame, &again, p)), "a draft shares what it does not set");
+    }
+
+    #[test]
+    fn a_sum_is_what_setting_the_sum_gives() {
+        let topology = small();
+        for plane in 0..=QUALITY {
+            let n = Draft::absent(&topology).len(plane);
+            let base: Vec<u8> = (0..n).map(|i| (i * 31) as u8).collect();
+            let data: Vec<u8> = (0..n).map(|i| (i * 17 + 3) as u8).collect();
+            let both: Vec<u8> = data.iter().zip(&base).map(|(d, b)| d.wrapping_add(*b)).collect();
+            let (mut sum, mut set) = (Draft::absent(&topology), Draft::absent(&topology));
+            assert!(sum.set_sum(plane, &data, &base) && set.set(plane, &both), "plane {plane}");
+            assert!(!sum.set_sum(plane, &data[1..], &base[1..]));
+            let made = |d: Draft| bytes(&d.finish(about(Arc::clone(&topology)), None), plane);
+            assert_eq!(made(sum), made(set), "plane {plane}");
+        }
+        assert!(!Draft::absent(&topology).set_sum(FACILITY, &[], &[]));
     }
 
     #[test]

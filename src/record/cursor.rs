@@ -8,7 +8,8 @@
 use std::sync::Arc;
 
 use crate::fleet::snapshot::EngineStatus;
-use crate::fleet::{History, Inventory, Snapshot};
+use crate::fleet::{Frame, History, Inventory, Snapshot, SourceView};
+use crate::model::alarm::{AlarmBoard, RuleView};
 use crate::model::batch::JobName;
 use crate::model::{Timestamp, Topology};
 use crate::record::file::Segment;
@@ -25,7 +26,7 @@ const MOST_FORWARD: usize = 120;
 const MOST_BACK: usize = 64;
 
 /// What stands beside frames, up to a message.
-#[derive(Clone, Default)]
+#[derive(Default)]
 struct Beside {
     segment: usize,
     /// Messages of state that are taken in.
@@ -35,6 +36,23 @@ struct Beside {
     sources: SourcesReader,
     jobs: Option<NamesMessage>,
     inventory: Arc<Inventory>,
+    /// Board and sources as they were last made; until a message changes them.
+    board: Option<Arc<AlarmBoard>>,
+    list: Option<Arc<[SourceView]>>,
+}
+
+impl Beside {
+    /// The board; the same one as long as nothing was told of alarms.
+    fn board(&mut self, rules: &Arc<[RuleView]>) -> Arc<AlarmBoard> {
+        let known = self.board.take().filter(|b| Arc::ptr_eq(&b.rules, rules));
+        let board = known.unwrap_or_else(|| Arc::new(self.alarms.board(rules)));
+        self.board = Some(Arc::clone(&board));
+        board
+    }
+
+    fn list(&mut self) -> Arc<[SourceView]> {
+        Arc::clone(self.list.get_or_insert_with(|| self.sources.list()))
+    }
 }
 
 /// See the module.
@@ -44,6 +62,8 @@ pub struct Cursor {
     key: Option<(usize, KeyFrame)>,
     beside: Option<Beside>,
     at: Option<Position>,
+    /// The frame shown last: columns that the next one shares keep their roll-ups.
+    last: Option<Arc<Frame>>,
 }
 
 impl std::fmt::Debug for Cursor {
@@ -59,7 +79,7 @@ impl Cursor {
     /// There is no memory for a decompressor.
     pub fn new(recording: Recording) -> Result<Self, RecordError> {
         let decoder = FrameDecoder::new().map_err(RecordError::io(recording.path()))?;
-        Ok(Self { recording, decoder, key: None, beside: None, at: None })
+        Ok(Self { recording, decoder, key: None, beside: None, at: None, last: None })
     }
 
     /// The recording.
@@ -158,24 +178,30 @@ impl Cursor {
             Some(names) => (Arc::clone(&names.jobs), Arc::clone(&names.tenants)),
             None => (Arc::new([JobName::default()]) as Arc<[JobName]>, Arc::new([String::new()]) as _),
         };
-        let around = Around { places: &places, topology: &topology, jobs: &jobs, tenants: &tenants };
+        let follows = self.at.is_some_and(|old| self.recording.step(old, 1) == at);
+        let previous = self.last.take().filter(|_| follows);
+        let previous = previous.as_deref();
+        let around =
+            Around { places: &places, topology: &topology, jobs: &jobs, tenants: &tenants, previous };
         let seen = self.frame((at, &message), &head, around)?.ok_or_else(damaged)?;
         let rules = self.recording.segments[at.segment].rules(head.time);
         if beside.topology.as_ref().is_none_or(|t| !Arc::ptr_eq(t, &topology)) {
             beside.alarms.move_to(&topology);
+            beside.board = None;
             beside.topology = Some(Arc::clone(&topology));
         }
         let snapshot = Snapshot {
             history: Arc::new(History::default()),
             inventory: Arc::clone(&beside.inventory),
-            sources: beside.sources.list(),
-            alarms: Arc::new(beside.alarms.board(head.time, &rules)),
+            sources: beside.list(),
+            alarms: beside.board(&rules),
             trays: seen.answers,
             recorder: Arc::default(),
             engine: EngineStatus::default(),
             frame: seen.frame,
         };
         (self.beside, self.at) = (Some(beside), Some(at));
+        self.last = Some(Arc::clone(&snapshot.frame));
         Ok(snapshot)
     }
 
@@ -229,9 +255,9 @@ impl Cursor {
     ) -> Result<Beside, RecordError> {
         let file = &mut self.recording.segments[segment];
         let upto = file.index.states.partition_point(|s| s.at < before);
-        let near = |b: &&Beside| b.segment == segment && b.upto <= upto && upto - b.upto <= MOST_FORWARD;
-        if let Some(beside) = self.beside.as_ref().filter(near) {
-            let mut beside = beside.clone();
+        let near = |b: &Beside| b.segment == segment && b.upto <= upto && upto - b.upto <= MOST_FORWARD;
+        // After an error it is put together anew.
+        if let Some(mut beside) = self.beside.take().filter(near) {
             for i in beside.upto..upto {
                 read_on(file, i, topology, &mut beside)?;
             }
@@ -257,12 +283,14 @@ fn read_on(
                 Topic::Names => beside.jobs = document::unpack(&data).or(beside.jobs.take()),
                 Topic::Alarms => {
                     if let Some(message) = document::unpack::<AlarmsMessage>(&data) {
-                        beside.alarms.take(message, topology);
+                        beside.alarms.take(message, chunk.time, topology);
+                        beside.board = None;
                     }
                 }
                 Topic::Sources => {
                     if let Some(message) = document::unpack::<SourcesMessage>(&data) {
                         beside.sources.take(message);
+                        beside.list = None;
                     }
                 }
                 _ => {
@@ -295,10 +323,10 @@ fn from_whole(
             }
         }
     }
-    for message in since_whole(file, upto, Topic::Alarms, |m: &AlarmsMessage| m.whole)? {
-        beside.alarms.take(message, topology);
+    for (time, message) in since_whole(file, upto, Topic::Alarms, |m: &AlarmsMessage| m.whole)? {
+        beside.alarms.take(message, time, topology);
     }
-    for message in since_whole(file, upto, Topic::Sources, |m: &SourcesMessage| m.whole)? {
+    for (_, message) in since_whole(file, upto, Topic::Sources, |m: &SourcesMessage| m.whole)? {
         beside.sources.take(message);
     }
     Ok(beside)
@@ -310,7 +338,7 @@ fn since_whole<T: serde::de::DeserializeOwned>(
     upto: usize,
     topic: Topic,
     whole: impl Fn(&T) -> bool,
-) -> Result<Vec<T>, RecordError> {
+) -> Result<Vec<(Timestamp, T)>, RecordError> {
     let mut found = Vec::new();
     for i in (0..upto).rev() {
         let chunk = file.index.states[i];
@@ -320,7 +348,7 @@ fn since_whole<T: serde::de::DeserializeOwned>(
         for data in file.messages(chunk, topic)?.into_iter().rev() {
             let Some(message) = document::unpack::<T>(&data) else { continue };
             let last = whole(&message);
-            found.push(message);
+            found.push((chunk.time, message));
             if last {
                 found.reverse();
                 return Ok(found);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::model::alarm::RuleView;
 use crate::model::{Timestamp, Topology};
 use crate::record::layout::{Layout, Places};
-use crate::record::scan::{self, ChunkAt, Index, Unfit};
+use crate::record::scan::{self, ChunkAt, Index, Records, Unfit};
 use crate::record::{RecordError, Topic, VERSION, document, site};
 
 /// Topologies of all files of a recording: files of one site share it.
@@ -27,6 +27,21 @@ impl Shelf {
         let made = site::unpack(&bytes)?;
         self.0.push((bytes, Arc::clone(&made)));
         Some(made)
+    }
+}
+
+/// The message of a frame, in its chunk.
+#[derive(Debug)]
+pub struct FrameMessage {
+    chunk: Records,
+    start: usize,
+}
+
+impl std::ops::Deref for FrameMessage {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.chunk[self.start..]
     }
 }
 
@@ -108,7 +123,7 @@ impl Segment {
     ///
     /// # Errors
     /// It is damaged, or cannot be read.
-    pub fn chunk(&mut self, at: ChunkAt) -> Result<Vec<u8>, RecordError> {
+    pub fn chunk(&mut self, at: ChunkAt) -> Result<Records, RecordError> {
         let path = self.path.clone();
         let read = scan::chunk(self.file()?, at.at, at.len).map_err(RecordError::io(&path))?;
         read.ok_or_else(|| self.damaged("a chunk", at.at))
@@ -118,14 +133,15 @@ impl Segment {
     ///
     /// # Errors
     /// As [`Self::chunk`].
-    pub fn frame_message(&mut self, at: ChunkAt) -> Result<Vec<u8>, RecordError> {
-        let mut chunk = self.chunk(at)?;
-        let found = scan::messages(&self.index, &chunk).find(|(topic, ..)| *topic == Topic::Frame);
-        let Some(len) = found.map(|(_, _, data)| data.len()) else {
-            return Err(self.damaged("a frame", at.at));
-        };
+    pub fn frame_message(&mut self, at: ChunkAt) -> Result<FrameMessage, RecordError> {
+        let chunk = self.chunk(at)?;
+        let mut all = scan::messages(&self.index, &chunk);
+        let found = all.find(|(topic, ..)| *topic == Topic::Frame).map(|(_, _, data)| data.len());
+        let Some(len) = found else { return Err(self.damaged("a frame", at.at)) };
+        drop(all);
         // The chunk holds the frame alone: it is its tail.
-        Ok(chunk.split_off(chunk.len() - len))
+        let start = chunk.len() - len;
+        Ok(FrameMessage { chunk, start })
     }
 
     /// The documents of `topic` in a chunk.

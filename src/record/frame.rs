@@ -246,11 +246,14 @@ pub struct Around<'a> {
     pub jobs: &'a Arc<[JobName]>,
     /// Names of tenant slots.
     pub tenants: &'a Arc<[String]>,
+    /// The frame before it, where it is at hand.
+    pub previous: Option<&'a Frame>,
 }
 
 /// Reads frames. Holds a decompressor and its memory.
 pub struct FrameDecoder {
     zstd: Decompressor<'static>,
+    scratch: Vec<u8>,
 }
 
 impl std::fmt::Debug for FrameDecoder {
@@ -265,7 +268,7 @@ impl FrameDecoder {
     /// # Errors
     /// There is no memory for a decompressor.
     pub fn new() -> std::io::Result<Self> {
-        Ok(Self { zstd: Decompressor::new()? })
+        Ok(Self { zstd: Decompressor::new()?, scratch: Vec::new() })
     }
 
     /// Reads a key frame; `None` when it is damaged.
@@ -284,7 +287,8 @@ impl FrameDecoder {
             if entry.len > place.length(most) || (most == own && entry.len != place.length(own)) {
                 return None;
             }
-            let data = self.inflate(message, entry)?;
+            self.inflate(message, entry)?;
+            let data = self.scratch.clone();
             set(&mut key.draft, &mut key.answers, (place.plane, &place.arrange(data.clone())))?;
             key.raw.push((entry.plane, data));
         }
@@ -309,12 +313,15 @@ impl FrameDecoder {
             if entry.len > place.length(most) {
                 return None;
             }
-            let mut data = self.inflate(message, entry)?;
+            self.inflate(message, entry)?;
             if entry.kind == Kind::Difference {
-                let base = base.filter(|b| b.len() == data.len())?;
-                data.iter_mut().zip(base).for_each(|(d, b)| *d = d.wrapping_add(*b));
+                let base = base.filter(|b| b.len() == entry.len)?;
+                if place.is_as_here() && draft.set_sum(place.plane, &self.scratch, base) {
+                    continue;
+                }
+                self.scratch.iter_mut().zip(base).for_each(|(d, b)| *d = d.wrapping_add(*b));
             }
-            set(&mut draft, &mut answers, (place.plane, &place.arrange(data)))?;
+            set(&mut draft, &mut answers, (place.plane, &place.arrange(self.scratch.clone())))?;
         }
         let about = About {
             time: head.time,
@@ -323,13 +330,17 @@ impl FrameDecoder {
             jobs: Arc::clone(around.jobs),
             tenants: Arc::clone(around.tenants),
         };
-        Some(Seen { frame: Arc::new(draft.finish(about)), answers })
+        Some(Seen { frame: Arc::new(draft.finish(about, around.previous)), answers })
     }
 
-    fn inflate(&mut self, message: &[u8], entry: &Entry) -> Option<Vec<u8>> {
+    /// Unpacks a plane into the scratch memory.
+    fn inflate(&mut self, message: &[u8], entry: &Entry) -> Option<()> {
         let stored = message.get(entry.at..entry.at.checked_add(entry.stored)?)?;
         // The length was checked: memory is bounded by what the topology needs.
-        self.zstd.decompress(stored, entry.len).ok().filter(|data| data.len() == entry.len)
+        self.scratch.clear();
+        self.scratch.reserve(entry.len);
+        let len = self.zstd.decompress_to_buffer(stored, &mut self.scratch).ok()?;
+        (len == entry.len && self.scratch.len() == len).then_some(())
     }
 }
 

@@ -160,6 +160,12 @@ pub struct Place {
 }
 
 impl Place {
+    /// True when the plane is the same here.
+    #[must_use]
+    pub const fn is_as_here(&self) -> bool {
+        self.points.is_none()
+    }
+
     /// The length in the recording of a plane that has `len` bytes here.
     #[must_use]
     pub fn length(&self, len: usize) -> usize {

@@ -347,15 +347,27 @@ impl Index {
     }
 }
 
+/// The records of a chunk, whose CRC was right.
+#[derive(Debug)]
+pub struct Records(Vec<u8>);
+
+impl std::ops::Deref for Records {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0[RECORD as usize + CHUNK_HEAD..]
+    }
+}
+
 /// The records of a chunk; `None` when it is damaged: its length or its CRC does not fit.
 ///
 /// # Errors
 /// The disk failed.
-pub fn chunk(file: &File, at: u64, len: u64) -> std::io::Result<Option<Vec<u8>>> {
+pub fn chunk(file: &File, at: u64, len: u64) -> std::io::Result<Option<Records>> {
     if !(RECORD + CHUNK_HEAD as u64..=MOST_CHUNK).contains(&len) {
         return Ok(None);
     }
-    let mut data = match read(file, at, len as usize) {
+    let data = match read(file, at, len as usize) {
         Ok(data) => data,
         Err(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => return Ok(None),
         Err(e) => return Err(e),
@@ -370,7 +382,7 @@ pub fn chunk(file: &File, at: u64, len: u64) -> std::io::Result<Option<Vec<u8>>>
             (fits && crc32fast::hash(body.0) == crc).then_some(())
         })()
         .is_some();
-    Ok(whole.then(|| data.split_off(RECORD as usize + CHUNK_HEAD)))
+    Ok(whole.then(|| Records(data)))
 }
 
 /// The messages in the records of a chunk: number of the channel, and content.

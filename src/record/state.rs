@@ -102,14 +102,16 @@ pub struct AlarmsReader {
     alarms: BTreeMap<AlarmId, Arc<Alarm>>,
     events: VecDeque<Arc<Transition>>,
     kpi: Arc<Kpi>,
+    told: Timestamp,
     journal: JournalState,
     bells: u64,
     places: HashMap<Arc<str>, Option<crate::model::Asset>>,
 }
 
 impl AlarmsReader {
-    /// Takes in the next message, which was told of `site`.
-    pub fn take(&mut self, message: AlarmsMessage, site: &Topology) {
+    /// Takes in the next message, which was told at `time` of `site`.
+    pub fn take(&mut self, message: AlarmsMessage, time: Timestamp, site: &Topology) {
+        self.told = time;
         if message.whole {
             self.alarms.clear();
             self.events.clear();
@@ -142,14 +144,14 @@ impl AlarmsReader {
         }
     }
 
-    /// The board at a moment.
+    /// The board as of the last message.
     #[must_use]
-    pub fn board(&self, time: Timestamp, rules: &Arc<[RuleView]>) -> AlarmBoard {
+    pub fn board(&self, rules: &Arc<[RuleView]>) -> AlarmBoard {
         let mut alarms: Vec<Arc<Alarm>> = self.alarms.values().cloned().collect();
         alarms.sort_by_key(|a| a.rank());
         let counts = AlarmCounts::of(alarms.iter().map(Arc::as_ref));
         AlarmBoard {
-            time,
+            time: self.told,
             alarms: alarms.into(),
             counts,
             kpi: Arc::clone(&self.kpi),

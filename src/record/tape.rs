@@ -19,8 +19,13 @@ const CHARTS: usize = 192 << 20;
 const PORTION: usize = 1000;
 /// Charts reach back so far, ms.
 const HOUR_MS: i64 = 3_600_000;
-/// Charts are made up to so far behind the moment that is shown, ms, so that playing on needs no new ones at once.
-const AHEAD_MS: i64 = 600_000;
+/// Charts are made up to so far behind the moment that is shown, ms, so that playing on needs no new
+/// ones at once; the tier of an hour has that much room.
+const AHEAD_MS: i64 = 240_000;
+/// At the end of a recording that grows charts are made anew after this time, ms.
+const AGAIN_MS: i64 = 10_000;
+/// Frames follow each other when they are no further apart, ms.
+const RECENT_MS: i64 = 10_000;
 /// The newest frames that charts need beside finished periods.
 const RECENT: usize = 24;
 
@@ -78,11 +83,12 @@ impl RecordingTape {
         }
     }
 
-    /// The state with its charts.
+    /// The state with its charts, where they are at hand: else a history with a budget of 0.
     fn complete(&mut self, mut snapshot: Snapshot) -> Arc<Snapshot> {
-        let time = snapshot.frame.time;
+        let frame = &snapshot.frame;
         let follows = |f: &Arc<Frame>| {
-            Arc::ptr_eq(&f.topology, &snapshot.frame.topology) && (1..=10_000).contains(&time.since(f.time))
+            let near = (1..=RECENT_MS).contains(&frame.time.since(f.time));
+            near && Arc::ptr_eq(&f.topology, &frame.topology)
         };
         if !self.recent.last().is_some_and(follows) {
             self.recent.clear();
@@ -90,25 +96,29 @@ impl RecordingTape {
         if self.recent.len() == RECENT {
             self.recent.remove(0);
         }
-        self.recent.push(Arc::clone(&snapshot.frame));
-        let valid = |c: &Charts| c.valid.0 <= time && time <= c.valid.1;
-        if !self.charts.as_ref().is_some_and(valid) {
-            self.charts = Some(self.make_charts(time));
-        }
+        self.recent.push(Arc::clone(frame));
+        let valid = |c: &Charts| c.valid.0 <= frame.time && frame.time <= c.valid.1;
         if let Some(charts) = &self.charts {
-            snapshot.history = Arc::new(charts.history.with_recent(&self.recent));
+            let mut history = charts.history.with_recent(&self.recent);
+            if !valid(charts) {
+                history.status.budget = 0;
+            }
+            snapshot.history = Arc::new(history);
         }
         Arc::new(snapshot)
     }
 
-    /// Charts of the hour before `time` and of what follows it.
+    /// Charts of the hour before `time` and a little beyond; of all of a short recording.
     fn make_charts(&mut self, time: Timestamp) -> Charts {
-        let (from, to) = (time.plus_millis(-HOUR_MS), time.plus_millis(AHEAD_MS));
+        let (first, last) = self.cursor.recording().span().unwrap_or((time, time));
+        let short = last.since(first) <= HOUR_MS + AHEAD_MS;
+        let (from, to) =
+            if short { (first, last) } else { (time.plus_millis(-HOUR_MS), time.plus_millis(AHEAD_MS)) };
         let mut archive = Archive::for_replay(CHARTS);
         archive.restore(periods(&mut self.cursor, (from, to), |_| true));
-        let end = self.cursor.recording().span().map_or(to, |(_, last)| last.min(to));
-        // At the end of a recording that grows, charts are made anew after a while.
-        Charts { history: archive.publish(), valid: (time, end.max(time).plus_millis(10_000).min(to)) }
+        // What is recorded later comes into charts that are made later.
+        let valid = (if short { first } else { time }, to.min(last.plus_millis(AGAIN_MS)).max(time));
+        Charts { history: archive.publish(), valid }
     }
 
     fn moment(&mut self, shown: Result<Snapshot, RecordError>) -> Result<Arc<Snapshot>, String> {
@@ -170,6 +180,14 @@ impl Tape for RecordingTape {
         }
         let shown = self.cursor.seek(time);
         self.moment(shown)
+    }
+
+    fn charts(&mut self, time: Timestamp) -> Result<Arc<History>, String> {
+        self.charts = Some(self.make_charts(time));
+        let newest = self.recent.last().is_some_and(|f| f.time == time);
+        let recent = if newest { self.recent.as_slice() } else { &[] };
+        let made = self.charts.as_ref().map(|c| Arc::new(c.history.with_recent(recent)));
+        made.ok_or_else(|| "there are no charts".into())
     }
 
     fn step(&mut self, from: Timestamp, steps: i64) -> Result<Arc<Snapshot>, String> {

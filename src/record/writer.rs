@@ -23,7 +23,7 @@ use crate::record::state::{AlarmsWriter, InventoryMessage, NamesMessage, Sources
 use crate::record::{PROFILE, RecordError, Topic, VERSION};
 
 /// Alarms and sources are told whole every so many ticks.
-const WHOLE_EVERY: u64 = 60;
+const WHOLE_EVERY: u64 = 30;
 /// The inventory is told again after this long at the earliest, ms.
 const INVENTORY_MS: i64 = 60_000;
 /// Media type of attachments.

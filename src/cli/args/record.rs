@@ -16,7 +16,8 @@ pub struct RecorderOptions {
     #[arg(help_heading = "Recording")]
     pub record: bool,
     /// Disk space of the flight recorder; the oldest recordings go first [default: 8GiB]
-    #[arg(long, value_name = "SIZE", value_parser = units::disk, help_heading = "Recording")]
+    #[arg(long, value_name = "SIZE", env = "HALLWATCH_RECORDER_BUDGET", hide_env_values = true)]
+    #[arg(value_parser = units::disk, help_heading = "Recording")]
     pub recorder_budget: Option<u64>,
 }
 

@@ -16,8 +16,13 @@ fn encode(encoder: &mut FrameEncoder, site: &Site) -> Vec<u8> {
 fn decode_all(messages: &[Vec<u8>], like: &Frame) -> Vec<Seen> {
     let places = Layout::own().places();
     let mut decoder = FrameDecoder::new().expect("memory");
-    let around =
-        Around { places: &places, topology: &like.topology, jobs: &like.jobs, tenants: &like.tenants };
+    let around = Around {
+        places: &places,
+        topology: &like.topology,
+        jobs: &like.jobs,
+        tenants: &like.tenants,
+        previous: None,
+    };
     let mut key = None;
     let mut out = Vec::new();
     for message in messages {
@@ -66,7 +71,7 @@ proptest! {
         second.truncate(cut.max(1));
         let places = Layout::own().places();
         let f = &site.frame;
-        let around = Around { places: &places, topology: &f.topology, jobs: &f.jobs, tenants: &f.tenants };
+        let around = Around { places: &places, topology: &f.topology, jobs: &f.jobs, tenants: &f.tenants, previous: None };
         let mut decoder = FrameDecoder::new().expect("memory");
         let head = FrameHead::read(&first).expect("whole");
         let key = decoder.key(&first, &head, around).expect("whole");
@@ -104,7 +109,8 @@ fn a_frame_is_not_read_with_the_key_of_another() {
         .collect();
     let places = Layout::own().places();
     let f = &site.frame;
-    let around = Around { places: &places, topology: &f.topology, jobs: &f.jobs, tenants: &f.tenants };
+    let around =
+        Around { places: &places, topology: &f.topology, jobs: &f.jobs, tenants: &f.tenants, previous: None };
     let mut decoder = FrameDecoder::new().expect("memory");
     let head = FrameHead::read(&messages[0]).expect("a head");
     let key = decoder.key(&messages[0], &head, around).expect("whole");

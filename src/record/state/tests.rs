@@ -44,9 +44,9 @@ proptest! {
             board.kpi = Arc::new(Kpi { watched_ms: 1000 * (i as i64 + 1), ..Kpi::default() });
             board.bells = events.len() as u64;
             if let Some(message) = writer.message(&board, i % 10 == 0) {
-                reader.take(message, &site.frame.topology);
+                reader.take(message, board.time, &site.frame.topology);
             }
-            let read = reader.board(board.time, &rules);
+            let read = reader.board(&rules);
             prop_assert_eq!(&read.alarms, &board.alarms);
             prop_assert_eq!((&read.events, read.counts, read.bells), (&board.events, board.counts, board.bells));
             prop_assert_eq!(&read.kpi, &board.kpi);

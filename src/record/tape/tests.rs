@@ -49,12 +49,21 @@ fn tape(path: &Path) -> RecordingTape {
     RecordingTape::new(recording, "a.mcap", path.parent().expect("a folder")).expect("memory")
 }
 
+/// As a console asks: the moment, then its charts where it came without.
+fn with_charts(tape: &mut RecordingTape, at: Timestamp) -> Snapshot {
+    let shown = tape.show(at).expect("it is recorded");
+    assert_eq!(shown.history.status.budget, 0, "the first time charts are left out");
+    let history = tape.charts(at).expect("it is recorded");
+    assert!(tape.show(at).expect("again").history.status.budget > 0, "now they are at hand");
+    Snapshot { history, ..Snapshot::clone(&shown) }
+}
+
 #[test]
 fn charts_of_then_are_there_again() {
     let (_folder, path, live) = record(400);
     let mut tape = tape(&path);
     let at = Timestamp::from_secs(300);
-    let shown = tape.show(at).expect("it is recorded");
+    let shown = with_charts(&mut tape, at);
     let then = &live.snapshots[300];
     for asset in [Asset::Site, Asset::Rack(RackId::new(1))] {
         let window = (240_000, 24);

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use crate::fleet::ask::{Ask, Told};
-use crate::fleet::{Frame, Snapshot};
+use crate::fleet::{Frame, History, Snapshot};
 use crate::model::alarm::{Alarm, AlarmBoard};
 use crate::model::chronicle::Chronicle;
 use crate::model::{Timestamp, Topology};
@@ -318,6 +318,7 @@ impl App {
     pub fn told(&mut self, ask: &Ask, told: Told) {
         match told {
             Told::Shown(raw) => self.shown(ask, raw),
+            Told::Charts(history) => self.charts(ask, history),
             Told::Compared(raw) => self.compared(ask, &raw),
             Told::Chronicle(chronicle) => {
                 self.travel.asked = false;
@@ -334,6 +335,8 @@ impl App {
             }
             Told::Clipped(path) => self.say_firmly(format!("clip saved: {}", path.display()), false),
             Told::Superseded => return,
+            // The moment is there; that its charts are not is seen.
+            Told::Failed(_) if matches!(ask, Ask::Charts(_)) => return,
             Told::Failed(why) => {
                 if self.travel.wish.as_ref() == Some(ask) && self.is_past() && self.in_ring(self.position()) {
                     // The frame is there; only what stood then is not known.
@@ -367,8 +370,24 @@ impl App {
             self.found();
         }
         let wanted = if let Ask::Show(time) = ask { *time } else { raw.frame.time };
+        let chartless = raw.history.status.budget == 0 && !self.in_ring(wanted);
+        let time = raw.frame.time;
         self.show_taped(raw, wanted);
+        if chartless {
+            self.ask(Ask::Charts(time));
+        }
         self.set_title();
+    }
+
+    /// Charts of a moment that was shown without them, if it still is.
+    fn charts(&mut self, ask: &Ask, history: Arc<History>) {
+        if *ask != Ask::Charts(self.snapshot.frame.time) || !self.is_past() {
+            return;
+        }
+        self.snapshot = Arc::new(Snapshot { history, ..(*self.snapshot).clone() });
+        if self.is_replay() {
+            self.live = Arc::clone(&self.snapshot);
+        }
     }
 
     /// Shows what the tape gave for a moment.
@@ -425,7 +444,7 @@ const LOOKING: &str = "looking up";
 
 fn failed(ask: &Ask) -> &'static str {
     match ask {
-        Ask::Show(_) | Ask::Step { .. } => "cannot be shown",
+        Ask::Show(_) | Ask::Step { .. } | Ask::Charts(_) => "cannot be shown",
         Ask::Compare(_) => "cannot be compared",
         Ask::Mark(_) | Ask::Bookmark(_) => "NOT SAVED",
         Ask::Clip { .. } => "no clip",
