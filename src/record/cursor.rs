@@ -68,6 +68,10 @@ impl Cursor {
         &self.recording
     }
 
+    pub(crate) const fn recording_mut(&mut self) -> &mut Recording {
+        &mut self.recording
+    }
+
     /// Takes in what was added to the recording since; see [`Recording::refresh`].
     ///
     /// # Errors
