@@ -2,6 +2,7 @@
 //! derive from here.
 
 pub mod alarms;
+pub mod export;
 pub mod sim;
 pub mod snapshot;
 pub mod state;
@@ -63,6 +64,10 @@ pub enum Command {
         #[command(subcommand)]
         command: AlarmsCommand,
     },
+    /// Cut a stretch out of a recording into a file of its own, with names or without
+    Clip(export::ClipArgs),
+    /// Write recorded values as a table: Parquet, CSV, JSON lines or OpenMetrics
+    Export(export::ExportArgs),
     /// Tools around the simulator
     Sim {
         /// What to do with the simulator.
