@@ -195,6 +195,15 @@ fn samples_have_base_units_and_times() {
     );
 }
 
+/// Writes samples for `tests/real/parquet`; does nothing in an ordinary run.
+#[test]
+fn samples_for_promtool() {
+    let Some(out) = std::env::var_os("HALLWATCH_TEST_SAMPLES") else { return };
+    let made = record(recorded::liquid(), None, 5);
+    let out = out.into_string().expect("UTF-8");
+    export(&made, &["--format", "openmetrics", "-o", &out]).expect("samples");
+}
+
 fn backtest(made: &Recorded, more: &[&str]) -> Value {
     let fixed = ["alarms", "backtest", text(&made.path), "--config", "/dev/null", "--json"];
     let said = run(&[&fixed[..], more].concat()).expect("it runs");

@@ -58,7 +58,9 @@ fn compare(told: &Value, live: &Snapshot) {
             }
         }
         assert_eq!(planes["quality"][g].as_f64(), Some(f64::from(frame.quality(gpu) as u8)));
-        assert_eq!(told["jobs"][g], frame.job(gpu).map_or("", |j| &j.job));
+        let slot = frame.column(Metric::Job).raw(g);
+        let slot = if slot == Metric::Job.none_raw() { 0 } else { usize::from(slot) };
+        assert_eq!(told["jobs"][g], frame.jobs[slot].job);
     }
     let points = RackPoint::ALL.len();
     for rack in 0..frame.topology.racks().len() {

@@ -128,6 +128,9 @@ pub struct Options {
     /// Watch this machine and its GPUs
     #[arg(long, help_heading = "Sources")]
     pub local: bool,
+    /// Play the values of a recording (FILE, or the folder of the flight recorder) as if they came now
+    #[arg(long, value_name = "FILE", help_heading = "Sources")]
+    pub replay: Option<PathBuf>,
     /// Time between two polls of a live source [default: 15s]
     #[arg(long, value_name = "TIME", env = "HALLWATCH_INTERVAL", hide_env_values = true)]
     #[arg(value_parser = units::interval, help_heading = "Sources")]

@@ -122,12 +122,16 @@ impl Anonymous {
         {
             return made.clone();
         }
-        let job = |j: &JobName| JobName {
-            job: self.jobs.of(&j.job).to_string(),
+        // The first slot is of GPUs without a job, whatever it is called.
+        let job = |(slot, j): (usize, &JobName)| JobName {
+            job: match slot {
+                0 if !j.job.is_empty() => "idle".to_owned(),
+                _ => self.jobs.of(&j.job).to_string(),
+            },
             tenant: self.tenants.of(&j.tenant).to_string(),
             state: j.state,
         };
-        let jobs = now.0.iter().map(job).collect();
+        let jobs = now.0.iter().enumerate().map(job).collect();
         let made: Tables = (jobs, now.1.iter().map(|t| self.tenants.of(t).to_string()).collect());
         self.names = Some((now, made.clone()));
         made
