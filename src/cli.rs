@@ -10,6 +10,7 @@ pub mod doctor;
 pub mod error;
 pub mod export;
 pub mod files;
+pub mod headless;
 pub mod moment;
 pub mod pages;
 pub mod progress;
@@ -59,6 +60,8 @@ pub fn run(args: Args, out: &mut dyn Write) -> Result<ExitCode, CliError> {
     match args.command {
         None => return watch::run(config::load(&args.watch.options)?, &args.watch),
         Some(Command::Watch(watch)) => return watch::run(config::load(&watch.options)?, &watch),
+        Some(Command::Serve(args)) => headless::serve(config::load(&args.options)?, &args, out),
+        Some(Command::Record(args)) => headless::record(config::load(&args.options)?, &args, out),
         Some(Command::Snapshot(snapshot)) => snapshot::run(config::load(&snapshot.options)?, &snapshot, out),
         Some(Command::Sim { command: SimCommand::Serve(serve) }) => serve::run(&serve, out),
         Some(Command::Sim { command: SimCommand::Validate(args) }) => validate::run(&args, out),

@@ -5,7 +5,7 @@
 //! [`flight`] recorder writes file after file within a disk budget, on a thread of its own.
 
 pub mod anonymous;
-//TMP pub mod chronicle;
+pub mod chronicle;
 pub mod clip;
 pub mod cursor;
 pub mod document;
@@ -19,14 +19,14 @@ pub mod recording;
 pub mod scan;
 pub mod site;
 pub mod state;
-//TMP pub mod tape;
+pub mod tape;
 pub mod writer;
 
 pub use cursor::Cursor;
 pub use error::RecordError;
 pub use flight::FlightRecorder;
 pub use recording::Recording;
-//TMP pub use tape::RecordingTape;
+pub use tape::RecordingTape;
 pub use writer::Writer;
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 pub mod alarms;
 pub mod export;
+pub mod record;
 pub mod sim;
 pub mod snapshot;
 pub mod state;
@@ -18,6 +19,7 @@ use crate::cli::scenario::ScenarioName;
 use crate::cli::units;
 
 pub use alarms::AlarmsCommand;
+pub use record::{EngineArgs, RecordArgs, RecorderOptions};
 pub use sim::{ScenariosArgs, ServeArgs, SimCommand};
 pub use snapshot::{Format, SnapshotArgs, SnapshotView};
 pub use state::StateOptions;
@@ -55,6 +57,10 @@ pub struct Args {
 pub enum Command {
     /// The console (also without a command)
     Watch(WatchArgs),
+    /// The engine without a screen: alarms, journal and flight recorder, until it is stopped
+    Serve(Box<EngineArgs>),
+    /// Record without a screen, into a file or the folder of the flight recorder
+    Record(Box<RecordArgs>),
     /// One picture of one view, or the figures as JSON, to standard output
     #[command(mut_arg("no_mouse", |a| a.hide(true)), mut_arg("no_probe", |a| a.hide(true)))]
     Snapshot(Box<SnapshotArgs>),
@@ -224,6 +230,9 @@ pub enum ColorChoice {
 /// Options of `watch`.
 #[derive(clap::Args, Clone, Debug, Default)]
 pub struct WatchArgs {
+    /// The flight recorder.
+    #[command(flatten)]
+    pub recorder: RecorderOptions,
     /// Sources and display.
     #[command(flatten)]
     pub options: Options,

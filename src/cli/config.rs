@@ -7,6 +7,7 @@ pub mod doc;
 pub mod keys;
 pub mod layer;
 pub mod operator;
+mod recorder;
 pub mod rules;
 pub mod source;
 
@@ -32,6 +33,7 @@ pub use alertmanager::AlertmanagerSpec;
 use keys::{KEYS, Kind, Value};
 use layer::{Layer, Origin, Setting};
 pub use operator::OperatorSettings;
+pub use recorder::RecorderSettings;
 pub use source::{SourceSpec, TargetSpec};
 
 /// Most themes that are taken from one folder.
@@ -123,6 +125,8 @@ pub struct Settings {
     pub rules: Rules,
     /// The Alertmanager, where there is one.
     pub alertmanager: Option<AlertmanagerSpec>,
+    /// The flight recorder.
+    pub recorder: RecorderSettings,
     /// Who operates, and where what is done is kept.
     pub operator: OperatorSettings,
     /// The files that were read: a change of one is a reason to load again.
@@ -316,6 +320,7 @@ fn assemble(options: &Options, merged: Layer) -> Result<Settings, CliError> {
         color: pick!(v, "color", Color).expect(settings),
         ascii: pick!(v, "ascii", Flag).expect(settings),
         rules: rules::read(&rule_files)?,
+        recorder: RecorderSettings::of(v),
         operator: OperatorSettings::of(v)?,
         alertmanager: merged.alertmanager.map(|s| s.value),
         mouse: pick!(v, "mouse", Flag).expect(settings),

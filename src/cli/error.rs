@@ -43,6 +43,9 @@ pub enum CliError {
         /// Why.
         source: io::Error,
     },
+    /// A recording that cannot be read or written.
+    #[error(transparent)]
+    Record(#[from] crate::record::RecordError),
     /// The command did its work and the answer is no, or it failed in words of its own.
     #[error("{0}")]
     Failed(String),

@@ -1,5 +1,6 @@
 //! Starts the engine and the sources that the settings name.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,10 +8,12 @@ use crate::cli::config::{Settings, SourceSpec};
 use crate::cli::{CliError, scenario};
 use crate::engine::keep::Keeper;
 use crate::engine::{Core, Engine, EngineHandle, Pace};
+use crate::fleet::period::{Level, Period};
 use crate::journal::Holder;
 use crate::journal::worker::{self, JournalHandle};
 use crate::model::alarm::ExternalAlarms;
-use crate::model::{Entry, Timestamp};
+use crate::model::{Entry, Timestamp, Topology};
+use crate::record::{self, Cursor, FlightRecorder, Recording};
 use crate::source::alertmanager::{self, AlertmanagerConfig, View};
 use crate::source::replay::Replay;
 use crate::source::scrape::{ScrapeConfig, TargetError};
@@ -19,6 +22,14 @@ use crate::source::{Outlet, local, replay, scrape, sim};
 
 /// Time between two frames of live sources.
 const FRAME_EVERY: Duration = Duration::from_secs(1);
+/// Portions of the past that may wait for the engine, and periods in one: a portion takes some
+/// milliseconds to put back.
+const BACKFILL_QUEUE: usize = 2;
+const PORTION: usize = 8;
+/// So much of the past is read at a time, ms.
+const STRETCH_MS: i64 = 600_000;
+const HOUR_MS: i64 = 3_600_000;
+const DAY_MS: i64 = 24 * HOUR_MS;
 
 /// Reads the wall clock: handed to engine and sources, which have none of their own.
 #[must_use]
@@ -42,7 +53,7 @@ pub struct Prepared {
     handle: EngineHandle,
     sources: Vec<Ready>,
     alertmanager: Option<AlertmanagerConfig>,
-    topology: Arc<crate::model::Topology>,
+    topology: Arc<Topology>,
 }
 
 /// Checks target lists and sets up the engine; nothing is asked over a network yet.
@@ -112,6 +123,27 @@ impl Prepared {
         Ok((self, handle))
     }
 
+    /// The same with a flight recorder.
+    pub fn with_recorder(mut self, recorder: FlightRecorder) -> Self {
+        self.engine = self.engine.with_recorder(recorder);
+        self
+    }
+
+    /// The same with the past that the flight recorder kept in `folder`: charts of the last hour and
+    /// day are there again, read in the background. Without recordings nothing happens.
+    ///
+    /// # Errors
+    /// The thread that reads cannot be started.
+    pub fn with_backfill(mut self, folder: &Path) -> Result<Self, CliError> {
+        let (portions, periods) = tokio::sync::mpsc::channel(BACKFILL_QUEUE);
+        let (folder, topology) = (folder.to_owned(), Arc::clone(&self.topology));
+        let read = move || read_past(&folder, &topology, &portions);
+        let spawned = std::thread::Builder::new().name("backfill".into()).spawn(read);
+        spawned.map_err(|source| CliError::Start { what: "reading the past", source })?;
+        self.engine = self.engine.with_backfill(periods);
+        Ok(self)
+    }
+
     /// Runs engine and sources on the runtime of the caller; they end with it.
     pub fn spawn(self) -> EngineHandle {
         tokio::spawn(self.engine.run());
@@ -141,6 +173,28 @@ impl Prepared {
             }
         }
         self.handle
+    }
+}
+
+/// Hands the recorded periods of the last day over, in portions, oldest first.
+fn read_past(folder: &Path, topology: &Arc<Topology>, portions: &tokio::sync::mpsc::Sender<Vec<Period>>) {
+    let Ok(mut recording) = Recording::open(folder) else { return };
+    recording.share(topology);
+    let Some((_, newest)) = recording.span() else { return };
+    let Ok(mut cursor) = Cursor::new(recording) else { return };
+    let mut from = newest.plus_millis(-DAY_MS);
+    while from <= newest {
+        let to = from.plus_millis(STRETCH_MS);
+        let recent = newest.since(to) < HOUR_MS;
+        let mut found =
+            record::tape::periods(&mut cursor, (from, to), |level| recent || level == Level::Minute);
+        found.sort_by_key(|p| p.start);
+        for portion in found.chunks(PORTION) {
+            if portions.blocking_send(portion.to_vec()).is_err() {
+                return;
+            }
+        }
+        from = to.plus_millis(1);
     }
 }
 

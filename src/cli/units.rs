@@ -31,6 +31,14 @@ pub fn interval(text: &str) -> Result<Duration, String> {
     between(duration(text)?, Duration::from_secs(1), Duration::from_secs(3600))
 }
 
+/// The length of a recording: 1 second to 30 days.
+///
+/// # Errors
+/// Not a duration, or out of range.
+pub fn recording(text: &str) -> Result<Duration, String> {
+    between(duration(text)?, Duration::from_secs(1), Duration::from_secs(30 * 86_400))
+}
+
 /// A timeout: 100 milliseconds to 5 minutes.
 ///
 /// # Errors
@@ -111,6 +119,15 @@ pub fn size(text: &str) -> Result<u64, String> {
 pub fn history(text: &str) -> Result<u64, String> {
     let bytes = size(text)?;
     if bytes < MIB { Err(format!("{text} is out of range: expected at least 1MiB")) } else { Ok(bytes) }
+}
+
+/// A disk budget of the flight recorder: 64 MiB to 1 TiB.
+///
+/// # Errors
+/// Not a size, or out of range.
+pub fn disk(text: &str) -> Result<u64, String> {
+    let bytes = size(text)?;
+    if bytes < 64 * MIB { Err(format!("{text} is out of range: expected at least 64MiB")) } else { Ok(bytes) }
 }
 
 /// A size in the spelling that [`size`] reads.

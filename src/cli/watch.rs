@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::cli::args::{ColorChoice, WatchArgs};
 use crate::cli::config::Settings;
-use crate::cli::{CliError, config, files, runtime, start};
+use crate::cli::{CliError, config, files, headless, runtime, start};
 use crate::session::caps::{self, Caps};
 use crate::session::console::Console;
 use crate::session::local;
@@ -28,6 +28,17 @@ pub fn run(settings: Settings, args: &WatchArgs) -> Result<ExitCode, CliError> {
     let caps = caps(&settings);
     let options = console_options(&settings, &caps)?;
     let (prepared, journal) = start::prepare(&settings)?.with_journal(&settings)?;
+    let folder = settings.operator.recorder(settings.is_live());
+    let mut prepared = prepared.with_backfill(&folder)?;
+    let recorder = if settings.recorder.on || args.recorder.record {
+        let started = headless::flight(&settings, args.recorder.recorder_budget);
+        Some(started.map_err(|source| CliError::Start { what: "the flight recorder", source })?)
+    } else {
+        None
+    };
+    if let Some(recorder) = &recorder {
+        prepared = prepared.with_recorder(recorder.clone());
+    }
     let args = args.clone();
     // The same path as at the start, so that a broken file never replaces what works.
     let reload = move || {
@@ -45,6 +56,8 @@ pub fn run(settings: Settings, args: &WatchArgs) -> Result<ExitCode, CliError> {
         let _ = tokio::time::timeout(CLOSE, journal.close()).await;
         ending
     });
+    // The recording gets its index; a disk that hangs keeps nobody here.
+    let _ = recorder.is_none_or(|r| r.close(CLOSE));
     match ending {
         Ok(ending) => Ok(ExitCode::from(ending.exit_code())),
         Err(e) => Err(CliError::Failed(e.to_string())),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::alarm::{AlarmEngine, Happened, Rules, Sight};
 use crate::fleet::history::Archive;
+use crate::fleet::period::Period;
 use crate::fleet::snapshot::EngineStatus;
 use crate::fleet::{Frame, History, Snapshot, Sources, Stage};
 use crate::model::alarm::{AlarmBoard, JournalNews, JournalState};
@@ -132,6 +133,13 @@ impl Core {
         self.latest.time
     }
 
+    /// Puts finished periods back into the past, oldest first: they were recorded before this core
+    /// began. Nothing else changes, so that entries still decide the state.
+    pub fn restore(&mut self, periods: impl IntoIterator<Item = Period>) {
+        self.archive.restore(periods);
+        self.history = self.archive.publish();
+    }
+
     /// Work on the past that readers need not wait for; see [`Archive::maintain`].
     pub fn maintain(&mut self) {
         self.archive.maintain();
@@ -147,6 +155,7 @@ impl Core {
             inventory: Arc::clone(self.stage.inventory()),
             sources: self.sources.list().into(),
             alarms: Arc::clone(&self.board),
+            recorder: Arc::default(),
             engine: EngineStatus { entries: self.entries, ..status },
         }
     }

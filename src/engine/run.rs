@@ -11,8 +11,10 @@ use crate::engine::core::Core;
 use crate::engine::desk::{Desk, Order};
 use crate::engine::keep::{Keeper, Loose};
 use crate::fleet::Snapshot;
+use crate::fleet::period::Period;
 use crate::fleet::snapshot::EngineStatus;
 use crate::model::{Entry, Timestamp};
+use crate::record::FlightRecorder;
 
 /// Entries that may wait for the engine. Sources that find the queue full wait.
 pub const QUEUE: usize = 16;
@@ -46,6 +48,9 @@ pub struct Engine {
     rx: mpsc::Receiver<Entry>,
     orders: mpsc::Receiver<Order>,
     keeper: Option<Keeper>,
+    recorder: Option<FlightRecorder>,
+    /// Periods of the past that are read back, in portions.
+    backfill: Option<mpsc::Receiver<Vec<Period>>>,
     loose: Loose,
     publish: watch::Sender<Arc<Snapshot>>,
     status: EngineStatus,
@@ -63,7 +68,9 @@ impl Engine {
         let (desk, orders) = Desk::new();
         let status = EngineStatus::default();
         let (keeper, loose) = (None, Loose::default());
-        let engine = Self { core, pace, clock, rx, orders, keeper, loose, publish, status };
+        let (recorder, backfill) = (None, None);
+        let engine =
+            Self { core, pace, clock, rx, orders, keeper, recorder, backfill, loose, publish, status };
         (engine, EngineHandle { snapshots, entries, desk })
     }
 
@@ -72,6 +79,20 @@ impl Engine {
     pub fn with_journal(mut self, keeper: Keeper) -> Self {
         self.core.apply(&Keeper::first());
         self.keeper = Some(keeper);
+        self
+    }
+
+    /// The same with a flight recorder, which every state of a tick is handed to.
+    #[must_use]
+    pub fn with_recorder(mut self, recorder: FlightRecorder) -> Self {
+        self.recorder = Some(recorder);
+        self
+    }
+
+    /// The same with a past that is read back from a recording while the engine runs.
+    #[must_use]
+    pub fn with_backfill(mut self, periods: mpsc::Receiver<Vec<Period>>) -> Self {
+        self.backfill = Some(periods);
         self
     }
 
@@ -95,6 +116,13 @@ impl Engine {
                     let entries = self.keeper.as_mut().map(|k| k.entries(news)).unwrap_or_default();
                     self.take_all(&entries);
                 }
+                periods = portion(&mut self.backfill) => match periods {
+                    Some(periods) => {
+                        self.core.restore(periods);
+                        self.publish();
+                    }
+                    None => self.backfill = None,
+                },
                 due = ticks.tick(), if self.pace != Pace::Batches => {
                     if due.elapsed() > period / 2 {
                         self.status.late_ticks += 1;
@@ -126,7 +154,17 @@ impl Engine {
             let effects = self.core.apply(entry);
             self.keep(effects.alarms);
         }
-        self.publish.send_replace(Arc::new(self.core.snapshot(self.status)));
+        self.publish();
+    }
+
+    fn publish(&self) -> Arc<Snapshot> {
+        let mut snapshot = self.core.snapshot(self.status);
+        if let Some(recorder) = &self.recorder {
+            snapshot.recorder = Arc::new(recorder.view());
+        }
+        let snapshot = Arc::new(snapshot);
+        self.publish.send_replace(Arc::clone(&snapshot));
+        snapshot
     }
 
     fn keep(&mut self, happened: Happened) {
@@ -150,7 +188,11 @@ impl Engine {
         let effects = self.core.apply(&Entry::Tick(now));
         self.status.commit_us = micros(start);
         self.status.queued = self.rx.len() as u32;
-        self.publish.send_replace(Arc::new(self.core.snapshot(self.status)));
+        let snapshot = self.publish();
+        if let Some(recorder) = &self.recorder {
+            recorder.offer(&snapshot);
+        }
+        drop(snapshot);
         self.keep(effects.alarms);
         let start = Instant::now();
         self.core.maintain();
@@ -162,6 +204,14 @@ impl Engine {
 async fn next(keeper: &mut Option<Keeper>) -> crate::journal::worker::News {
     match keeper {
         Some(keeper) => keeper.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The next portion of the past; never where none is read back.
+async fn portion(backfill: &mut Option<mpsc::Receiver<Vec<Period>>>) -> Option<Vec<Period>> {
+    match backfill {
+        Some(periods) => periods.recv().await,
         None => std::future::pending().await,
     }
 }

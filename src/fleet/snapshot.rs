@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::fleet::frame::Frame;
 use crate::fleet::history::History;
 use crate::fleet::inventory::Inventory;
+use crate::fleet::past::RecorderView;
 use crate::fleet::sources::SourceView;
 use crate::model::alarm::AlarmBoard;
 use crate::model::{Timestamp, Topology};
@@ -25,6 +26,8 @@ pub struct Snapshot {
     pub sources: Arc<[SourceView]>,
     /// All alarms.
     pub alarms: Arc<AlarmBoard>,
+    /// What the flight recorder does.
+    pub recorder: Arc<RecorderView>,
     /// What the engine says about itself.
     pub engine: EngineStatus,
 }
@@ -55,6 +58,7 @@ impl Snapshot {
             inventory: Arc::default(),
             sources: Arc::new([]),
             alarms: Arc::default(),
+            recorder: Arc::default(),
             engine: EngineStatus::default(),
         }
     }

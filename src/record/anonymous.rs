@@ -98,6 +98,12 @@ impl Anonymous {
         Snapshot { frame, inventory, sources, alarms, ..snapshot.clone() }
     }
 
+    /// The site without names: with the same ids.
+    #[must_use]
+    pub fn site(&mut self, site: &Arc<Topology>) -> Arc<Topology> {
+        self.sites.of(site)
+    }
+
     fn frame(&mut self, frame: &Arc<Frame>, site: &Arc<Topology>) -> Arc<Frame> {
         let (jobs, tenants) = self.tables(frame);
         let parts = Parts {

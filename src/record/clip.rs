@@ -10,11 +10,11 @@ use std::sync::Arc;
 
 use crate::fleet::Snapshot;
 use crate::fleet::period::{Level, Period};
+use crate::model::Timestamp;
 use crate::model::alarm::Transition;
 use crate::model::chronicle::{Bookmark, Gap, Incident};
-use crate::model::{Timestamp, Topology};
 use crate::record::anonymous::Anonymous;
-use crate::record::file::Segment;
+use crate::record::file::{Segment, Shelf};
 use crate::record::recording::Position;
 use crate::record::scan::ChunkAt;
 use crate::record::{Cursor, RecordError, Topic, Writer, document};
@@ -145,7 +145,6 @@ struct Cut<'a> {
     total: u64,
     options: &'a ClipOptions,
     hidden: Option<Anonymous>,
-    topologies: Vec<Arc<Topology>>,
     events: Vec<Arc<Transition>>,
     report: ClipReport,
 }
@@ -175,7 +174,6 @@ impl<'a> Cut<'a> {
             total,
             options,
             hidden: options.anonymous.then(Anonymous::default),
-            topologies: Vec::new(),
             events: Vec::new(),
             report: ClipReport { frames: 0, damaged: 0, periods: 0, bytes: 0, span: (from, to) },
         })
@@ -196,7 +194,7 @@ impl<'a> Cut<'a> {
                     let open = match &mut writer {
                         Some(open) => open,
                         none => {
-                            self.meet(source, &snapshot)?;
+                            self.report.span = (time, time);
                             beside = self.beside(source)?.into_iter().peekable();
                             let shown = self.shown(snapshot.clone());
                             none.insert(self.begin(path, &shown)?)
@@ -231,19 +229,6 @@ impl<'a> Cut<'a> {
         let none = || RecordError::Outside { path: source.recording().path().to_owned(), from, to };
         self.report.bytes = writer.ok_or_else(none)?.finish()?;
         Ok(self.report)
-    }
-
-    /// The first frame: now the site is known, and that of the end.
-    fn meet(&mut self, source: &mut Cursor, first: &Snapshot) -> Result<(), RecordError> {
-        self.report.span = (first.frame.time, first.frame.time);
-        self.topologies.push(Arc::clone(&first.frame.topology));
-        let here = source.at();
-        if let Ok(last) = source.seek(self.span.1)
-            && !Arc::ptr_eq(&last.frame.topology, &first.frame.topology)
-        {
-            self.topologies.push(Arc::clone(&last.frame.topology));
-        }
-        here.map_or(Ok(()), |at| source.show(at).map(|_| ()))
     }
 
     fn begin(&mut self, path: &Path, first: &Snapshot) -> Result<Writer, RecordError> {
@@ -300,25 +285,23 @@ impl<'a> Cut<'a> {
                 None => writer.note(note, beside.time),
             },
             What::Period { segment, chunk, nth } => {
-                let file = &mut source.recording_mut().segments[*segment];
-                let Ok(all) = file.messages(*chunk, Topic::Period) else { return Ok(()) };
-                let Some(bytes) = all.into_iter().nth(*nth) else { return Ok(()) };
-                let bytes = match &self.hidden {
-                    // Keys of courses are made of names, which can be guessed.
-                    Some(_) => self.decode(&bytes).map(|p| Period { courses: None, ..p }.encode()),
-                    None => Some(bytes),
+                let recording = source.recording_mut();
+                let (file, shelf) = (&mut recording.segments[*segment], &mut recording.shelf);
+                let all = file.messages(*chunk, Topic::Period).unwrap_or_default();
+                let Some(mut period) = all.get(*nth).and_then(|p| decode(file, shelf, p)) else {
+                    return Ok(());
                 };
-                let Some(bytes) = bytes else { return Ok(()) };
+                if let Some(hidden) = &mut self.hidden {
+                    // Keys of courses are made of names, which can be guessed.
+                    let topology = hidden.site(&period.topology);
+                    period = Period { topology, courses: None, ..period };
+                }
                 self.report.periods += 1;
-                writer.period(&bytes, beside.time)?;
+                writer.period(&period, beside.time)?;
                 // Those before the first frame are many: each in a chunk of its own.
                 if beside.time < self.report.span.0 { writer.end_chunk() } else { Ok(()) }
             }
         }
-    }
-
-    fn decode(&self, bytes: &[u8]) -> Option<Period> {
-        self.topologies.iter().find_map(|t| Period::decode(bytes, t).ok())
     }
 
     /// Everything that is not state of a frame, oldest first.
@@ -327,13 +310,14 @@ impl<'a> Cut<'a> {
         let current = source.at().map(|at| at.segment);
         let mut found = Vec::new();
         let mut periods = Vec::new();
-        for (s, segment) in source.recording_mut().segments.iter_mut().enumerate() {
+        let recording = source.recording_mut();
+        for (s, segment) in recording.segments.iter_mut().enumerate() {
             let longest = CHARTS_MS + CHAIN * Level::Minute.period_ms();
             let near = from.plus_millis(-longest)..=to;
             let all: Vec<ChunkAt> = segment.index.states.clone();
             for chunk in all.into_iter().filter(|c| near.contains(&c.time)) {
                 self.read(segment, chunk, &mut found);
-                self.read_periods(segment, (s, chunk), &mut periods);
+                read_periods((segment, &mut recording.shelf), (s, chunk), &mut periods);
             }
             if current != Some(s) {
                 segment.close();
@@ -372,23 +356,30 @@ impl<'a> Cut<'a> {
             }
         }
     }
+}
 
-    fn read_periods(
-        &self,
-        segment: &mut Segment,
-        (s, chunk): (usize, ChunkAt),
-        found: &mut Vec<(Head, Beside)>,
-    ) {
-        if chunk.topics & Topic::Period.bit() == 0 {
-            return;
-        }
-        for (nth, bytes) in segment.messages(chunk, Topic::Period).unwrap_or_default().iter().enumerate() {
-            let what = What::Period { segment: s, chunk, nth };
-            let head = |p: Period| Head { level: p.level, end: p.end(), key: p.is_key() };
-            let head = self.decode(bytes).map(head);
-            found.extend(head.map(|h| (h, Beside { time: chunk.time, what })));
-        }
+/// The periods of a chunk.
+fn read_periods(
+    (file, shelf): (&mut Segment, &mut Shelf),
+    (segment, chunk): (usize, ChunkAt),
+    found: &mut Vec<(Head, Beside)>,
+) {
+    if chunk.topics & Topic::Period.bit() == 0 {
+        return;
     }
+    for (nth, bytes) in file.messages(chunk, Topic::Period).unwrap_or_default().iter().enumerate() {
+        let what = What::Period { segment, chunk, nth };
+        let head = |p: Period| Head { level: p.level, end: p.end(), key: p.is_key() };
+        let head = decode(file, shelf, bytes).map(head);
+        found.extend(head.map(|h| (h, Beside { time: chunk.time, what })));
+    }
+}
+
+/// A period out of its message, which begins with the number of its topology.
+fn decode(file: &mut Segment, shelf: &mut Shelf, message: &[u8]) -> Option<Period> {
+    let (number, bytes) = message.split_first_chunk::<4>()?;
+    let topology = file.topology(u32::from_le_bytes(*number), shelf).ok()?;
+    Period::decode(bytes, &topology).ok()
 }
 
 #[cfg(test)]

@@ -171,6 +171,7 @@ impl Cursor {
             sources: beside.sources.list(),
             alarms: Arc::new(beside.alarms.board(head.time, &rules)),
             trays: seen.answers,
+            recorder: Arc::default(),
             engine: EngineStatus::default(),
             frame: seen.frame,
         };
@@ -256,7 +257,7 @@ fn read_on(
                 Topic::Names => beside.jobs = document::unpack(&data).or(beside.jobs.take()),
                 Topic::Alarms => {
                     if let Some(message) = document::unpack::<AlarmsMessage>(&data) {
-                        beside.alarms.take(message, chunk.time, topology);
+                        beside.alarms.take(message, topology);
                     }
                 }
                 Topic::Sources => {
@@ -294,10 +295,10 @@ fn from_whole(
             }
         }
     }
-    for (time, message) in since_whole(file, upto, Topic::Alarms, |m: &AlarmsMessage| m.whole)? {
-        beside.alarms.take(message, time, topology);
+    for message in since_whole(file, upto, Topic::Alarms, |m: &AlarmsMessage| m.whole)? {
+        beside.alarms.take(message, topology);
     }
-    for (_, message) in since_whole(file, upto, Topic::Sources, |m: &SourcesMessage| m.whole)? {
+    for message in since_whole(file, upto, Topic::Sources, |m: &SourcesMessage| m.whole)? {
         beside.sources.take(message);
     }
     Ok(beside)
@@ -309,7 +310,7 @@ fn since_whole<T: serde::de::DeserializeOwned>(
     upto: usize,
     topic: Topic,
     whole: impl Fn(&T) -> bool,
-) -> Result<Vec<(Timestamp, T)>, RecordError> {
+) -> Result<Vec<T>, RecordError> {
     let mut found = Vec::new();
     for i in (0..upto).rev() {
         let chunk = file.index.states[i];
@@ -319,7 +320,7 @@ fn since_whole<T: serde::de::DeserializeOwned>(
         for data in file.messages(chunk, topic)?.into_iter().rev() {
             let Some(message) = document::unpack::<T>(&data) else { continue };
             let last = whole(&message);
-            found.push((chunk.time, message));
+            found.push(message);
             if last {
                 found.reverse();
                 return Ok(found);

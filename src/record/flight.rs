@@ -18,7 +18,7 @@ use crate::fleet::Snapshot;
 use crate::fleet::past::{RecorderState, RecorderView};
 use crate::model::Timestamp;
 use crate::model::chronicle::Gap;
-use crate::record::writer::{Sink, Writer};
+use crate::record::writer::{Periods, Sink, Writer, newest_periods};
 use crate::record::{RecordError, recording::EXTENSION};
 
 /// States that may wait for the disk.
@@ -79,6 +79,7 @@ impl Shared {
 pub struct FlightRecorder {
     queue: SyncSender<Item>,
     shared: Arc<Shared>,
+    single: bool,
 }
 
 impl FlightRecorder {
@@ -90,26 +91,40 @@ impl FlightRecorder {
         Self::start_on(Box::new(FileSystem), folder, budget)
     }
 
+    /// Starts a recorder that writes one new file, however long it gets.
+    ///
+    /// # Errors
+    /// The thread cannot be started.
+    pub fn start_file(file: PathBuf) -> io::Result<Self> {
+        Self::begin(Box::new(FileSystem), Place::File(file), u64::MAX)
+    }
+
     /// The same on a disk of the caller's.
     ///
     /// # Errors
     /// The thread cannot be started.
     pub fn start_on(disk: Box<dyn Disk>, folder: PathBuf, budget: u64) -> io::Result<Self> {
+        Self::begin(disk, Place::Folder(folder), budget)
+    }
+
+    fn begin(disk: Box<dyn Disk>, place: Place, budget: u64) -> io::Result<Self> {
+        let single = matches!(place, Place::File(_));
         let (queue, items) = sync_channel(QUEUE);
         let shared = Arc::new(Shared::default());
         shared.set(|v| (v.state, v.budget) = (RecorderState::Recording, budget));
         let tape = Drive {
             disk,
-            folder,
+            place,
             budget,
             shared: Arc::clone(&shared),
             lock: None,
             open: None,
             last: None,
             failed: None,
+            periods: None,
         };
         std::thread::Builder::new().name("flight recorder".into()).spawn(move || tape.run(&items))?;
-        Ok(Self { queue, shared })
+        Ok(Self { queue, shared, single })
     }
 
     /// Hands over a state. Never waits: what finds no room is dropped and counted.
@@ -125,6 +140,12 @@ impl FlightRecorder {
     pub fn view(&self) -> RecorderView {
         let view = self.shared.view.lock().unwrap_or_else(PoisonError::into_inner).clone();
         RecorderView { dropped: self.shared.lost.load(Ordering::Relaxed), ..view }
+    }
+
+    /// True when it writes one file only: a failure is the end of the recording.
+    #[must_use]
+    pub const fn is_single(&self) -> bool {
+        self.single
     }
 
     /// Ends the recording: what was handed over is written, and the file gets its index. False when
@@ -144,10 +165,18 @@ struct Open {
     synced: Timestamp,
 }
 
+/// Where it writes.
+enum Place {
+    /// File after file in a folder.
+    Folder(PathBuf),
+    /// One file.
+    File(PathBuf),
+}
+
 /// The recorder's side.
 struct Drive {
     disk: Box<dyn Disk>,
-    folder: PathBuf,
+    place: Place,
     budget: u64,
     shared: Arc<Shared>,
     /// Held while this console is the one that writes.
@@ -157,6 +186,8 @@ struct Drive {
     last: Option<Timestamp>,
     /// When it last failed.
     failed: Option<Timestamp>,
+    /// Periods that are recorded; what the console knew before it recorded is recorded already.
+    periods: Option<Periods>,
 }
 
 impl Drive {
@@ -223,7 +254,11 @@ impl Drive {
         if !self.is_mine()? {
             return Ok(false);
         }
+        let single = matches!(self.place, Place::File(_));
         let due = |o: &Open| {
+            if single {
+                return false;
+            }
             let age = now.since(o.begun);
             age >= LONGEST_MS || (age >= SEGMENT_MS && o.writer.bytes() >= LEAST_BYTES)
         };
@@ -231,7 +266,8 @@ impl Drive {
             open.writer.finish()?;
         }
         if self.open.is_none() {
-            let writer = self.begin(snapshot)?;
+            let periods = *self.periods.get_or_insert_with(|| newest_periods(snapshot));
+            let writer = self.next_file(snapshot)?.after(periods);
             self.open = Some(Open { writer, begun: now, synced: now });
             self.make_room()?;
         }
@@ -241,6 +277,7 @@ impl Drive {
             open.writer.gap(&Gap { from: self.last.unwrap_or(now), to: now, dropped })?;
         }
         open.writer.write(snapshot)?;
+        self.periods = Some(open.writer.periods());
         let (bytes, path) = (open.writer.bytes(), open.writer.path().to_owned());
         if now.since(open.synced) >= SYNC_MS {
             open.synced = now;
@@ -262,11 +299,12 @@ impl Drive {
 
     /// Takes the lock of the folder, which is made when it is not there.
     fn is_mine(&mut self) -> Result<bool, RecordError> {
-        let path = self.folder.join("lock");
+        let Place::Folder(folder) = &self.place else { return Ok(true) };
         if self.lock.is_some() {
             return Ok(true);
         }
-        std::fs::create_dir_all(&self.folder).map_err(RecordError::io(&self.folder))?;
+        let path = folder.join("lock");
+        std::fs::create_dir_all(folder).map_err(RecordError::io(folder))?;
         let file = File::create(&path).map_err(RecordError::io(&path))?;
         match file.try_lock() {
             Ok(()) => self.lock = Some(file),
@@ -276,25 +314,35 @@ impl Drive {
         Ok(true)
     }
 
-    fn begin(&mut self, snapshot: &Snapshot) -> Result<Writer, RecordError> {
-        // The folder may have been removed since; with it went the lock.
-        if !self.folder.join("lock").exists() {
-            self.lock = None;
-            self.is_mine()?;
-        }
-        let stamp = snapshot.frame.time.to_string().replace(':', "-");
-        let name = |n: u32| if n == 0 { stamp.clone() } else { format!("{stamp}-{n}") };
-        let path = |n: u32| self.folder.join(name(n)).with_extension(EXTENSION);
-        let free = (0..1000).map(path).find(|p| !p.exists());
-        let path = free.ok_or_else(|| RecordError::Exists(path(0)))?;
-        let sink = self.disk.create(&path).map_err(RecordError::io(&path))?;
+    /// Begins the next file; its name is its first moment.
+    fn next_file(&mut self, snapshot: &Snapshot) -> Result<Writer, RecordError> {
+        let path = match &self.place {
+            Place::File(path) => path.clone(),
+            Place::Folder(folder) => {
+                let folder = folder.clone();
+                // The folder may have been removed since; with it went the lock.
+                if !folder.join("lock").exists() {
+                    self.lock = None;
+                    self.is_mine()?;
+                }
+                let stamp = snapshot.frame.time.to_string().replace(':', "-");
+                let name = |n: u32| if n == 0 { stamp.clone() } else { format!("{stamp}-{n}") };
+                let path = |n: u32| folder.join(name(n)).with_extension(EXTENSION);
+                (0..1000).map(path).find(|p| !p.exists()).ok_or_else(|| RecordError::Exists(path(0)))?
+            }
+        };
+        let sink = self.disk.create(&path).map_err(|e| match e.kind() {
+            io::ErrorKind::AlreadyExists => RecordError::Exists(path.clone()),
+            _ => RecordError::io(&path)(e),
+        })?;
         Writer::begin(sink, &path, snapshot)
     }
 
     /// Removes the oldest files until all fit into the budget.
     fn make_room(&mut self) -> Result<(), RecordError> {
+        let Place::Folder(folder) = &self.place else { return Ok(()) };
         let current = self.open.as_ref().map(|o| o.writer.path().to_owned());
-        let bytes = keep::make_room(&self.folder, self.budget, current.as_deref())?;
+        let bytes = keep::make_room(folder, self.budget, current.as_deref())?;
         self.shared.set(|v| v.bytes = bytes);
         Ok(())
     }

@@ -2,8 +2,9 @@
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use crate::model::Timestamp;
+use crate::model::{Timestamp, Topology};
 use crate::record::RecordError;
 use crate::record::file::{Segment, Shelf};
 
@@ -57,6 +58,11 @@ impl Recording {
     #[must_use]
     pub fn watch(path: &Path) -> Self {
         Self { path: path.to_owned(), folder: true, segments: Vec::new(), shelf: Shelf::default() }
+    }
+
+    /// Files whose site is `site` share it, so that nothing has to be looked up by name.
+    pub fn share(&mut self, site: &Arc<Topology>) {
+        self.shelf.seed(site);
     }
 
     /// Takes in what was added since: frames at the end of the last file, and new files. Files that

@@ -49,7 +49,7 @@ pub struct AlarmsMessage {
 pub struct AlarmsWriter {
     alarms: HashMap<AlarmId, Arc<Alarm>>,
     event: Option<Arc<Transition>>,
-    kpi: Kpi,
+    kpi: Arc<Kpi>,
     rest: (JournalState, u64),
 }
 
@@ -71,11 +71,10 @@ impl AlarmsWriter {
         let new = board.events.iter().take_while(known).count();
         let told = if whole { board.events.len().min(EVENTS) } else { new };
         let events: Vec<_> = board.events.iter().take(told).rev().cloned().collect();
-        // The time that was watched grows with every tick: that alone is no news.
-        let kpi = Kpi { watched_ms: 0, ..board.kpi.as_ref().clone() };
+        let same = Arc::ptr_eq(&board.kpi, &self.kpi) || board.kpi == self.kpi;
         let rest = (board.journal.clone(), board.bells);
         let news = !alarms.is_empty() || !gone.is_empty() || new > 0;
-        if !whole && !news && kpi == self.kpi && rest == self.rest {
+        if !whole && !news && same && rest == self.rest {
             return None;
         }
         for id in &gone {
@@ -83,7 +82,7 @@ impl AlarmsWriter {
         }
         self.alarms.extend(alarms.iter().map(|a| (a.id, Arc::clone(a))));
         self.event = board.events.first().cloned().or(self.event.take());
-        (self.kpi, self.rest) = (kpi, rest);
+        (self.kpi, self.rest) = (Arc::clone(&board.kpi), rest);
         Some(AlarmsMessage {
             whole,
             alarms,
@@ -103,16 +102,14 @@ pub struct AlarmsReader {
     alarms: BTreeMap<AlarmId, Arc<Alarm>>,
     events: VecDeque<Arc<Transition>>,
     kpi: Arc<Kpi>,
-    /// Moment of the figures.
-    told: Timestamp,
     journal: JournalState,
     bells: u64,
     places: HashMap<Arc<str>, Option<crate::model::Asset>>,
 }
 
 impl AlarmsReader {
-    /// Takes in the next message, which was told at `time` on `site`.
-    pub fn take(&mut self, message: AlarmsMessage, time: Timestamp, site: &Topology) {
+    /// Takes in the next message, which was told of `site`.
+    pub fn take(&mut self, message: AlarmsMessage, site: &Topology) {
         if message.whole {
             self.alarms.clear();
             self.events.clear();
@@ -130,7 +127,7 @@ impl AlarmsReader {
             self.events.push_front(event);
         }
         self.events.truncate(EVENTS);
-        (self.kpi, self.told) = (message.kpi, time);
+        self.kpi = message.kpi;
         (self.journal, self.bells) = (message.journal, message.bells);
     }
 
@@ -151,15 +148,11 @@ impl AlarmsReader {
         let mut alarms: Vec<Arc<Alarm>> = self.alarms.values().cloned().collect();
         alarms.sort_by_key(|a| a.rank());
         let counts = AlarmCounts::of(alarms.iter().map(Arc::as_ref));
-        let mut kpi = Arc::clone(&self.kpi);
-        if kpi.watched_ms > 0 && time > self.told {
-            Arc::make_mut(&mut kpi).watched_ms += time.since(self.told);
-        }
         AlarmBoard {
             time,
             alarms: alarms.into(),
             counts,
-            kpi,
+            kpi: Arc::clone(&self.kpi),
             events: self.events.iter().cloned().collect(),
             rules: Arc::clone(rules),
             journal: self.journal.clone(),

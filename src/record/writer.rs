@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use mcap::records::MessageHeader;
 
+use crate::fleet::period::{Level, Period};
 use crate::fleet::{Inventory, Snapshot};
 use crate::model::alarm::RuleView;
 use crate::model::chronicle::{Bookmark, Gap};
@@ -82,15 +83,27 @@ impl Seek for Shared {
 /// What was told last, so that only changes are told again.
 #[derive(Default)]
 struct Told {
-    topology: Option<Arc<Topology>>,
-    topologies: u32,
+    /// Topologies, numbered from 1; the last one that a frame had.
+    topologies: Vec<Arc<Topology>>,
+    topology: u32,
     rules: Option<Arc<[RuleView]>>,
     rule_sets: u32,
     names: Option<NamesMessage>,
     inventory: Option<(Arc<Inventory>, Timestamp)>,
     alarms: AlarmsWriter,
     sources: SourcesWriter,
+    /// Starts of the newest periods of each level.
+    periods: Periods,
     ticks: u64,
+}
+
+/// Starts of the newest periods that were written, by level; `None` before the first one.
+pub type Periods = [Option<Timestamp>; Level::ALL.len()];
+
+/// The newest periods that are complete in `snapshot`.
+#[must_use]
+pub fn newest_periods(snapshot: &Snapshot) -> Periods {
+    Level::ALL.map(|level| snapshot.history.periods_after(level, None).last().map(|p| p.start))
 }
 
 /// See the module.
@@ -179,6 +192,19 @@ impl Writer {
         Ok(writer)
     }
 
+    /// The same, but periods up to `periods` were written elsewhere already.
+    #[must_use]
+    pub fn after(mut self, periods: Periods) -> Self {
+        self.told.periods = periods;
+        self
+    }
+
+    /// The newest periods that were written.
+    #[must_use]
+    pub const fn periods(&self) -> Periods {
+        self.told.periods
+    }
+
     /// The file.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -203,6 +229,7 @@ impl Writer {
     }
 
     fn attach(&mut self, name: &str, data: Vec<u8>, time: Timestamp) -> Result<(), RecordError> {
+        self.end_chunk()?;
         let attachment = mcap::Attachment {
             log_time: nanos(time),
             create_time: nanos(time),
@@ -259,7 +286,7 @@ impl Writer {
         let mut message = std::mem::take(&mut self.message);
         message.clear();
         let encoded =
-            self.frames.encode((&snapshot.frame, &snapshot.trays), self.told.topologies, &mut message);
+            self.frames.encode((&snapshot.frame, &snapshot.trays), self.told.topology, &mut message);
         encoded.map_err(RecordError::io(&self.path))?;
         self.put(Topic::Frame, time, &message)?;
         self.message = message;
@@ -270,12 +297,7 @@ impl Writer {
     /// Topology and rules, where they are new.
     fn write_site(&mut self, snapshot: &Snapshot) -> Result<(), RecordError> {
         let (frame, rules) = (&snapshot.frame, &snapshot.alarms.rules);
-        if !self.told.topology.as_ref().is_some_and(|t| Arc::ptr_eq(t, &frame.topology)) {
-            self.told.topologies += 1;
-            self.told.topology = Some(Arc::clone(&frame.topology));
-            let name = format!("topology.{}.json.zst", self.told.topologies);
-            self.attach(&name, site::pack(&frame.topology), frame.time)?;
-        }
+        self.told.topology = self.site_number(&frame.topology, frame.time)?;
         if !self.told.rules.as_ref().is_some_and(|r| Arc::ptr_eq(r, rules) || r == rules) {
             self.told.rule_sets += 1;
             self.told.rules = Some(Arc::clone(rules));
@@ -285,10 +307,22 @@ impl Writer {
         Ok(())
     }
 
+    /// The number of a topology, which is attached when it is new.
+    fn site_number(&mut self, topology: &Arc<Topology>, now: Timestamp) -> Result<u32, RecordError> {
+        let known = self.told.topologies.iter().rposition(|t| Arc::ptr_eq(t, topology));
+        if let Some(i) = known {
+            return Ok(i as u32 + 1);
+        }
+        self.told.topologies.push(Arc::clone(topology));
+        let number = self.told.topologies.len() as u32;
+        self.attach(&format!("topology.{number}.json.zst"), site::pack(topology), now)?;
+        Ok(number)
+    }
+
     fn write_state(&mut self, snapshot: &Snapshot) -> Result<(), RecordError> {
         let time = snapshot.frame.time;
         let names = NamesMessage::of(snapshot);
-        if self.frames.is_key_next(self.told.topologies) || self.told.names.as_ref() != Some(&names) {
+        if self.frames.is_key_next(self.told.topology) || self.told.names.as_ref() != Some(&names) {
             self.put(Topic::Names, time, &document::pack(&names))?;
             self.told.names = Some(names);
         }
@@ -305,6 +339,17 @@ impl Writer {
         if due {
             self.told.inventory = Some((Arc::clone(&snapshot.inventory), time));
             self.put(Topic::Inventory, time, &document::pack(&InventoryMessage::of(snapshot)))?;
+        }
+        self.write_periods(snapshot)
+    }
+
+    /// Periods that became complete.
+    fn write_periods(&mut self, snapshot: &Snapshot) -> Result<(), RecordError> {
+        for (i, level) in Level::ALL.into_iter().enumerate() {
+            for period in snapshot.history.periods_after(level, self.told.periods[i]) {
+                self.period(&period, snapshot.frame.time)?;
+                self.told.periods[i] = Some(period.start);
+            }
         }
         Ok(())
     }
@@ -325,12 +370,16 @@ impl Writer {
         self.put(Topic::Note, now, &document::pack(note))
     }
 
-    /// Writes the bytes of a period that is complete.
+    /// Writes a period that is complete.
     ///
     /// # Errors
     /// As [`Self::write`].
-    pub fn period(&mut self, bytes: &[u8], now: Timestamp) -> Result<(), RecordError> {
-        self.put(Topic::Period, now, bytes)
+    pub fn period(&mut self, period: &Period, now: Timestamp) -> Result<(), RecordError> {
+        // Its site goes before it, and an attachment ends the chunk.
+        let number = self.site_number(&period.topology, now)?;
+        let mut bytes = number.to_le_bytes().to_vec();
+        bytes.extend(period.encode());
+        self.put(Topic::Period, now, &bytes)
     }
 
     /// Returns when all is on the disk.

@@ -25,6 +25,9 @@ const INTERVAL_MS: u32 = 1000;
 /// Longest gap that is waited through, ms of the recording.
 const LONGEST_GAP_MS: i64 = 5_000;
 
+/// Names of the slots of jobs and tenants.
+type Tables = (Arc<[JobName]>, Arc<[String]>);
+
 /// See the module.
 #[derive(Debug)]
 pub struct Replay {
@@ -33,7 +36,7 @@ pub struct Replay {
     name: String,
     begun: bool,
     /// Tables of names as they were told, and the slots of tenants that follow from them.
-    names: Option<(Arc<[JobName]>, Arc<[String]>)>,
+    names: Option<Tables>,
     tenants: Vec<String>,
     /// Values of the site that were told before: those that are not told any more end.
     told: Vec<SitePoint>,

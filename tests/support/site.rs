@@ -306,6 +306,7 @@ impl Builder {
             inventory: Arc::clone(self.stage.inventory()),
             sources: sources(time).list().to_vec().into(),
             alarms: Arc::default(),
+            recorder: Arc::default(),
             engine: EngineStatus { entries: 452, commit_us: 0, pack_us: 0, queued: 0, late_ticks: 0 },
         })
     }

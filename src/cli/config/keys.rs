@@ -22,6 +22,8 @@ pub enum Kind {
     Paths,
     /// Bytes of history: `"512MiB"`.
     Size,
+    /// Bytes on disk: `"8GiB"`.
+    Disk,
     /// A polling interval: `"15s"`.
     Interval,
     /// A timeout: `"5s"`.
@@ -52,6 +54,7 @@ impl Kind {
             Self::Text => "a string",
             Self::Path => "a path as a string",
             Self::Paths => "a path or a list of paths",
+            Self::Disk => "a size such as \"8GiB\"",
             Self::Size => "a size such as \"512MiB\"",
             Self::Interval | Self::Timeout => "a duration such as \"15s\"",
             Self::Color => "\"auto\", \"always\" or \"never\"",
@@ -108,6 +111,7 @@ impl Value {
             Kind::Path => Ok(Self::Path(PathBuf::from(text))),
             Kind::Paths => Ok(Self::Paths(vec![PathBuf::from(text)])),
             Kind::Size => units::history(text).map(Self::Size),
+            Kind::Disk => units::disk(text).map(Self::Size),
             Kind::Interval => units::interval(text).map(Self::Time),
             Kind::Timeout => units::timeout(text).map(Self::Time),
             Kind::Color => ColorChoice::from_str(text, false).map(Self::Color).map_err(|_| {
@@ -217,6 +221,20 @@ pub const KEYS: &[Key] = &[
         "\"512MiB\"",
         "--history",
         "Memory for the past: every frame, and the coarser tiers behind it; 1MiB to 1024GiB.",
+    ),
+    key(
+        "record",
+        Kind::Flag,
+        "false",
+        "--record",
+        "Run the flight recorder in `watch`, beside the journal; `serve` and `record` always do.",
+    ),
+    key(
+        "recorder_budget",
+        Kind::Disk,
+        "\"8GiB\"",
+        "--recorder-budget",
+        "Disk space of the flight recorder; the oldest recordings go first, marked incidents stay; 64MiB to 1024GiB.",
     ),
     key(
         "topology",

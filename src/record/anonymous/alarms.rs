@@ -13,6 +13,9 @@ use crate::record::anonymous::{Anonymous, Numbers};
 /// How rules of an Alertmanager begin.
 const FOREIGN: &str = "am:";
 
+/// Rules as they were, and as they are told.
+type Views = (Arc<[RuleView]>, Arc<[RuleView]>);
+
 /// Names that only alarms have.
 #[derive(Debug)]
 pub struct Words {
@@ -25,7 +28,7 @@ pub struct Words {
     site: Option<Arc<Topology>>,
     /// Rules that come with the program.
     own: Vec<Arc<str>>,
-    views: Option<(Arc<[RuleView]>, Arc<[RuleView]>)>,
+    views: Option<Views>,
 }
 
 impl Default for Words {
