@@ -4,6 +4,7 @@
 //!
 //! The file appears under its name once it is complete; on any error nothing is left behind.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use crate::fleet::Snapshot;
 use crate::fleet::period::{Level, Period};
 use crate::model::Timestamp;
 use crate::model::alarm::Transition;
-use crate::model::chronicle::{Bookmark, Gap, Incident};
+use crate::model::chronicle::{Bookmark, Gap, Incident, MAX_TITLE};
 use crate::record::anonymous::Anonymous;
 use crate::record::file::{Segment, Shelf};
 use crate::record::recording::Position;
@@ -72,6 +73,44 @@ pub fn clip(
     let report = cut.write(source, &draft.0, progress)?;
     draft.publish(out)?;
     Ok(report)
+}
+
+/// Cuts an incident out into a new file of `folder`, called by its first moment; says where that is.
+///
+/// # Errors
+/// As [`clip`].
+pub fn clip_incident(
+    source: &mut Cursor,
+    incident: &Incident,
+    folder: &Path,
+    options: &ClipOptions,
+) -> Result<PathBuf, RecordError> {
+    let stamp = incident.from.to_string().replace(':', "-");
+    let hidden = if options.anonymous { "-anonymous" } else { "" };
+    let path = |n: u32| {
+        let number = if n == 1 { String::new() } else { format!("-{n}") };
+        folder.join(format!("clip-{stamp}{hidden}{number}.mcap"))
+    };
+    let free = (1..1000).map(path).find(|p| p.symlink_metadata().is_err());
+    let out = free.ok_or_else(|| RecordError::Exists(path(1)))?;
+    let options = ClipOptions { incident: Some(incident.clone()), ..options.clone() };
+    clip(source, (incident.from, incident.to), &out, &options, &mut |_, _| ())?;
+    Ok(out)
+}
+
+/// The incident that a clip shows, out of what the file says about itself.
+#[must_use]
+pub fn incident_of(about: &BTreeMap<String, String>) -> Option<Incident> {
+    let text = |key: &str| about.get(key).map_or("", String::as_str);
+    let time = |key: &str| about.get(key)?.parse().ok().map(Timestamp);
+    let (from, to) = (time("incident.from")?, time("incident.to")?);
+    Some(Incident {
+        title: text("incident.title").chars().take(MAX_TITLE).collect::<String>().into(),
+        from,
+        to,
+        operator: text("incident.operator").into(),
+        marked: time("incident.marked").unwrap_or(to),
+    })
 }
 
 /// A file under a name of its own until it is complete; removed when it is dropped before.

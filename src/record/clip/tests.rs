@@ -181,12 +181,39 @@ fn the_incident_and_its_title_are_in_the_file() {
         };
         clip(&mut source, (at(5), at(15)), &out, &options, &mut |_, _| ()).expect("a clip");
         let copy = cursor(&out);
+        let read = incident_of(&copy.recording().segments[0].index.about).expect("an incident");
+        assert_eq!((&*read.title, read.from, read.to, read.marked), (expected, at(5), at(15), at(20)));
         let about = &copy.recording().segments[0].index.about;
         assert_eq!(about.get("incident.title").map(String::as_str), Some(expected));
         assert_eq!(about.get("incident.from").map(String::as_str), Some("5000"));
         let operator = if anonymous { "operator-1" } else { "kari" };
         assert_eq!(about.get("incident.operator").map(String::as_str), Some(operator));
     }
+}
+
+#[test]
+fn incidents_are_cut_out_into_a_folder_and_never_over_each_other() {
+    let folder = tempfile::tempdir().expect("a folder");
+    record(folder.path(), 20, 100);
+    let mut source = cursor(folder.path());
+    let incident =
+        Incident { title: "leak".into(), from: at(5), to: at(9), operator: "kari".into(), marked: at(10) };
+    let clips = tempfile::tempdir().expect("a folder");
+    let mut cut = |anonymous| {
+        let options = ClipOptions { anonymous, ..ClipOptions::default() };
+        clip_incident(&mut source, &incident, clips.path(), &options).expect("a clip")
+    };
+    let made = [cut(false), cut(false), cut(true)];
+    let name = |p: &PathBuf| p.file_name().expect("a name").to_string_lossy().into_owned();
+    assert_eq!(
+        made.each_ref().map(name),
+        [
+            "clip-1970-01-01T00-00-05Z.mcap",
+            "clip-1970-01-01T00-00-05Z-2.mcap",
+            "clip-1970-01-01T00-00-05Z-anonymous.mcap",
+        ]
+    );
+    assert_eq!(incident_of(&cursor(&made[0]).recording().segments[0].index.about), Some(incident.clone()));
 }
 
 #[test]
