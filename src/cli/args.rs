@@ -56,7 +56,7 @@ pub struct Args {
 #[derive(Subcommand, Debug)]
 pub enum Command {
     /// The console (also without a command)
-    Watch(WatchArgs),
+    Watch(Box<WatchArgs>),
     /// The engine without a screen: alarms, journal and flight recorder, until it is stopped
     Serve(Box<EngineArgs>),
     /// Record without a screen, into a file or the folder of the flight recorder
