@@ -17,7 +17,7 @@ const SCRIPT: &str = r#"
 import json, sys
 import duckdb, pandas
 path = sys.argv[1]
-one = lambda q: duckdb.sql(q.format(path)).fetchone()
+one = lambda q: duckdb.sql(q.format(path)).fetchall()[0]
 total = one("select count(*), count(power_w), sum(power_w), count(distinct hall||row||rack||tray||gpu), epoch_ms(min(time)), epoch_ms(max(time)) from '{}'")
 frame = pandas.read_parquet(path)
 hot = frame[frame.quality == "good"]
