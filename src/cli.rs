@@ -4,12 +4,16 @@
 pub mod alarms;
 pub mod args;
 pub mod check;
+pub mod clip;
 pub mod config;
 pub mod doctor;
 pub mod error;
+pub mod export;
 pub mod files;
 pub mod headless;
+pub mod moment;
 pub mod pages;
+pub mod progress;
 pub mod replay;
 pub mod runtime;
 pub mod scenario;
@@ -67,6 +71,8 @@ pub fn run(args: Args, out: &mut dyn Write) -> Result<ExitCode, CliError> {
         Some(Command::Alarms { command }) => {
             return alarms::run(&command, &config::Surroundings::real(), out);
         }
+        Some(Command::Clip(args)) => clip::run(&args, out),
+        Some(Command::Export(args)) => export::run(&args, out),
         Some(Command::Check(check)) => check::run(&check, &config::Surroundings::real(), out),
         Some(Command::Doctor(options)) => doctor::run(&options, &config::Surroundings::real(), out),
         Some(Command::Config { command: ConfigCommand::Print(print) }) => {

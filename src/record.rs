@@ -4,7 +4,9 @@
 //! [`Recording`] reads one or a folder of them, a [`Cursor`] stands at one moment of it. The
 //! [`flight`] recorder writes file after file within a disk budget, on a thread of its own.
 
+pub mod anonymous;
 pub mod chronicle;
+pub mod clip;
 pub mod cursor;
 pub mod document;
 pub mod error;

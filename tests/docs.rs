@@ -90,6 +90,24 @@ fn the_readme_has_the_default_keys_and_the_commands_of_the_help() {
     holds("README.md", "commands", &format!("| command | what it does |\n|---|---|\n{table}"));
 }
 
+#[test]
+fn the_page_on_tables_lists_their_columns() {
+    use hallwatch::cli::args::export::TableAssets;
+    use hallwatch::cli::export::{openmetrics, rows::Shape};
+    for (name, assets) in [("gpu", TableAssets::Gpu), ("rack", TableAssets::Rack)] {
+        let shape = Shape::new(assets, &[]).expect("all");
+        let (place, about) = shape.labels();
+        let mut table =
+            String::from("| column | in OpenMetrics |\n|---|---|\n| `time` | the time of the sample |\n");
+        place.iter().for_each(|p| table += &format!("| `{p}` | label |\n"));
+        about.iter().for_each(|a| table += &format!("| `{a}` | |\n"));
+        for column in &shape.columns {
+            table += &format!("| `{}` | `{}` |\n", column.name, openmetrics::name(column));
+        }
+        holds("docs/export.md", name, &table);
+    }
+}
+
 /// What `hallwatch LINE` writes.
 fn output(line: &str) -> String {
     let args = Args::try_parse_from(line.split_whitespace()).expect(line);

@@ -1,6 +1,7 @@
 //! `alarms`: what stands, what operators do about it, and what happened, read from the journal and
 //! written into it beside a running console or without one.
 
+pub mod backtest;
 pub mod check;
 pub mod find;
 pub mod history;
@@ -102,6 +103,7 @@ pub fn run(
         C::Show(args) => show::run(args, Scene::new(&args.common, around, out)?),
         C::History(args) => history::run(args, Scene::new(&args.common, around, out)?),
         C::Rules(args) => rules::run(args, around, out),
+        C::Backtest(args) => backtest::run(args, around, out),
         C::Kpi(args) => kpi::run(Scene::new(&args.common, around, out)?),
         C::Verify(args) => verify::run(Scene::new(&args.common, around, out)?),
         C::Ack(a) => {

@@ -2,6 +2,7 @@
 //! derive from here.
 
 pub mod alarms;
+pub mod export;
 pub mod record;
 pub mod sim;
 pub mod snapshot;
@@ -55,7 +56,7 @@ pub struct Args {
 #[derive(Subcommand, Debug)]
 pub enum Command {
     /// The console (also without a command)
-    Watch(WatchArgs),
+    Watch(Box<WatchArgs>),
     /// The engine without a screen: alarms, journal and flight recorder, until it is stopped
     Serve(Box<EngineArgs>),
     /// Record without a screen, into a file or the folder of the flight recorder
@@ -71,6 +72,10 @@ pub enum Command {
         #[command(subcommand)]
         command: AlarmsCommand,
     },
+    /// Cut a stretch out of a recording into a file of its own, with names or without
+    Clip(export::ClipArgs),
+    /// Write recorded values as a table: Parquet, CSV, JSON lines or OpenMetrics
+    Export(export::ExportArgs),
     /// Tools around the simulator
     Sim {
         /// What to do with the simulator.
@@ -131,6 +136,9 @@ pub struct Options {
     /// Watch this machine and its GPUs
     #[arg(long, help_heading = "Sources")]
     pub local: bool,
+    /// Play the values of a recording (FILE, or the folder of the flight recorder) as if they came now
+    #[arg(long, value_name = "FILE", help_heading = "Sources")]
+    pub replay: Option<PathBuf>,
     /// Time between two polls of a live source [default: 15s]
     #[arg(long, value_name = "TIME", env = "HALLWATCH_INTERVAL", hide_env_values = true)]
     #[arg(value_parser = units::interval, help_heading = "Sources")]

@@ -27,6 +27,7 @@ use crate::model::document::FileError;
 use crate::model::text;
 use crate::model::topology::Plan;
 use crate::model::topology::place::{Placer, RuleSpec};
+use crate::source::replay::Replay;
 
 pub use alertmanager::AlertmanagerSpec;
 use keys::{KEYS, Kind, Value};
@@ -285,7 +286,9 @@ macro_rules! pick {
 fn assemble(options: &Options, merged: Layer) -> Result<Settings, CliError> {
     let v = &merged.values;
     let source_origin = match &merged.sources {
-        _ if options.sim || options.local || !options.scrape.is_empty() => Origin::Given,
+        _ if options.sim || options.local || options.replay.is_some() || !options.scrape.is_empty() => {
+            Origin::Given
+        }
         Some(list) => list.first().map_or(Origin::Default, |s| s.origin.clone()),
         None => Origin::Default,
     };
@@ -308,7 +311,7 @@ fn assemble(options: &Options, merged: Layer) -> Result<Settings, CliError> {
     let places: Vec<RuleSpec> = merged.places.into_iter().flatten().map(|s| s.value).collect();
     let settings = "the table of keys has a default of this kind";
     Ok(Settings {
-        topology: Arc::new(topology(topology_file.as_deref(), &sources)?),
+        topology: topology(topology_file.as_deref(), &sources)?,
         placer: Arc::new(placer(&places, inventory_file.as_deref())?),
         theme: pick!(v, "theme", Text).expect(settings),
         history_bytes: pick!(v, "history", Size).expect(settings),
@@ -340,16 +343,20 @@ fn assemble(options: &Options, merged: Layer) -> Result<Settings, CliError> {
     })
 }
 
-/// The site: of the file, else the built-in one when something is simulated, else an open one.
-fn topology(file: Option<&Path>, sources: &[SourceSpec]) -> Result<Topology, CliError> {
+/// The site: that of a recording, of the file, else the built-in one when something is simulated, else an open one.
+fn topology(file: Option<&Path>, sources: &[SourceSpec]) -> Result<Arc<Topology>, CliError> {
+    if let [SourceSpec::Replay { path, .. }] = sources {
+        let replay = Replay::open(path).map_err(|e| CliError::Failed(e.to_string()))?;
+        return Ok(Arc::clone(replay.topology()));
+    }
     if let Some(path) = file {
         let text = files::read(path, files::MAX_DATA)?;
-        return Ok(Topology::from_toml(&text, &path.to_string_lossy())?);
+        return Ok(Arc::new(Topology::from_toml(&text, &path.to_string_lossy())?));
     }
     if sources.iter().all(SourceSpec::is_live) {
-        return Plan::open(OPEN_SITE).build().map_err(CliError::Failed);
+        return Plan::open(OPEN_SITE).build().map(Arc::new).map_err(CliError::Failed);
     }
-    Ok(Topology::default_site())
+    Ok(Arc::new(Topology::default_site()))
 }
 
 fn placer(rules: &[RuleSpec], inventory: Option<&Path>) -> Result<Placer, CliError> {

@@ -6,6 +6,7 @@ mod jobs;
 mod picture;
 
 use std::io::Write;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +23,8 @@ use crate::fleet::snapshot::EngineStatus;
 use crate::model::entry::TargetState;
 use crate::model::time::SIM_EPOCH;
 use crate::model::{Asset, Entry};
+use crate::record::RecordError;
+use crate::source::replay::Replay;
 use crate::source::sim::scenario::Plan;
 use crate::ui::app::App;
 use crate::ui::depth::ColorDepth;
@@ -39,8 +42,11 @@ pub fn run(settings: Settings, args: &SnapshotArgs, out: &mut dyn Write) -> Resu
             let plan = scenario::plan(*seed, script.as_ref());
             simulated(&settings, &plan, args.ticks.unwrap_or(DEFAULT_TICKS))?
         }
+        [SourceSpec::Replay { path, .. }] => replayed(&settings, path, args.ticks)?,
         _ if args.ticks.is_some() => {
-            return Err(CliError::Usage("--ticks needs the simulator as the only source".into()));
+            return Err(CliError::Usage(
+                "--ticks needs the simulator or a recording as the only source".into(),
+            ));
         }
         _ => {
             let snapshot = live(&settings, args.wait)?;
@@ -89,6 +95,28 @@ pub(super) fn simulated(settings: &Settings, plan: &Plan, ticks: u32) -> Result<
     for tick in 0..i64::from(ticks) {
         let time = SIM_EPOCH.plus_millis(1000 * tick);
         core.apply(&Entry::Batch(sim.step(time, 0)));
+        core.apply(&Entry::Tick(time));
+        core.maintain();
+    }
+    Ok(core.snapshot(EngineStatus::default()))
+}
+
+/// The site after the frames of a recording, the first `ticks` of them or all, with the rules of
+/// today.
+///
+/// # Errors
+/// It cannot be read.
+fn replayed(settings: &Settings, path: &Path, ticks: Option<u32>) -> Result<Snapshot, CliError> {
+    let failed = |e: RecordError| CliError::Failed(e.to_string());
+    let budget = usize::try_from(settings.history_bytes).unwrap_or(usize::MAX);
+    let mut core = Core::new(Arc::clone(&settings.topology), settings.placer.as_ref().clone(), budget)
+        .with_rules(settings.rules.clone());
+    let mut replay = Replay::open(path).map_err(failed)?.of_site(&settings.topology);
+    core.apply(&Entry::Source(replay.status(0)));
+    for _ in 0..ticks.unwrap_or(u32::MAX) {
+        let Some(batch) = replay.step(0).map_err(failed)? else { break };
+        let time = batch.time;
+        core.apply(&Entry::Batch(batch));
         core.apply(&Entry::Tick(time));
         core.maintain();
     }

@@ -15,9 +15,10 @@ use crate::model::alarm::ExternalAlarms;
 use crate::model::{Entry, Timestamp, Topology};
 use crate::record::{self, Cursor, FlightRecorder, Recording};
 use crate::source::alertmanager::{self, AlertmanagerConfig, View};
+use crate::source::replay::Replay;
 use crate::source::scrape::{ScrapeConfig, TargetError};
 use crate::source::sim::Sim;
-use crate::source::{Outlet, local, scrape, sim};
+use crate::source::{Outlet, local, replay, scrape, sim};
 
 /// Time between two frames of live sources.
 const FRAME_EVERY: Duration = Duration::from_secs(1);
@@ -43,6 +44,7 @@ enum Ready {
     Scripted(Box<Sim>, f64),
     Scrape(Box<ScrapeConfig>),
     Local,
+    Replay(Box<Replay>, f64),
 }
 
 /// An engine and its sources, checked but not running.
@@ -68,6 +70,10 @@ pub fn prepare(settings: &Settings) -> Result<Prepared, CliError> {
                 Ready::Scripted(Box::new(plan.start(Arc::clone(&settings.topology))?), *speed)
             }
             SourceSpec::Local => Ready::Local,
+            SourceSpec::Replay { path, speed } => {
+                let replay = Replay::open(path).map_err(|e| CliError::Failed(e.to_string()))?;
+                Ready::Replay(Box::new(replay.of_site(&settings.topology)), *speed)
+            }
             SourceSpec::Scrape { targets } => {
                 let arguments: Vec<String> = targets.iter().map(|t| t.argument()).collect();
                 let mut config = ScrapeConfig::load(&arguments).map_err(|e| wrong(settings, i, &e))?;
@@ -78,11 +84,8 @@ pub fn prepare(settings: &Settings) -> Result<Prepared, CliError> {
             }
         });
     }
-    let pace = if sources.iter().any(|s| matches!(s, Ready::Sim(..) | Ready::Scripted(..))) {
-        Pace::Batches
-    } else {
-        Pace::Wall(FRAME_EVERY)
-    };
+    let paced = |s: &Ready| matches!(s, Ready::Sim(..) | Ready::Scripted(..) | Ready::Replay(..));
+    let pace = if sources.iter().any(paced) { Pace::Batches } else { Pace::Wall(FRAME_EVERY) };
     let budget = usize::try_from(settings.history_bytes).unwrap_or(usize::MAX);
     let core = Core::new(Arc::clone(&settings.topology), settings.placer.as_ref().clone(), budget)
         .with_rules(settings.rules.clone());
@@ -109,7 +112,10 @@ impl Prepared {
     /// # Errors
     /// The thread that writes it cannot be started.
     pub fn with_journal(mut self, settings: &Settings) -> Result<(Self, JournalHandle), CliError> {
-        let path = settings.operator.journal(settings.is_live());
+        let path = match settings.sources.as_slice() {
+            [SourceSpec::Replay { .. }] => settings.operator.replay_journal(),
+            _ => settings.operator.journal(settings.is_live()),
+        };
         let who = Holder::here(&settings.operator.name);
         let started = worker::spawn(path, who, wall_clock);
         let (handle, news) = started.map_err(|source| CliError::Start { what: "the journal", source })?;
@@ -157,6 +163,9 @@ impl Prepared {
                 }
                 Ready::Scrape(config) => {
                     tokio::spawn(scrape::run(*config, outlet));
+                }
+                Ready::Replay(replay, speed) => {
+                    tokio::spawn(replay::run(*replay, speed, outlet));
                 }
                 Ready::Local => {
                     tokio::spawn(local::run(local::LocalConfig::default(), outlet));

@@ -9,6 +9,7 @@ use crate::fleet::SourceView;
 use crate::model::Timestamp;
 use crate::model::alarm::{AlarmId, AlarmState, Input, Transition};
 use crate::model::chronicle::{Bookmark, Chronicle, Gap, Happening, HappeningKind};
+use crate::record::clip::incident_of;
 use crate::record::file::Segment;
 use crate::record::marks::Marks;
 use crate::record::state::{AlarmsMessage, SourcesMessage, SourcesReader};
@@ -98,6 +99,7 @@ impl Chronicler {
         bookmarks.sort_by_key(|b| b.time);
         bookmarks.dedup();
         let mut incidents = marks.incidents.clone();
+        incidents.extend(recording.segments.iter().filter_map(|s| incident_of(&s.index.about)));
         incidents.sort_by_key(|i| std::cmp::Reverse(i.from));
         let made = Arc::new(Chronicle {
             name: Arc::clone(name),

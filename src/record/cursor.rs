@@ -140,6 +140,7 @@ impl Cursor {
     ///
     /// # Errors
     /// As [`Self::seek`]; the cursor stays before the frame that cannot be read.
+    #[allow(clippy::should_implement_trait, reason = "an iterator could not go on after an error")]
     pub fn next(&mut self) -> Result<Option<Snapshot>, RecordError> {
         let Some(at) = self.at else { return self.step(0).map(Some) };
         let next = self.recording.step(at, 1);

@@ -77,7 +77,7 @@ pub struct Index {
     pub states: Vec<ChunkAt>,
     /// Attachments by name: offset and length of the record, and its moment.
     pub attachments: BTreeMap<String, (u64, u64, Timestamp)>,
-    /// What the metadata record says.
+    /// What the metadata record says; what the one of the incident says, as `incident.title`.
     pub about: BTreeMap<String, String>,
     channels: HashMap<u16, Topic>,
     /// Where the next record begins.
@@ -265,11 +265,16 @@ impl Index {
 
     fn add_metadata(&mut self, body: &[u8]) {
         let mut body = Bytes(body);
-        if body.text() != Some(PROFILE) || body.u32().is_none() {
+        let prefix = match body.text() {
+            Some(PROFILE) => "",
+            Some("incident") => "incident.",
+            _ => return,
+        };
+        if body.u32().is_none() {
             return;
         }
         while let Some((key, value)) = body.text().and_then(|k| Some((k, body.text()?))) {
-            self.about.insert(key.to_owned(), crate::model::text::clean(value));
+            self.about.insert(format!("{prefix}{key}"), crate::model::text::clean(value));
         }
     }
 

@@ -10,6 +10,7 @@ use crate::fleet::{Frame, History, Snapshot};
 use crate::model::Timestamp;
 use crate::model::chronicle::{Bookmark, Chronicle, Incident};
 use crate::record::chronicle::Chronicler;
+use crate::record::clip::{ClipOptions, clip_incident};
 use crate::record::marks::{self, Marks};
 use crate::record::{Cursor, RecordError, Recording, Topic};
 
@@ -215,8 +216,9 @@ impl Tape for RecordingTape {
     }
 
     fn clip(&mut self, incident: &Incident, anonymous: bool) -> Result<PathBuf, String> {
-        let _ = (incident, anonymous, &self.clips);
-        Err("clips are not made yet".into())
+        let bookmarks = self.marks.bookmarks.clone();
+        let options = ClipOptions { anonymous, bookmarks, ..ClipOptions::default() };
+        clip_incident(&mut self.cursor, incident, &self.clips, &options).map_err(|e| e.to_string())
     }
 }
 

@@ -254,8 +254,19 @@ impl Writer {
         self.mcap.write_to_known_channel(&header, data).map_err(wrong)
     }
 
+    /// Writes a metadata record, before the first tick.
+    ///
+    /// # Errors
+    /// As [`Self::write`].
+    pub fn about(&mut self, name: &str, about: &[(&str, String)]) -> Result<(), RecordError> {
+        let metadata = about.iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect();
+        let record = mcap::records::Metadata { name: name.to_owned(), metadata };
+        let wrong = self.wrong();
+        self.mcap.write_metadata(&record).map_err(wrong)
+    }
+
     /// Ends the chunk and hands it to the operating system.
-    fn end_chunk(&mut self) -> Result<(), RecordError> {
+    pub(crate) fn end_chunk(&mut self) -> Result<(), RecordError> {
         if std::mem::take(&mut self.open) {
             let wrong = self.wrong();
             self.mcap.flush().map_err(wrong)?;

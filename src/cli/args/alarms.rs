@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{ArgAction, Subcommand};
 
+use crate::cli::args::export::BacktestArgs;
 use crate::cli::args::state::StateOptions;
 use crate::cli::units;
 use crate::model::alarm::{AlarmId, AlarmState};
@@ -35,6 +36,8 @@ pub enum AlarmsCommand {
     History(HistoryArgs),
     /// The alarm rules in effect, or one of them at length
     Rules(RulesArgs),
+    /// Try rules on a recording: what they would have raised, and what they would not
+    Backtest(BacktestArgs),
     /// Figures of the alarm system by ISA-18.2, over the last 24 hours
     Kpi(VerifyArgs),
     /// Check the journal for changed and missing rows; exit code 1 when one is found

@@ -65,6 +65,13 @@ impl OperatorSettings {
         }
     }
 
+    /// The file of the journal of values that are played from a recording.
+    #[must_use]
+    pub fn replay_journal(&self) -> PathBuf {
+        let folder = self.state.clone().unwrap_or_else(files::state_dir);
+        folder.join("replayed").join(FILE)
+    }
+
     /// The file of the journal for commands without sources: the one of live sources where there is
     /// one, else the simulated one.
     #[must_use]

@@ -31,6 +31,13 @@ pub enum SourceSpec {
     },
     /// This machine.
     Local,
+    /// The values of a recording; on the command line alone.
+    Replay {
+        /// File or folder.
+        path: PathBuf,
+        /// Recorded seconds per second.
+        speed: f64,
+    },
 }
 
 /// What one `--scrape` names.
@@ -113,7 +120,7 @@ impl SourceSpec {
     /// True for sources that measure something.
     #[must_use]
     pub const fn is_live(&self) -> bool {
-        !matches!(self, Self::Sim { .. })
+        !matches!(self, Self::Sim { .. } | Self::Replay { .. })
     }
 }
 
@@ -159,6 +166,15 @@ pub fn resolve(options: &Options, config: Option<Vec<SourceSpec>>) -> Result<Vec
     if options.local {
         given.push(SourceSpec::Local);
     }
+    if let Some(path) = &options.replay {
+        if !given.is_empty() {
+            return Err(CliError::Usage(String::from("--replay stands alone: the recording is the site")));
+        }
+        if options.topology.is_some() {
+            return Err(CliError::Usage(String::from("--replay brings its own --topology")));
+        }
+        given.push(SourceSpec::Replay { path: path.clone(), speed: options.speed.unwrap_or(1.0) });
+    }
     let mut sources = if given.is_empty() { config.unwrap_or_default() } else { given };
     if sources.is_empty() {
         sources.push(sim);
@@ -176,7 +192,8 @@ pub fn resolve(options: &Options, config: Option<Vec<SourceSpec>>) -> Result<Vec
             simulated = true;
         }
     }
-    if !simulated && (options.seed.is_some() || options.speed.is_some()) {
+    let replayed = options.replay.is_some();
+    if !simulated && (options.seed.is_some() || (options.speed.is_some() && !replayed)) {
         return Err(CliError::Usage(String::from("--seed and --speed need the simulator: add --sim")));
     }
     if !simulated && options.scenario.is_some() {
@@ -220,6 +237,21 @@ mod tests {
         let read = |t: &str| TargetSpec::read(t, |p| PathBuf::from("/etc").join(p));
         assert_eq!(read("http://a/x.json"), TargetSpec::Address("http://a/x.json".into()));
         assert_eq!(read("T.JSON").argument(), "/etc/T.JSON");
+    }
+
+    #[test]
+    fn a_recording_stands_alone_and_has_a_speed() {
+        let replay = Options { replay: Some("a.mcap".into()), speed: Some(9.0), ..Options::default() };
+        let expected = SourceSpec::Replay { path: "a.mcap".into(), speed: 9.0 };
+        assert!(!expected.is_live());
+        assert_eq!(resolve(&replay, Some(vec![SourceSpec::Local])).expect("valid"), [expected]);
+        for wrong in [
+            Options { local: true, ..replay.clone() },
+            Options { seed: Some(1), ..replay.clone() },
+            Options { topology: Some("a.toml".into()), ..replay },
+        ] {
+            assert_eq!(resolve(&wrong, None).expect_err("not together").exit_code(), 2);
+        }
     }
 
     #[test]

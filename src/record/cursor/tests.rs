@@ -143,7 +143,7 @@ fn a_file_that_grows_is_followed() {
 fn each_wrong_file_gets_its_own_sentence() {
     let folder = tempfile::tempdir().expect("a folder");
     let at = |name: &str| folder.path().join(name);
-    let said = |name: &str| Recording::open(&at(name)).err().expect(name).to_string();
+    let said = |name: &str| Recording::open(&at(name)).expect_err(name).to_string();
     std::fs::write(at("empty.mcap"), "").expect("written");
     assert!(said("empty.mcap").ends_with("an empty file, not a recording"));
     std::fs::write(at("text.mcap"), "hello, this is text").expect("written");
