@@ -84,3 +84,26 @@ fn maps_show_what_changed_and_values_again() {
         assert!(lines(&app, 120, 40).join("\n").contains("change of"), "{metric}");
     }
 }
+
+#[test]
+fn a_recorder_that_cannot_write_is_seen_in_every_view() {
+    use std::sync::Arc;
+
+    use hallwatch::fleet::Snapshot;
+    use hallwatch::fleet::past::{RecorderState, RecorderView};
+
+    let state = RecorderState::Failing("the disk is full".into());
+    let recorder = Arc::new(RecorderView { state, dropped: 12, budget: 8 << 30, ..RecorderView::default() });
+    let snapshot = Arc::new(Snapshot { recorder, ..Snapshot::clone(&site::snapshot()) });
+    let mut app = crate::app(&snapshot);
+    for (width, height) in [(200, 60), (120, 40), (80, 24)] {
+        assert!(lines(&app, width, height)[0].contains("NOT RECORDED"), "{width} columns");
+    }
+    type_keys(&mut app, "g c");
+    let text = lines(&app, 200, 60).join("\n");
+    assert!(text.contains("NOT RECORDED: the disk is full"), "{text}");
+    assert!(text.contains("12 could not be written"), "{text}");
+    type_keys(&mut app, "p");
+    assert!(lines(&app, 120, 40)[0].contains("NOT RECORDED"), "on a held picture, too");
+    assert!(!lines(&crate::app(&site::snapshot()), 120, 40)[0].contains("NOT RECORDED"));
+}

@@ -4,6 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
+use crate::fleet::past::RecorderState;
 use crate::model::alarm::JournalState;
 use crate::model::{Asset, Metric, Timestamp};
 use crate::ui::action::{ViewKind, Views};
@@ -50,6 +51,8 @@ pub struct Header {
     alarms: Option<([u32; 4], u32)>,
     /// Operations cannot be saved.
     broken: bool,
+    /// The flight recorder cannot write.
+    unrecorded: bool,
     muted: bool,
 }
 
@@ -99,6 +102,7 @@ impl Header {
             silent_s,
             alarms: is_live(board).then(|| (board.counts.by_priority, board.counts.waiting())),
             broken: matches!(board.journal, JournalState::Broken(_)),
+            unrecorded: matches!(cx.then.live.recorder.state, RecorderState::Failing(_)),
             muted: cx.choice.bell_off.is_some(),
         }
     }
@@ -161,6 +165,9 @@ impl Header {
         let part = |text: &str, scope, rank| Part { text: text.to_owned(), scope, rank, counts: None };
         if self.broken {
             out.push(part(" NOT SAVED ", Scope::Banner, 1));
+        }
+        if self.unrecorded {
+            out.push(part(" NOT RECORDED ", Scope::Banner, 2));
         }
         if let Some((counts, waiting)) = self.alarms {
             let text = if wide { format!("  unack {waiting}") } else { format!(" U{waiting}") };

@@ -4,6 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use crate::fleet::history::Part;
+use crate::fleet::past::{RecorderState, RecorderView};
 use crate::model::Asset;
 use crate::model::alarm::JournalState;
 use crate::ui::action::{Action, ViewKind};
@@ -107,6 +108,8 @@ fn lines(cx: &Context<'_>) -> Vec<Line> {
     }
     out.push(Line::Heading("ENGINE"));
     out.extend(engine(cx));
+    out.push(Line::Heading("FLIGHT RECORDER"));
+    out.extend(recorder(&cx.then.live.recorder));
     out.push(Line::Heading("ALARMS"));
     out.extend(alarms(cx));
     out.push(Line::Heading("SITE"));
@@ -144,6 +147,27 @@ fn engine(cx: &Context<'_>) -> Vec<Line> {
         fact("last packing", micros(engine.pack_us)),
         fact("waiting in the queue", text::integer(engine.queued.into())),
         fact("late ticks", text::integer(engine.late_ticks)),
+    ]
+}
+
+fn recorder(view: &RecorderView) -> Vec<Line> {
+    let fact = |name: &str, value: String| Line::Fact(name.to_owned(), value);
+    let state = match &view.state {
+        RecorderState::Off => return vec![fact("state", "off: start with --record".to_owned())],
+        RecorderState::Recording => "recording".to_owned(),
+        RecorderState::Elsewhere => "another console records in this folder".to_owned(),
+        RecorderState::Failing(why) => format!("NOT RECORDED: {why}"),
+    };
+    let lost = match view.dropped {
+        0 => String::new(),
+        n => format!(", {} could not be written", text::integer(n)),
+    };
+    let size = |bytes: u64| mib(usize::try_from(bytes).unwrap_or(usize::MAX));
+    vec![
+        fact("state", state),
+        fact("frames", format!("{} since the start{lost}", text::integer(view.frames))),
+        fact("disk", format!("{} of {} budget", size(view.bytes), size(view.budget))),
+        fact("file", view.file.to_string()),
     ]
 }
 
