@@ -19,7 +19,7 @@ use crate::model::Timestamp;
 use crate::record::clip::Draft;
 use crate::record::{Cursor, RecordError};
 
-use rows::{Rows, Shape};
+use rows::{Names, Rows, Shape};
 
 /// Takes the rows of one frame after the other.
 pub trait Sheet {
@@ -129,6 +129,7 @@ fn fill(cursor: &mut Cursor, wanted: &Wanted, mut sheet: Box<dyn Sheet + '_>) ->
     let mut memory = Memory::default();
     let mut count = 0;
     let (mut last, mut shown) = (None, None);
+    let mut names = Names::default();
     for (done, time) in (1..).zip(&times) {
         let part = (wanted.every_ms > 0).then(|| time.millis().div_euclid(wanted.every_ms));
         // Of frames of one moment the last one counts.
@@ -143,7 +144,11 @@ fn fill(cursor: &mut Cursor, wanted: &Wanted, mut sheet: Box<dyn Sheet + '_>) ->
         (last, shown) = (part, Some(*time));
         let chosen = chosen(&snapshot, wanted, &mut memory);
         count += chosen.len() as u64;
-        sheet.add(&Rows { snapshot: &snapshot, shape: &wanted.shape, chosen })?;
+        let site = &snapshot.frame.topology;
+        if !names.fit(site) {
+            names = Names::of(site);
+        }
+        sheet.add(&Rows { snapshot: &snapshot, names: &names, shape: &wanted.shape, chosen })?;
         progress.tell(done, times.len() as u64);
     }
     sheet.finish()?;

@@ -62,7 +62,7 @@ impl Sheet for Family<'_> {
             line += &self.name;
             for (i, (key, name)) in place.iter().zip(rows.place(*index)).enumerate() {
                 let open = if i == 0 { '{' } else { ',' };
-                let _ = write!(line, "{open}{key}=\"{}\"", escaped(&name));
+                let _ = write!(line, "{open}{key}=\"{}\"", escaped(name));
             }
             let _ = writeln!(line, "}} {} {time}", f64::from(value) * self.factor);
             self.out.write_all(line.as_bytes())?;

@@ -1,11 +1,13 @@
 //! The rows of a frame, and the columns that they have.
 
+use std::sync::Arc;
+
 use crate::cli::args::export::TableAssets;
 use crate::fleet::Snapshot;
 use crate::fleet::query::{Field, Scan};
 use crate::model::alarm::rule::Scope;
 use crate::model::metric::Kind;
-use crate::model::{Asset, GpuId, Metric, Quality, Quantity, RackId, RackPoint, text};
+use crate::model::{Asset, GpuId, Metric, Quality, Quantity, RackId, RackPoint, Topology, text};
 
 /// How units are written: as they are, at the end of a column, and in OpenMetrics with the factor to
 /// its unit.
@@ -127,11 +129,47 @@ impl Shape {
     }
 }
 
+/// Names of a site, made once for all frames.
+#[derive(Debug, Default)]
+pub struct Names {
+    topology: Option<Arc<Topology>>,
+    /// Hall, row and rack of each rack, by rack.
+    racks: Vec<[String; 3]>,
+    /// Names of the GPUs of a tray.
+    gpus: Vec<String>,
+}
+
+impl Names {
+    /// The names of a site.
+    #[must_use]
+    pub fn of(topology: &Arc<Topology>) -> Self {
+        let rack = |id: RackId| {
+            let row = topology.rack(id).row;
+            let hall = topology.row(row).hall;
+            [Asset::Hall(hall), Asset::Row(row), Asset::Rack(id)].map(|a| topology.short_name(a))
+        };
+        let most = topology.trays().iter().map(|t| t.gpus.len()).max().unwrap_or(0);
+        Self {
+            racks: (0..topology.racks().len()).map(RackId::new).map(rack).collect(),
+            gpus: (1..=most).map(|n| format!("G{n}")).collect(),
+            topology: Some(Arc::clone(topology)),
+        }
+    }
+
+    /// True when they are those of this very topology.
+    #[must_use]
+    pub fn fit(&self, topology: &Arc<Topology>) -> bool {
+        self.topology.as_ref().is_some_and(|t| Arc::ptr_eq(t, topology))
+    }
+}
+
 /// The rows of a frame.
 #[derive(Debug)]
 pub struct Rows<'a> {
     /// The frame, and what stands beside it.
     pub snapshot: &'a Snapshot,
+    /// The names of its site.
+    pub names: &'a Names,
     /// The columns.
     pub shape: &'a Shape,
     /// The assets.
@@ -141,18 +179,19 @@ pub struct Rows<'a> {
 impl Rows<'_> {
     /// The names that lead to an asset, from the hall down.
     #[must_use]
-    pub fn place(&self, index: u32) -> Vec<String> {
+    pub fn place(&self, index: u32) -> Vec<&str> {
         let t = &self.snapshot.frame.topology;
-        let mut at = match self.shape.assets {
-            TableAssets::Gpu => Asset::Gpu(GpuId(index)),
-            TableAssets::Rack => Asset::Rack(RackId(index)),
+        let rack = match self.shape.assets {
+            TableAssets::Gpu => t.rack_of(GpuId(index)),
+            TableAssets::Rack => RackId(index),
         };
-        let mut names = Vec::with_capacity(5);
-        while at != Asset::Site {
-            names.push(t.short_name(at));
-            at = t.parent(at);
+        let mut names: Vec<&str> = Vec::with_capacity(5);
+        names.extend(self.names.racks[rack.index()].iter().map(String::as_str));
+        if self.shape.assets == TableAssets::Gpu {
+            let tray = t.tray(t.tray_of(GpuId(index)));
+            names.push(&tray.name);
+            names.push(&self.names.gpus[(index - tray.gpus.start) as usize]);
         }
-        names.reverse();
         names
     }
 

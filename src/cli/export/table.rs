@@ -86,7 +86,7 @@ impl Parquet {
     }
 
     fn add_row(&mut self, rows: &Rows<'_>, index: u32) {
-        let place = rows.place(index).into_iter().map(|n| Some(ByteArray::from(n.into_bytes())));
+        let place = rows.place(index).into_iter().map(|n| Some(ByteArray::from(n)));
         let about = rows.about(index).into_iter().map(|a| a.map(ByteArray::from));
         let mut words = place.chain(about);
         let mut values = rows.shape.columns.iter().map(|c| rows.value(c, index));
