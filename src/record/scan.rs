@@ -387,7 +387,7 @@ pub fn chunk(file: &File, at: u64, len: u64) -> std::io::Result<Option<Records>>
             (fits && crc32fast::hash(body.0) == crc).then_some(())
         })()
         .is_some();
-    Ok(whole.then(|| Records(data)))
+    Ok(whole.then_some(Records(data)))
 }
 
 /// The messages in the records of a chunk: number of the channel, and content.
