@@ -64,7 +64,16 @@ impl CliError {
     /// True when the reader of the output went away (`hallwatch man | head`): not a failure.
     #[must_use]
     pub fn is_closed_pipe(&self) -> bool {
-        matches!(self, Self::Output(e) if e.kind() == io::ErrorKind::BrokenPipe)
+        let Self::Output(e) = self else { return false };
+        // A writer of tables wraps what its output said.
+        let mut cause: Option<&(dyn Error + 'static)> = Some(e);
+        while let Some(e) = cause {
+            if e.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe) {
+                return true;
+            }
+            cause = e.source();
+        }
+        false
     }
 
     /// The error and its causes in one line, without characters that could steer a terminal.
@@ -91,6 +100,15 @@ mod tests {
         assert_eq!(e.report(), "cannot read a.toml: no luck");
         let e = CliError::from(FileError::new("a.toml", Some(3), "bad"));
         assert_eq!(e.report(), "a.toml:3: bad");
+    }
+
+    #[test]
+    fn a_closed_pipe_is_known_through_a_writer_of_tables() {
+        let closed = || io::Error::from(io::ErrorKind::BrokenPipe);
+        assert!(CliError::Output(closed()).is_closed_pipe());
+        let wrapped = io::Error::from(csv::Error::from(closed()));
+        assert!(CliError::Output(wrapped).is_closed_pipe());
+        assert!(!CliError::Output(io::Error::other("full")).is_closed_pipe());
     }
 
     #[test]
