@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use hallwatch::engine::Core;
 use hallwatch::fleet::Frame;
+use hallwatch::fleet::history::Archive;
 use hallwatch::fleet::past::Tape;
 use hallwatch::fleet::snapshot::EngineStatus;
 use hallwatch::model::metric::COUNT;
@@ -78,6 +79,32 @@ fn six(frame: &Frame) -> Arc<Frame> {
     Arc::new(draft.finish(About::of(frame), None))
 }
 
+/// The yardstick for the encoder on this machine: the library alone, on the differences of the same
+/// planes to those of every tenth frame.
+fn zstd_alone(
+    zstd: &mut zstd::bulk::Compressor<'_>,
+    base: &mut Vec<Vec<u8>>,
+    frame: &Frame,
+) -> Option<Duration> {
+    let planes: Vec<Vec<u8>> =
+        SIX.iter().map(|m| hallwatch::fleet::planes::bytes(frame, m.index())).collect();
+    if base.is_empty() || frame.seq.is_multiple_of(10) {
+        *base = planes;
+        return None;
+    }
+    let differences: Vec<Vec<u8>> = planes
+        .iter()
+        .zip(base.iter())
+        .map(|(p, b)| p.iter().zip(b).map(|(p, b)| p.wrapping_sub(*b)).collect())
+        .collect();
+    let mut room = vec![0; zstd::zstd_safe::compress_bound(2 * frame.topology.gpu_count())];
+    let before = cpu();
+    for plane in &differences {
+        zstd.compress_to_buffer(plane, room.as_mut_slice()).expect("there is room");
+    }
+    Some(cpu() - before)
+}
+
 /// Makes the recording, and tells what that cost.
 fn make(path: &Path) {
     let topology = Arc::new(Topology::default_site());
@@ -87,6 +114,8 @@ fn make(path: &Path) {
     let mut writer: Option<Writer> = None;
     let (mut write, mut encode, mut bytes, mut small) = (Vec::new(), Vec::new(), 0, Vec::new());
     let mut encoder = FrameEncoder::new().expect("memory");
+    let (mut alone, mut base) = (Vec::new(), Vec::new());
+    let mut zstd = zstd::bulk::Compressor::new(1).expect("memory");
     let answers = vec![true; topology.trays().len()];
     for tick in 0..ticks() {
         let time = SIM_EPOCH.plus_millis(1000 * tick);
@@ -100,6 +129,7 @@ fn make(path: &Path) {
         write.push(cpu() - before);
         if tick < 300 {
             let frame = six(&snapshot.frame);
+            alone.extend(zstd_alone(&mut zstd, &mut base, &frame));
             small.clear();
             let before = cpu();
             encoder.encode((&frame, &answers), 1, &mut small).expect("memory");
@@ -117,6 +147,7 @@ fn make(path: &Path) {
         per(bytes as f64, SIX.len(), encode.len())
     );
     told("encode a tick of six columns, CPU", &mut encode);
+    told("zstd alone on the same differences, CPU", &mut alone);
     told("write a tick, all that is recorded, CPU", &mut write);
 }
 
@@ -175,14 +206,16 @@ fn replay(path: &Path) {
         seeks.push(start.elapsed());
     }
     told("any seek", &mut seeks);
-    drawn(cursor, first);
+    cursor = drawn(cursor, first);
+    as_the_console(&mut cursor, (first, last));
     charts(path, middle);
+    restored(path);
     let (now, most) = memory();
     println!("memory of the replay                         {now:.0} MiB, {most:.0} MiB at most");
 }
 
 /// Every frame, each drawn as the hall view.
-fn drawn(mut cursor: Cursor, first: Timestamp) {
+fn drawn(mut cursor: Cursor, first: Timestamp) -> Cursor {
     let begin = Arc::new(cursor.seek(first).expect("readable"));
     let area = Rect::new(0, 0, 200, 60);
     let mut app = App::new(Options::default(), begin);
@@ -201,6 +234,47 @@ fn drawn(mut cursor: Cursor, first: Timestamp) {
     }
     let speed = f64::from(frames) / start.elapsed().as_secs_f64();
     println!("replay, every frame drawn as a hall          {speed:.0} times real time ({frames} frames)");
+    cursor
+}
+
+/// As the console plays at 300 times real time: ten pictures a second, 30 s apart.
+fn as_the_console(cursor: &mut Cursor, (first, last): (Timestamp, Timestamp)) {
+    let begin = Arc::new(cursor.seek(first).expect("readable"));
+    let area = Rect::new(0, 0, 200, 60);
+    let mut app = App::new(Options::default(), begin);
+    app.resize(area.width, area.height);
+    app.show(ViewKind::Hall, Asset::Hall(HallId::new(0)));
+    let mut buffer = Buffer::empty(area);
+    let mut pictures = Vec::new();
+    let mut at = first;
+    while at < last {
+        let start = Instant::now();
+        app.update_snapshot(Arc::new(cursor.seek(at).expect("readable")));
+        buffer.reset();
+        app.render(area, &mut buffer);
+        pictures.push(start.elapsed());
+        at = at.plus_millis(30_000);
+    }
+    told("a picture at 300 times real time (of 100 ms)", &mut pictures);
+}
+
+/// Charts as they come back after a restart: the last ten minutes, and the last hour.
+fn restored(path: &Path) {
+    for (minutes, budget) in [(10, "0.5 s"), (60, "3 s")] {
+        let start = Instant::now();
+        let recording = Recording::open(path).expect("it opens");
+        let (_, last) = recording.span().expect("frames");
+        let mut cursor = Cursor::new(recording).expect("memory");
+        let range = (last.plus_millis(-60_000 * minutes), last);
+        let found = hallwatch::record::tape::periods(&mut cursor, range, |_| true);
+        let count = found.len();
+        let mut archive = Archive::new(512 << 20);
+        archive.restore(found);
+        let ms = start.elapsed().as_secs_f64() * 1e3;
+        println!(
+            "restored after a restart, {minutes} min of charts   {ms:.0} ms ({count} periods; budget {budget})"
+        );
+    }
 }
 
 /// A moment with the charts of the hour before it.

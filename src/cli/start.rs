@@ -176,25 +176,25 @@ impl Prepared {
     }
 }
 
-/// Hands the recorded periods of the last day over, in portions, oldest first.
+/// Hands the recorded periods over, in portions, oldest first: those of 10 s of the last hour, which
+/// charts show first, then those of a minute of the last day.
 fn read_past(folder: &Path, topology: &Arc<Topology>, portions: &tokio::sync::mpsc::Sender<Vec<Period>>) {
     let Ok(mut recording) = Recording::open(folder) else { return };
     recording.share(topology);
     let Some((_, newest)) = recording.span() else { return };
     let Ok(mut cursor) = Cursor::new(recording) else { return };
-    let mut from = newest.plus_millis(-DAY_MS);
-    while from <= newest {
-        let to = from.plus_millis(STRETCH_MS);
-        let recent = newest.since(to) < HOUR_MS;
-        let mut found =
-            record::tape::periods(&mut cursor, (from, to), |level| recent || level == Level::Minute);
-        found.sort_by_key(|p| p.start);
-        for portion in found.chunks(PORTION) {
-            if portions.blocking_send(portion.to_vec()).is_err() {
-                return;
+    for (wanted, reach) in [(Level::TenSeconds, HOUR_MS), (Level::Minute, DAY_MS)] {
+        let mut from = newest.plus_millis(-reach);
+        while from <= newest {
+            let to = from.plus_millis(STRETCH_MS - 1);
+            let found = record::tape::periods(&mut cursor, (from, to), |level| level == wanted);
+            for portion in found.chunks(PORTION) {
+                if portions.blocking_send(portion.to_vec()).is_err() {
+                    return;
+                }
             }
+            from = to.plus_millis(1);
         }
-        from = to.plus_millis(1);
     }
 }
 

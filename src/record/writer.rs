@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Seek, SeekFrom, Write};
+use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -50,12 +50,21 @@ impl Sink for io::Cursor<Vec<u8>> {
     }
 }
 
+/// Memory in which a chunk is gathered, bytes: most are then handed over in one piece.
+const GATHERED: usize = 1 << 20;
+
 /// The sink, shared between the container and the writer around it, which counts and syncs.
 #[derive(Clone)]
-struct Shared(Arc<Mutex<(Box<dyn Sink>, u64)>>);
+struct Shared(Arc<Mutex<Gathered>>);
+
+type Gathered = (BufWriter<Box<dyn Sink>>, u64);
 
 impl Shared {
-    fn with<T>(&self, f: impl FnOnce(&mut (Box<dyn Sink>, u64)) -> T) -> T {
+    fn new(sink: Box<dyn Sink>) -> Self {
+        Self(Arc::new(Mutex::new((BufWriter::with_capacity(GATHERED, sink), 0))))
+    }
+
+    fn with<T>(&self, f: impl FnOnce(&mut Gathered) -> T) -> T {
         f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -151,7 +160,7 @@ impl Writer {
     /// # Errors
     /// It cannot be written.
     pub fn begin(sink: Box<dyn Sink>, path: &Path, first: &Snapshot) -> Result<Self, RecordError> {
-        let sink = Shared(Arc::new(Mutex::new((sink, 0))));
+        let sink = Shared::new(sink);
         let wrong = |source| RecordError::Container { path: path.to_owned(), source };
         let options = mcap::WriteOptions::new()
             .profile(PROFILE)
@@ -387,7 +396,8 @@ impl Writer {
     /// # Errors
     /// The disk failed.
     pub fn sync(&mut self) -> Result<(), RecordError> {
-        self.sink.with(|(sink, _)| sink.sync()).map_err(RecordError::io(&self.path))
+        let sync = |(sink, _): &mut Gathered| sink.flush().and_then(|()| sink.get_mut().sync());
+        self.sink.with(sync).map_err(RecordError::io(&self.path))
     }
 
     /// Writes the index and ends the recording; answers with its length in bytes.
