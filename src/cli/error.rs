@@ -66,14 +66,12 @@ impl CliError {
     pub fn is_closed_pipe(&self) -> bool {
         let Self::Output(e) = self else { return false };
         // A writer of tables wraps what its output said.
-        let mut cause: Option<&(dyn Error + 'static)> = Some(e);
-        while let Some(e) = cause {
-            if e.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe) {
-                return true;
-            }
-            cause = e.source();
-        }
-        false
+        let wrapped = e.get_ref().and_then(|inner| inner.downcast_ref::<csv::Error>());
+        let kind = match wrapped.map(csv::Error::kind) {
+            Some(csv::ErrorKind::Io(inner)) => inner.kind(),
+            _ => e.kind(),
+        };
+        kind == io::ErrorKind::BrokenPipe
     }
 
     /// The error and its causes in one line, without characters that could steer a terminal.
