@@ -12,8 +12,8 @@ use crate::fleet::{Frame, History, Inventory, Snapshot, SourceView};
 use crate::model::alarm::{AlarmBoard, RuleView};
 use crate::model::batch::JobName;
 use crate::model::{Timestamp, Topology};
-use crate::record::file::Segment;
-use crate::record::frame::{Around, FrameDecoder, FrameHead, KeyFrame, Seen};
+use crate::record::file::{Numbered, Segment};
+use crate::record::frame::{Around, BESIDE, FrameDecoder, FrameHead, KeyFrame, Seen};
 use crate::record::recording::{Position, Recording};
 use crate::record::state::{
     AlarmsMessage, AlarmsReader, InventoryMessage, NamesMessage, SourcesMessage, SourcesReader,
@@ -31,6 +31,8 @@ struct Beside {
     segment: usize,
     /// Messages of state that are taken in.
     upto: usize,
+    /// How many of each channel were written up to there.
+    told: [u32; BESIDE.len()],
     topology: Option<Arc<Topology>>,
     alarms: AlarmsReader,
     sources: SourcesReader,
@@ -175,6 +177,10 @@ impl Cursor {
         let places = segment.places()?;
         let topology = segment.topology(head.topology, &mut self.recording.shelf)?;
         let mut beside = self.beside_at(at.segment, chunk.at, &topology)?;
+        if beside.told != head.told {
+            // A message is missing: its chunk is damaged, or was taken for something else.
+            return Err(damaged());
+        }
         let (jobs, tenants) = match &beside.jobs {
             Some(names) => (Arc::clone(&names.jobs), Arc::clone(&names.tenants)),
             None => (Arc::new([JobName::default()]) as Arc<[JobName]>, Arc::new([String::new()]) as _),
@@ -277,32 +283,51 @@ fn read_on(
     beside: &mut Beside,
 ) -> Result<(), RecordError> {
     let chunk = file.index.states[i];
-    let wanted = [Topic::Names, Topic::Alarms, Topic::Sources, Topic::Inventory];
-    for topic in wanted.into_iter().filter(|t| chunk.topics & t.bit() != 0) {
-        for data in file.messages(chunk, topic)? {
-            match topic {
-                Topic::Names => beside.jobs = document::unpack(&data).or(beside.jobs.take()),
-                Topic::Alarms => {
-                    if let Some(message) = document::unpack::<AlarmsMessage>(&data) {
-                        beside.alarms.take(message, chunk.time, topology);
-                        beside.board = None;
-                    }
-                }
-                Topic::Sources => {
-                    if let Some(message) = document::unpack::<SourcesMessage>(&data) {
-                        beside.sources.take(message);
-                        beside.list = None;
-                    }
-                }
-                _ => {
-                    if let Some(message) = document::unpack::<InventoryMessage>(&data) {
-                        beside.inventory = Arc::new(message.read(topology));
-                    }
-                }
-            }
+    if BESIDE.iter().all(|t| chunk.topics & t.bit() == 0) {
+        return Ok(());
+    }
+    for message in file.numbered(chunk, &BESIDE)? {
+        if beside.take(message, topology).is_none() {
+            return Err(file.damaged("what stands beside a frame", chunk.at));
         }
     }
     Ok(())
+}
+
+impl Beside {
+    /// Takes in the next message; `None` when it cannot be read, or is not the next one of its channel
+    /// and tells only what changed.
+    fn take(&mut self, (topic, number, time, data): Numbered, site: &Arc<Topology>) -> Option<()> {
+        let whole = match topic {
+            Topic::Alarms => {
+                let message: AlarmsMessage = document::unpack(&data)?;
+                let whole = message.whole;
+                self.alarms.take(message, time, site);
+                self.board = None;
+                whole
+            }
+            Topic::Sources => {
+                let message: SourcesMessage = document::unpack(&data)?;
+                let whole = message.whole;
+                self.sources.take(message);
+                self.list = None;
+                whole
+            }
+            Topic::Names => {
+                self.jobs = Some(document::unpack(&data)?);
+                true
+            }
+            _ => {
+                let message: InventoryMessage = document::unpack(&data)?;
+                self.inventory = Arc::new(message.read(site));
+                true
+            }
+        };
+        let told = &mut self.told[BESIDE.iter().position(|t| *t == topic)?];
+        let next = whole || *told == number;
+        *told = number.wrapping_add(1);
+        next.then_some(())
+    }
 }
 
 /// The same from the last whole message of each kind before `upto`.
@@ -312,44 +337,27 @@ fn from_whole(
     topology: &Arc<Topology>,
 ) -> Result<Beside, RecordError> {
     let mut beside = Beside { segment, upto, ..Beside::default() };
-    let has = |file: &Segment, i: usize, topic: Topic| file.index.states[i].topics & topic.bit() != 0;
-    for topic in [Topic::Names, Topic::Inventory] {
-        let Some(i) = (0..upto).rev().find(|i| has(file, *i, topic)) else { continue };
-        let chunk = file.index.states[i];
-        for data in file.messages(chunk, topic)? {
-            if topic == Topic::Names {
-                beside.jobs = document::unpack(&data);
-            } else if let Some(message) = document::unpack::<InventoryMessage>(&data) {
-                beside.inventory = Arc::new(message.read(topology));
+    for topic in BESIDE {
+        for message in since_whole(file, upto, topic)? {
+            if beside.take(message, topology).is_none() {
+                return Err(file.damaged("what stands beside a frame", 0));
             }
         }
-    }
-    for (time, message) in since_whole(file, upto, Topic::Alarms, |m: &AlarmsMessage| m.whole)? {
-        beside.alarms.take(message, time, topology);
-    }
-    for (_, message) in since_whole(file, upto, Topic::Sources, |m: &SourcesMessage| m.whole)? {
-        beside.sources.take(message);
     }
     Ok(beside)
 }
 
 /// The messages of a channel before `upto`, from the last whole one on, oldest first.
-fn since_whole<T: serde::de::DeserializeOwned>(
-    file: &mut Segment,
-    upto: usize,
-    topic: Topic,
-    whole: impl Fn(&T) -> bool,
-) -> Result<Vec<(Timestamp, T)>, RecordError> {
+fn since_whole(file: &mut Segment, upto: usize, topic: Topic) -> Result<Vec<Numbered>, RecordError> {
     let mut found = Vec::new();
     for i in (0..upto).rev() {
         let chunk = file.index.states[i];
         if chunk.topics & topic.bit() == 0 {
             continue;
         }
-        for data in file.messages(chunk, topic)?.into_iter().rev() {
-            let Some(message) = document::unpack::<T>(&data) else { continue };
-            let last = whole(&message);
-            found.push((chunk.time, message));
+        for message in file.numbered(chunk, &[topic])?.into_iter().rev() {
+            let last = is_whole(topic, &message.3);
+            found.push(message);
             if last {
                 found.reverse();
                 return Ok(found);
@@ -358,6 +366,19 @@ fn since_whole<T: serde::de::DeserializeOwned>(
     }
     found.reverse();
     Ok(found)
+}
+
+/// True when a message needs none before it.
+fn is_whole(topic: Topic, data: &[u8]) -> bool {
+    #[derive(Default, serde::Deserialize)]
+    #[serde(default)]
+    struct Head {
+        whole: bool,
+    }
+    match topic {
+        Topic::Alarms | Topic::Sources => document::unpack::<Head>(data).is_some_and(|h| h.whole),
+        _ => true,
+    }
 }
 
 #[cfg(test)]

@@ -45,6 +45,9 @@ impl std::ops::Deref for FrameMessage {
     }
 }
 
+/// Channel, number on it, moment and document of a message.
+pub type Numbered = (Topic, u32, Timestamp, Vec<u8>);
+
 /// See the module.
 #[derive(Debug)]
 pub struct Segment {
@@ -115,7 +118,8 @@ impl Segment {
         Some((self.index.frames.first()?.time, self.index.frames.last()?.time))
     }
 
-    fn damaged(&self, what: &'static str, at: u64) -> RecordError {
+    /// The error that something in it is damaged.
+    pub(crate) fn damaged(&self, what: &'static str, at: u64) -> RecordError {
         RecordError::Damaged { path: self.path.clone(), what, at }
     }
 
@@ -136,7 +140,7 @@ impl Segment {
     pub fn frame_message(&mut self, at: ChunkAt) -> Result<FrameMessage, RecordError> {
         let chunk = self.chunk(at)?;
         let mut all = scan::messages(&self.index, &chunk);
-        let found = all.find(|(topic, ..)| *topic == Topic::Frame).map(|(_, _, data)| data.len());
+        let found = all.find(|m| m.topic == Topic::Frame).map(|m| m.data.len());
         let Some(len) = found else { return Err(self.damaged("a frame", at.at)) };
         drop(all);
         // The chunk holds the frame alone: it is its tail.
@@ -150,8 +154,18 @@ impl Segment {
     /// As [`Self::chunk`].
     pub fn messages(&mut self, at: ChunkAt, topic: Topic) -> Result<Vec<Vec<u8>>, RecordError> {
         let chunk = self.chunk(at)?;
-        let all = scan::messages(&self.index, &chunk).filter(|(t, ..)| *t == topic);
-        Ok(all.map(|(_, _, data)| data.to_vec()).collect())
+        let all = scan::messages(&self.index, &chunk).filter(|m| m.topic == topic);
+        Ok(all.map(|m| m.data.to_vec()).collect())
+    }
+
+    /// The messages of the channels `topics` in a chunk: channel, number there, moment, document.
+    ///
+    /// # Errors
+    /// As [`Self::chunk`].
+    pub fn numbered(&mut self, at: ChunkAt, topics: &[Topic]) -> Result<Vec<Numbered>, RecordError> {
+        let chunk = self.chunk(at)?;
+        let all = scan::messages(&self.index, &chunk).filter(|m| topics.contains(&m.topic));
+        Ok(all.map(|m| (m.topic, m.number, m.time, m.data.to_vec())).collect())
     }
 
     fn attachment(&mut self, name: &str) -> Result<Vec<u8>, RecordError> {

@@ -10,6 +10,7 @@ use crate::fleet::Frame;
 use crate::fleet::planes::{self, About, Draft, PLANES};
 use crate::model::batch::JobName;
 use crate::model::{Timestamp, Topology};
+use crate::record::Topic;
 use crate::record::layout::{ANSWERS, Places};
 
 /// Version of the layout of the message.
@@ -18,10 +19,29 @@ const VERSION: u8 = 1;
 pub const KEY_EVERY: u32 = 10;
 /// zstd level: higher ones save under 5 % and cost several times the CPU.
 const LEVEL: i32 = 1;
-const HEAD: usize = 32;
+const HEAD: usize = 48;
 const ENTRY: usize = 12;
 /// Most planes of a frame.
 const MOST_PLANES: usize = 1024;
+
+/// What a frame is told with: the number of its topology, and how many messages of the channels of
+/// [`BESIDE`] were written before it. So a reader knows that it has missed none.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Numbers {
+    /// Number of its topology.
+    pub topology: u32,
+    /// Messages written before it, by channel.
+    pub told: [u32; BESIDE.len()],
+}
+
+/// The channels that tell what stands beside frames.
+pub const BESIDE: [Topic; 4] = [Topic::Alarms, Topic::Sources, Topic::Names, Topic::Inventory];
+
+impl From<u32> for Numbers {
+    fn from(topology: u32) -> Self {
+        Self { topology, ..Self::default() }
+    }
+}
 
 /// How a plane is stored.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -69,17 +89,17 @@ impl FrameEncoder {
         self.since >= KEY_EVERY || self.key.as_ref().is_none_or(|k| k.topology != topology)
     }
 
-    /// Appends the message of `frame` to `out`. `answers` tells which trays answer; `topology` is
-    /// the number under which the topology of the frame was written.
+    /// Appends the message of `frame` to `out`. `answers` tells which trays answer.
     ///
     /// # Errors
     /// The compressor failed.
     pub fn encode(
         &mut self,
         (frame, answers): (&Arc<Frame>, &[bool]),
-        topology: u32,
+        numbers: impl Into<Numbers>,
         out: &mut Vec<u8>,
     ) -> std::io::Result<()> {
+        let Numbers { topology, told } = numbers.into();
         let key = if self.is_key_next(topology) { None } else { self.key.take() };
         let key_time = key.as_ref().map_or(frame.time, |k| k.frame.time);
         out.push(VERSION);
@@ -89,6 +109,7 @@ impl FrameEncoder {
         out.extend(frame.seq.to_le_bytes());
         out.extend(frame.time.millis().to_le_bytes());
         out.extend(key_time.millis().to_le_bytes());
+        told.iter().for_each(|n| out.extend(n.to_le_bytes()));
         self.body.clear();
         let mut whole = Vec::with_capacity(if key.is_none() { PLANES + 1 } else { 0 });
         for plane in 0..=ANSWERS {
@@ -159,6 +180,8 @@ pub struct FrameHead {
     pub time: Timestamp,
     /// Moment of the key frame.
     pub key_time: Timestamp,
+    /// Messages written before it, by the channels of [`BESIDE`].
+    pub told: [u32; BESIDE.len()],
     entries: Vec<Entry>,
 }
 
@@ -202,6 +225,10 @@ impl FrameHead {
             seq: long(8)?,
             time: Timestamp(long(16)?.cast_signed()),
             key_time: Timestamp(long(24)?.cast_signed()),
+            told: std::array::from_fn(|i| {
+                let at = 32 + 4 * i;
+                u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]])
+            }),
             entries,
         };
         let whole = || read.entries.iter().all(|e| e.kind == Kind::Whole);

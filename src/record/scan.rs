@@ -390,13 +390,27 @@ pub fn chunk(file: &File, at: u64, len: u64) -> std::io::Result<Option<Records>>
     Ok(whole.then_some(Records(data)))
 }
 
-/// The messages in the records of a chunk: number of the channel, and content.
-pub fn messages<'a>(index: &'a Index, chunk: &'a [u8]) -> impl Iterator<Item = (Topic, Timestamp, &'a [u8])> {
+/// A message in the records of a chunk.
+#[derive(Clone, Copy, Debug)]
+pub struct Message<'a> {
+    /// Its channel.
+    pub topic: Topic,
+    /// Its number on that channel, from 0.
+    pub number: u32,
+    /// Its moment.
+    pub time: Timestamp,
+    /// Its content.
+    pub data: &'a [u8],
+}
+
+/// The messages in the records of a chunk.
+pub fn messages<'a>(index: &'a Index, chunk: &'a [u8]) -> impl Iterator<Item = Message<'a>> {
     let mut rest = Bytes(chunk);
     std::iter::from_fn(move || rest.record()).filter_map(|(op, mut body)| {
         let id = (op == MESSAGE).then(|| body.u16())??;
-        let (_, time, _) = (body.u32()?, body.u64()?, body.u64()?);
-        Some((*index.channels.get(&id)?, moment(time), body.0))
+        let (number, time, _) = (body.u32()?, body.u64()?, body.u64()?);
+        let topic = *index.channels.get(&id)?;
+        Some(Message { topic, number, time: moment(time), data: body.0 })
     })
 }
 

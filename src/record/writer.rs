@@ -16,7 +16,7 @@ use crate::model::alarm::RuleView;
 use crate::model::chronicle::{Bookmark, Gap};
 use crate::model::{Timestamp, Topology};
 use crate::record::document;
-use crate::record::frame::FrameEncoder;
+use crate::record::frame::{BESIDE, FrameEncoder, Numbers};
 use crate::record::layout::Layout;
 use crate::record::site;
 use crate::record::state::{AlarmsWriter, InventoryMessage, NamesMessage, SourcesWriter};
@@ -124,7 +124,8 @@ pub struct Writer {
     frames: FrameEncoder,
     told: Told,
     message: Vec<u8>,
-    sequence: u32,
+    /// Messages written, by channel.
+    sequences: [u32; Topic::ALL.len()],
     /// Something was put into the open chunk.
     open: bool,
 }
@@ -194,7 +195,7 @@ impl Writer {
             frames: FrameEncoder::new().map_err(RecordError::io(path))?,
             told: Told::default(),
             message: Vec::new(),
-            sequence: 0,
+            sequences: [0; Topic::ALL.len()],
             open: false,
         };
         writer.attach("layout.json.zst", Layout::own().pack(), first.frame.time)?;
@@ -253,11 +254,11 @@ impl Writer {
     fn put(&mut self, topic: Topic, time: Timestamp, data: &[u8]) -> Result<(), RecordError> {
         let header = MessageHeader {
             channel_id: self.channels[topic as usize],
-            sequence: self.sequence,
+            sequence: self.sequences[topic as usize],
             log_time: nanos(time),
             publish_time: nanos(time),
         };
-        self.sequence = self.sequence.wrapping_add(1);
+        self.sequences[topic as usize] = self.sequences[topic as usize].wrapping_add(1);
         self.open = true;
         let wrong = self.wrong();
         self.mcap.write_to_known_channel(&header, data).map_err(wrong)
@@ -294,8 +295,9 @@ impl Writer {
         self.end_chunk()?;
         let mut message = std::mem::take(&mut self.message);
         message.clear();
-        let encoded =
-            self.frames.encode((&snapshot.frame, &snapshot.trays), self.told.topology, &mut message);
+        let told = BESIDE.map(|topic| self.sequences[topic as usize]);
+        let numbers = Numbers { topology: self.told.topology, told };
+        let encoded = self.frames.encode((&snapshot.frame, &snapshot.trays), numbers, &mut message);
         encoded.map_err(RecordError::io(&self.path))?;
         self.put(Topic::Frame, time, &message)?;
         self.message = message;
