@@ -46,7 +46,7 @@ class Recording:
 
     def planes(self, message, key):
         """The bytes of the planes of a frame; those of its key frame are given."""
-        count, at = struct.unpack_from("<H", message, 2)[0], 48
+        count, at = struct.unpack_from("<H", message, 2)[0], 56
         data, planes = at + 12 * count, {}
         for _ in range(count):
             plane, kind, _, length, stored = struct.unpack_from("<HBBII", message, at)

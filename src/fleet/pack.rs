@@ -170,17 +170,10 @@ mod tests {
     use crate::fleet::stage::Stage;
     use crate::model::batch::DenseBatch;
     use crate::model::topology::place::Placer;
+    use crate::model::topology::spec::small_site;
     use crate::model::{Batch, FacilityReading, SitePoint};
-    use crate::model::{Column, Metric, Topology};
+    use crate::model::{Column, Metric};
     use proptest::prelude::*;
-
-    fn small() -> Arc<Topology> {
-        let text = crate::model::topology::spec::DEFAULT_SITE
-            .replace("rows = 22", "rows = 1")
-            .replace("rows = 20", "rows = 1")
-            .replace("racks_per_row = 8", "racks_per_row = 1");
-        Arc::new(Topology::from_toml(&text, "small").expect("valid"))
-    }
 
     fn frame(stage: &mut Stage, seed: u16, second: i64) -> Arc<Frame> {
         let n = stage.topology().gpu_count();
@@ -208,7 +201,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(12))]
         #[test]
         fn unpacking_gives_the_frame_back(seeds in prop::collection::vec(0u16..9, 1..30)) {
-            let mut stage = Stage::new(small(), Placer::default());
+            let mut stage = Stage::new(small_site(1), Placer::default());
             let mut packer = Packer::default();
             for (i, seed) in seeds.into_iter().enumerate() {
                 let f = frame(&mut stage, seed, i as i64);
@@ -219,7 +212,7 @@ mod tests {
 
     #[test]
     fn unchanged_columns_cost_nothing() {
-        let mut stage = Stage::new(small(), Placer::default());
+        let mut stage = Stage::new(small_site(1), Placer::default());
         let mut packer = Packer::default();
         let first = packer.pack(&frame(&mut stage, 7, 0));
         let time = Timestamp::from_secs(1);

@@ -231,14 +231,7 @@ fn integers(data: &[u8]) -> Arc<[u64]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn small() -> Arc<Topology> {
-        let text = crate::model::topology::spec::DEFAULT_SITE
-            .replace("rows = 22", "rows = 1")
-            .replace("rows = 20", "rows = 1")
-            .replace("racks_per_row = 8", "racks_per_row = 1");
-        Arc::new(Topology::from_toml(&text, "small").expect("valid"))
-    }
+    use crate::model::topology::spec::small_site;
 
     fn about(topology: Arc<Topology>) -> About {
         About {
@@ -252,7 +245,7 @@ mod tests {
 
     #[test]
     fn every_plane_comes_back_bit_for_bit() {
-        let topology = small();
+        let topology = small_site(1);
         let mut draft = Draft::absent(&topology);
         for plane in 0..PLANES {
             let n = if plane >= ENERGY { 24 } else { draft.len(plane) };
@@ -270,7 +263,7 @@ mod tests {
 
     #[test]
     fn a_sum_is_what_setting_the_sum_gives() {
-        let topology = small();
+        let topology = small_site(1);
         for plane in 0..=QUALITY {
             let n = Draft::absent(&topology).len(plane);
             let base: Vec<u8> = (0..n).map(|i| (i * 31) as u8).collect();
@@ -287,7 +280,7 @@ mod tests {
 
     #[test]
     fn a_plane_of_another_length_is_refused() {
-        let topology = small();
+        let topology = small_site(1);
         let mut draft = Draft::absent(&topology);
         for plane in 0..PLANES + 1 {
             let wrong = vec![1; draft.len(plane) + 1];

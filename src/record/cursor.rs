@@ -221,8 +221,8 @@ impl Cursor {
     ) -> Result<Option<Seen>, RecordError> {
         if head.key {
             self.key = self.decoder.key(message, head, around).map(|key| (at.segment, key));
-        } else if !self.key.as_ref().is_some_and(|(s, key)| *s == at.segment && key.time == head.key_time) {
-            self.key = self.find_key(at, head.key_time, around)?.map(|key| (at.segment, key));
+        } else if !self.key.as_ref().is_some_and(|(s, key)| *s == at.segment && key.at == head.key_at) {
+            self.key = self.find_key(at, head.key_at, around)?.map(|key| (at.segment, key));
         }
         let Some((_, key)) = &self.key else { return Ok(None) };
         Ok(self.decoder.frame((message, head), key, around))
@@ -231,7 +231,7 @@ impl Cursor {
     fn find_key(
         &mut self,
         at: Position,
-        time: Timestamp,
+        (time, number): (Timestamp, u64),
         around: Around<'_>,
     ) -> Result<Option<KeyFrame>, RecordError> {
         let segment = &mut self.recording.segments[at.segment];
@@ -240,10 +240,9 @@ impl Cursor {
             if chunk.time < time {
                 break;
             }
-            // The clock may have stood still: of frames of one moment only one is the key.
             if chunk.time == time {
                 let message = segment.frame_message(chunk)?;
-                let head = FrameHead::read(&message).filter(|h| h.key);
+                let head = FrameHead::read(&message).filter(|h| h.key && h.seq == number);
                 if let Some(head) = head {
                     return Ok(self.decoder.key(&message, &head, around));
                 }

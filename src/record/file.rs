@@ -58,7 +58,7 @@ pub struct Segment {
     /// Its length when the index was made.
     pub len: u64,
     file: Option<File>,
-    places: Option<Places>,
+    places: Option<Arc<Places>>,
     topologies: Vec<(u32, Arc<Topology>)>,
     rules: Vec<(Timestamp, Arc<[RuleView]>)>,
 }
@@ -181,13 +181,13 @@ impl Segment {
     ///
     /// # Errors
     /// It does not say, or cannot be read.
-    pub fn places(&mut self) -> Result<Places, RecordError> {
+    pub fn places(&mut self) -> Result<Arc<Places>, RecordError> {
         if let Some(places) = &self.places {
-            return Ok(places.clone());
+            return Ok(Arc::clone(places));
         }
         let bytes = self.attachment("layout.json.zst")?;
         let layout = Layout::unpack(&bytes).ok_or_else(|| self.damaged("the list of values", 0))?;
-        Ok(self.places.insert(layout.places()).clone())
+        Ok(Arc::clone(self.places.insert(Arc::new(layout.places()))))
     }
 
     /// The topology of a number.
@@ -206,9 +206,10 @@ impl Segment {
 
     /// The rules as they were in force at a moment; none where the file does not have them.
     pub fn rules(&mut self, time: Timestamp) -> Arc<[RuleView]> {
-        let named = self.index.attachments.iter().filter(|(name, _)| name.starts_with("rules."));
-        let sets: Vec<(Timestamp, String)> = named.map(|(name, (_, _, t))| (*t, name.clone())).collect();
-        if self.rules.len() != sets.len() {
+        let named = || self.index.attachments.iter().filter(|(name, _)| name.starts_with("rules."));
+        if self.rules.len() != named().count() {
+            let sets: Vec<(Timestamp, String)> =
+                named().map(|(name, (_, _, t))| (*t, name.clone())).collect();
             self.rules = sets.iter().map(|(t, name)| (*t, self.read_rules(name))).collect();
             self.rules.sort_by_key(|(t, _)| *t);
         }

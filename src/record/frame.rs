@@ -19,7 +19,7 @@ const VERSION: u8 = 1;
 pub const KEY_EVERY: u32 = 10;
 /// zstd level: higher ones save under 5 % and cost several times the CPU.
 const LEVEL: i32 = 1;
-const HEAD: usize = 48;
+const HEAD: usize = 56;
 const ENTRY: usize = 12;
 /// Most planes of a frame.
 const MOST_PLANES: usize = 1024;
@@ -101,7 +101,8 @@ impl FrameEncoder {
     ) -> std::io::Result<()> {
         let Numbers { topology, told } = numbers.into();
         let key = if self.is_key_next(topology) { None } else { self.key.take() };
-        let key_time = key.as_ref().map_or(frame.time, |k| k.frame.time);
+        let (key_time, key_seq) =
+            key.as_ref().map_or((frame.time, frame.seq), |k| (k.frame.time, k.frame.seq));
         out.push(VERSION);
         out.push(u8::from(key.is_none()));
         out.extend((PLANES as u16 + 1).to_le_bytes());
@@ -110,6 +111,7 @@ impl FrameEncoder {
         out.extend(frame.time.millis().to_le_bytes());
         out.extend(key_time.millis().to_le_bytes());
         told.iter().for_each(|n| out.extend(n.to_le_bytes()));
+        out.extend(key_seq.to_le_bytes());
         self.body.clear();
         let mut whole = Vec::with_capacity(if key.is_none() { PLANES + 1 } else { 0 });
         for plane in 0..=ANSWERS {
@@ -178,8 +180,8 @@ pub struct FrameHead {
     pub seq: u64,
     /// The moment.
     pub time: Timestamp,
-    /// Moment of the key frame.
-    pub key_time: Timestamp,
+    /// Moment and number of the key frame: while a clock is set back several frames have one moment.
+    pub key_at: (Timestamp, u64),
     /// Messages written before it, by the channels of [`BESIDE`].
     pub told: [u32; BESIDE.len()],
     entries: Vec<Entry>,
@@ -224,7 +226,7 @@ impl FrameHead {
             topology: u32::from_le_bytes([head[4], head[5], head[6], head[7]]),
             seq: long(8)?,
             time: Timestamp(long(16)?.cast_signed()),
-            key_time: Timestamp(long(24)?.cast_signed()),
+            key_at: (Timestamp(long(24)?.cast_signed()), long(48)?),
             told: std::array::from_fn(|i| {
                 let at = 32 + 4 * i;
                 u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]])
@@ -247,8 +249,8 @@ pub struct Seen {
 
 /// A key frame with its planes, ready for the frames that are differences to it.
 pub struct KeyFrame {
-    /// Its moment.
-    pub time: Timestamp,
+    /// Its moment and its number.
+    pub at: (Timestamp, u64),
     topology: Arc<Topology>,
     /// Planes as they are in the file.
     raw: Vec<(u16, Vec<u8>)>,
@@ -258,7 +260,7 @@ pub struct KeyFrame {
 
 impl std::fmt::Debug for KeyFrame {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("KeyFrame").field("time", &self.time).finish_non_exhaustive()
+        f.debug_struct("KeyFrame").field("at", &self.at).finish_non_exhaustive()
     }
 }
 
@@ -302,7 +304,7 @@ impl FrameDecoder {
     pub fn key(&mut self, message: &[u8], head: &FrameHead, around: Around<'_>) -> Option<KeyFrame> {
         let absent = Draft::absent(around.topology);
         let mut key = KeyFrame {
-            time: head.time,
+            at: (head.time, head.seq),
             topology: Arc::clone(around.topology),
             raw: Vec::with_capacity(head.entries.len()),
             answers: vec![false; around.topology.trays().len()].into(),
@@ -329,7 +331,7 @@ impl FrameDecoder {
         key: &KeyFrame,
         around: Around<'_>,
     ) -> Option<Seen> {
-        if head.key_time != key.time || !Arc::ptr_eq(&key.topology, around.topology) {
+        if head.key_at != key.at || !Arc::ptr_eq(&key.topology, around.topology) {
             return None;
         }
         let (mut draft, mut answers) = (key.draft.clone(), Arc::clone(&key.answers));

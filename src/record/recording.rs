@@ -1,5 +1,6 @@
 //! A recording: one file, or a folder of files one after the other.
 
+use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -88,8 +89,9 @@ impl Recording {
             // A file that cannot be read just now keeps what was known of it.
             changed |= segment.refresh().unwrap_or(false);
         }
+        let known: HashSet<PathBuf> = self.segments.iter().map(|s| s.path.clone()).collect();
         for name in names {
-            if !self.segments.iter().any(|s| s.path == name)
+            if !known.contains(&name)
                 && let Ok(mut segment) = Segment::open(&name)
                 && segment.span().is_some()
             {

@@ -193,7 +193,9 @@ impl Tape for RecordingTape {
 
     fn step(&mut self, from: Timestamp, steps: i64) -> Result<Arc<Snapshot>, String> {
         let recording = self.cursor.recording();
-        let at = recording.find(from).map(|at| recording.step(at, steps));
+        // Several frames may have one moment: then it is the one that was shown last.
+        let here = self.cursor.at().filter(|at| recording.time(*at) == Some(from));
+        let at = here.or_else(|| recording.find(from)).map(|at| recording.step(at, steps));
         let shown = match at {
             Some(at) => self.cursor.show(at),
             None => self.cursor.seek(from),

@@ -8,7 +8,7 @@ use crate::model::alarm::{Alarm, AlarmBoard, AlarmId};
 use crate::model::batch::{DenseBatch, JobName};
 use crate::model::topology::place::Placer;
 use crate::model::{
-    Batch, CduPoint, Column, FacilityReading, Metric, RackId, RackPoint, SitePoint, Timestamp, Topology,
+    Batch, CduPoint, Column, FacilityReading, Metric, RackId, RackPoint, SitePoint, Timestamp,
 };
 
 /// See the module.
@@ -21,25 +21,23 @@ pub struct Site {
     /// Alarms that stand.
     pub alarms: Vec<Arc<Alarm>>,
     second: i64,
+    /// The clock was set back: all frames have the moment of the last one.
+    pub halted: bool,
 }
 
 impl Site {
     /// One row with one rack in each hall.
     pub fn small() -> Self {
-        let text = crate::model::topology::spec::DEFAULT_SITE
-            .replace("rows = 22", "rows = 1")
-            .replace("rows = 20", "rows = 1")
-            .replace("racks_per_row = 8", "racks_per_row = 1");
-        let topology = Arc::new(Topology::from_toml(&text, "small").expect("valid"));
+        let topology = crate::model::topology::spec::small_site(1);
         let frame = Arc::new(Frame::empty(Arc::clone(&topology), Timestamp::default()));
         let stage = Stage::new(topology, Placer::default());
-        Self { stage, frame, answers: Vec::new(), alarms: Vec::new(), second: 0 }
+        Self { stage, frame, answers: Vec::new(), alarms: Vec::new(), second: 0, halted: false }
     }
 
     /// The next second. With 0 nothing is reported; another number makes other values.
     pub fn tick(&mut self, seed: u16) {
         let time = Timestamp::from_secs(self.second);
-        self.second += 1;
+        self.second += i64::from(!self.halted);
         let mut batch = Batch::new(0, time);
         if seed > 0 {
             let n = self.stage.topology().gpu_count();
@@ -69,6 +67,11 @@ impl Site {
         self.stage.apply(&batch, 1000);
         self.frame = Arc::new(self.stage.commit(time));
         self.answers = self.stage.answering();
+    }
+
+    /// The next tick is that of this second.
+    pub fn skip_to(&mut self, second: i64) {
+        self.second = second;
     }
 
     /// Raises an alarm, or changes it when it stands already.

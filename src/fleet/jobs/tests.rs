@@ -12,11 +12,7 @@ use crate::model::{Asset, ClockEvents, Health, Timestamp, Topology};
 
 /// Eight halls of two racks of 72 GPUs.
 fn site() -> Arc<Topology> {
-    let text = crate::model::topology::spec::DEFAULT_SITE
-        .replace("rows = 22", "rows = 1")
-        .replace("rows = 20", "rows = 1")
-        .replace("racks_per_row = 8", "racks_per_row = 2");
-    Arc::new(Topology::from_toml(&text, "small").expect("valid"))
+    crate::model::topology::spec::small_site(2)
 }
 
 /// A frame of `site` with `jobs` jobs and two tenants; `raw` makes the columns, `quality` the

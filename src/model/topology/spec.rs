@@ -346,6 +346,16 @@ fn host_name(site: &SiteSpec, [hall, row, rack, tray]: [&str; 4]) -> String {
     text::clean(&host.to_lowercase())
 }
 
+/// The default site cut down for tests: eight halls of one row with `racks` racks of 72 GPUs.
+#[cfg(test)]
+pub(crate) fn small_site(racks: u8) -> std::sync::Arc<super::Topology> {
+    let text = DEFAULT_SITE
+        .replace("rows = 22", "rows = 1")
+        .replace("rows = 20", "rows = 1")
+        .replace("racks_per_row = 8", &format!("racks_per_row = {racks}"));
+    std::sync::Arc::new(super::Topology::from_toml(&text, "small").expect("valid"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -76,6 +76,30 @@ proptest! {
 }
 
 #[test]
+fn frames_of_one_moment_are_told_apart() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("a.mcap");
+    let mut site = Site::small();
+    site.tick(1);
+    let mut writer = Writer::create(&path, &site.snapshot()).expect("a new file");
+    let mut live = Vec::new();
+    for n in 0..64 {
+        // The clock is set back after a while, and goes on later.
+        site.halted = (20..55).contains(&n);
+        site.tick(n % 11 + 1);
+        writer.write(&site.snapshot()).expect("written");
+        live.push(site.snapshot());
+    }
+    writer.finish().expect("finished");
+    let mut cursor = Cursor::new(Recording::open(&path).expect("it opens")).expect("memory");
+    let at = |frame: usize| Position { segment: 0, frame };
+    for frame in (0..64).chain((0..64).rev()).chain([40, 5, 54, 31, 44, 21]) {
+        let shown = cursor.show(at(frame)).expect("readable");
+        assert!(same(&shown, &live[frame]), "frame {frame}");
+    }
+}
+
+#[test]
 fn edges_are_the_first_and_the_last_frame_and_steps_lead_back() {
     let made = record(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12], false);
     let mut cursor = Cursor::new(Recording::open(&made.path).expect("it opens")).expect("memory");

@@ -91,7 +91,7 @@ fn every_tenth_frame_is_whole_and_what_did_not_change_costs_nothing() {
         let message = encode(&mut encoder, &site);
         let head = FrameHead::read(&message).expect("a head");
         assert_eq!(head.key, i % 10 == 0, "frame {i}");
-        assert_eq!(head.key_time, Timestamp::from_secs(i / 10 * 10));
+        assert_eq!(head.key_at.0, Timestamp::from_secs(i / 10 * 10));
         sizes.push(message.len());
     }
     let directory = HEAD + (PLANES + 1) * ENTRY;
