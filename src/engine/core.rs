@@ -134,10 +134,9 @@ impl Core {
     }
 
     /// Puts finished periods back into the past, oldest first: they were recorded before this core
-    /// began. Nothing else changes, so that entries still decide the state.
+    /// began, and are seen from the next tick on. Nothing else changes, so that entries still decide the state.
     pub fn restore(&mut self, periods: impl IntoIterator<Item = Period>) {
         self.archive.restore(periods);
-        self.history = self.archive.publish();
     }
 
     /// Work on the past that readers need not wait for; see [`Archive::maintain`].

@@ -117,10 +117,7 @@ impl Engine {
                     self.take_all(&entries);
                 }
                 periods = portion(&mut self.backfill) => match periods {
-                    Some(periods) => {
-                        self.core.restore(periods);
-                        self.publish();
-                    }
+                    Some(periods) => self.core.restore(periods),
                     None => self.backfill = None,
                 },
                 due = ticks.tick(), if self.pace != Pace::Batches => {

@@ -18,7 +18,7 @@ use crate::fleet::Snapshot;
 use crate::fleet::past::{RecorderState, RecorderView};
 use crate::model::Timestamp;
 use crate::model::chronicle::Gap;
-use crate::record::writer::{Periods, Sink, Writer, newest_periods};
+use crate::record::writer::{Periods, Sink, Writer};
 use crate::record::{RecordError, recording::EXTENSION};
 
 /// States that may wait for the disk.
@@ -186,7 +186,7 @@ struct Drive {
     last: Option<Timestamp>,
     /// When it last failed.
     failed: Option<Timestamp>,
-    /// Periods that are recorded; what the console knew before it recorded is recorded already.
+    /// Periods that the files before have.
     periods: Option<Periods>,
 }
 
@@ -231,7 +231,10 @@ impl Drive {
             }
             Err(e) => {
                 // What was written stays: it is read up to its last whole chunk.
-                self.open = None;
+                let empty = self.open.take().filter(|o| o.writer.ticks() == 0);
+                if let Some(path) = empty.map(|o| o.writer.path().to_owned()) {
+                    let _ = std::fs::remove_file(path);
+                }
                 self.failed = Some(now);
                 self.count_lost(1);
                 let why = if e.is_full() { format!("the disk is full ({e})") } else { e.to_string() };
@@ -266,8 +269,10 @@ impl Drive {
             open.writer.finish()?;
         }
         if self.open.is_none() {
-            let periods = *self.periods.get_or_insert_with(|| newest_periods(snapshot));
-            let writer = self.next_file(snapshot)?.after(periods);
+            let mut writer = self.next_file(snapshot)?;
+            if let Some(periods) = self.periods {
+                writer = writer.after(periods);
+            }
             self.open = Some(Open { writer, begun: now, synced: now });
             self.make_room()?;
         }
@@ -335,7 +340,12 @@ impl Drive {
             io::ErrorKind::AlreadyExists => RecordError::Exists(path.clone()),
             _ => RecordError::io(&path)(e),
         })?;
-        Writer::begin(sink, &path, snapshot)
+        let begun = Writer::begin(sink, &path, snapshot);
+        if begun.is_err() {
+            // On a full disk each try would leave a file without frames behind.
+            let _ = std::fs::remove_file(&path);
+        }
+        begun
     }
 
     /// Removes the oldest files until all fit into the budget.

@@ -101,18 +101,18 @@ struct Told {
     inventory: Option<(Arc<Inventory>, Timestamp)>,
     alarms: AlarmsWriter,
     sources: SourcesWriter,
-    /// Starts of the newest periods of each level.
+    /// Periods that are done with.
     periods: Periods,
     ticks: u64,
 }
 
-/// Starts of the newest periods that were written, by level; `None` before the first one.
-pub type Periods = [Option<Timestamp>; Level::ALL.len()];
+/// By level, the moment up to whose starts periods were written, or are not to be.
+pub type Periods = [Timestamp; Level::ALL.len()];
 
-/// The newest periods that are complete in `snapshot`.
-#[must_use]
-pub fn newest_periods(snapshot: &Snapshot) -> Periods {
-    Level::ALL.map(|level| snapshot.history.periods_after(level, None).last().map(|p| p.start))
+/// Nothing that began before the period of `first`: what the console knows of before was put back from
+/// recordings, and need not be recorded again.
+fn before(first: Timestamp) -> Periods {
+    Level::ALL.map(|level| Timestamp(first.millis().div_euclid(level.period_ms()) * level.period_ms() - 1))
 }
 
 /// See the module.
@@ -193,7 +193,7 @@ impl Writer {
             mcap,
             channels,
             frames: FrameEncoder::new().map_err(RecordError::io(path))?,
-            told: Told::default(),
+            told: Told { periods: before(first.frame.time), ..Told::default() },
             message: Vec::new(),
             sequences: [0; Topic::ALL.len()],
             open: false,
@@ -209,7 +209,7 @@ impl Writer {
         self
     }
 
-    /// The newest periods that were written.
+    /// The periods that are done with.
     #[must_use]
     pub const fn periods(&self) -> Periods {
         self.told.periods
@@ -357,9 +357,9 @@ impl Writer {
     /// Periods that became complete.
     fn write_periods(&mut self, snapshot: &Snapshot) -> Result<(), RecordError> {
         for (i, level) in Level::ALL.into_iter().enumerate() {
-            for period in snapshot.history.periods_after(level, self.told.periods[i]) {
+            for period in snapshot.history.periods_after(level, Some(self.told.periods[i])) {
                 self.period(&period, snapshot.frame.time)?;
-                self.told.periods[i] = Some(period.start);
+                self.told.periods[i] = period.start;
             }
         }
         Ok(())

@@ -123,6 +123,23 @@ fn a_full_disk_is_told_and_recording_goes_on_when_there_is_room() {
 }
 
 #[test]
+fn tries_on_a_full_disk_leave_no_files_behind() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let disk = Bad { room: Arc::new(Mutex::new(100)), gate: None };
+    let recorder =
+        FlightRecorder::start_on(Box::new(disk), folder.path().to_owned(), DEFAULT_BUDGET).expect("a thread");
+    let mut site = Site::small();
+    for n in 0..60 {
+        site.tick(n);
+        give(&recorder, &site);
+    }
+    assert_eq!((recorder.view().frames, recorder.view().dropped), (0, 60));
+    let left = std::fs::read_dir(folder.path()).expect("a folder").flatten();
+    let left: Vec<_> = left.filter(|f| f.path().extension().is_some_and(|e| e == EXTENSION)).collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
 fn a_disk_that_hangs_costs_frames_and_never_the_engine() {
     let folder = tempfile::tempdir().expect("a folder");
     let (release, gate) = mpsc::channel();

@@ -76,6 +76,30 @@ fn charts_of_then_are_there_again() {
 }
 
 #[test]
+fn what_was_put_back_from_a_recording_is_not_recorded_again() {
+    let (folder, path, _) = record(200);
+    let recording = Recording::open(&path).expect("it opens");
+    let mut cursor = Cursor::new(recording).expect("memory");
+    let old = periods(&mut cursor, (Timestamp(0), Timestamp::from_secs(300)), |_| true);
+    assert!(old.len() > 15, "{}", old.len());
+    // The next console begins later, and has the past put back after its first second.
+    let mut live = Live::new();
+    live.site.skip_to(1000);
+    let second = folder.path().join("b.mcap");
+    let first = live.tick(1);
+    let mut writer = Writer::create(&second, &first).expect("a new file");
+    writer.write(&first).expect("written");
+    live.archive.restore(old);
+    for n in 0..100 {
+        writer.write(&live.tick(n % 7)).expect("written");
+    }
+    writer.finish().expect("finished");
+    let mut cursor = Cursor::new(Recording::open(&second).expect("it opens")).expect("memory");
+    let new = periods(&mut cursor, (Timestamp(0), Timestamp::from_secs(5000)), |_| true);
+    assert!(new.len() > 5 && new.iter().all(|p| p.start >= Timestamp::from_secs(960)), "only its own");
+}
+
+#[test]
 fn steps_go_frame_by_frame_and_end_at_the_ends() {
     let (_folder, path, _) = record(30);
     let mut tape = tape(&path);
