@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
@@ -15,7 +16,6 @@ use crate::fleet::snapshot::EngineStatus;
 use crate::model::Entry;
 use crate::model::time::SIM_EPOCH;
 use crate::record::{FlightRecorder, RecordError, Writer};
-use std::sync::Arc;
 
 /// How long journal and recorder may take to close.
 const CLOSE: Duration = Duration::from_secs(10);

@@ -9,7 +9,7 @@ use crate::ui::app::banner_moment;
 use crate::ui::app::command::Command;
 use crate::ui::context::Context;
 use crate::ui::key::{Key, KeyCode};
-use crate::ui::overlay::Verdict;
+use crate::ui::overlay::{Verdict, popup};
 use crate::ui::text;
 use crate::ui::theme::Scope;
 use crate::ui::widget::frame::Frame;
@@ -90,6 +90,5 @@ impl Incidents {
 
 fn window(count: usize, body: Rect) -> Rect {
     let lines = u16::try_from(count.max(1)).unwrap_or(u16::MAX).saturating_add(3);
-    let (width, height) = (WIDTH.min(body.width), lines.min(body.height));
-    Rect { x: body.x + (body.width - width) / 2, y: body.y + (body.height - height) / 2, width, height }
+    popup::middle(body, (WIDTH, lines))
 }

@@ -13,6 +13,7 @@ use crate::ui::context::Context;
 use crate::ui::key::{Key, KeyCode};
 use crate::ui::overlay::Verdict;
 use crate::ui::overlay::line::LineEdit;
+use crate::ui::overlay::popup;
 use crate::ui::theme::Scope;
 use crate::ui::widget::frame::Frame;
 
@@ -104,13 +105,7 @@ impl Note {
     pub fn render(&self, cx: &Context<'_>, body: Rect, buf: &mut Buffer) {
         let b = cx.brush;
         let lines = self.fields.len() as u16 + 4;
-        let (width, height) = (WIDTH.min(body.width), (lines + 2).min(body.height));
-        let area = Rect {
-            x: body.x + (body.width - width) / 2,
-            y: body.y + (body.height - height) / 2,
-            width,
-            height,
-        };
+        let area = popup::middle(body, (WIDTH, lines + 2));
         b.on(area, buf).fill(b.style(Scope::Text));
         let title = if self.bookmark.is_some() { "BOOKMARK" } else { "INCIDENT" };
         let inner = Frame { title, note: "", focused: true }.render(b, area, buf);

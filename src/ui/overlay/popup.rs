@@ -32,6 +32,13 @@ pub fn candidates(cx: &Context<'_>, body: Rect, buf: &mut Buffer, names: &[Strin
     }
 }
 
+/// The area of a window of this size in the middle of `body`, cut to what there is.
+#[must_use]
+pub fn middle(body: Rect, (width, height): (u16, u16)) -> Rect {
+    let (width, height) = (width.min(body.width), height.min(body.height));
+    Rect { x: body.x + (body.width - width) / 2, y: body.y + (body.height - height) / 2, width, height }
+}
+
 fn table(cx: &Context<'_>, body: Rect, buf: &mut Buffer, title: &str, rows: &[(String, String)]) {
     let brush = &cx.brush;
     let rows = &rows[..rows.len().min(usize::from(body.height.saturating_sub(1)))];
