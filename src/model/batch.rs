@@ -26,6 +26,8 @@ pub struct Batch {
     pub dense: Option<DenseBatch>,
     /// Readings by host, from sources that ask hosts.
     pub hosts: Vec<HostReading>,
+    /// Values of single metrics by series, from engines and pushed streams.
+    pub series: Vec<SeriesReading>,
     /// Values of racks, CDUs, halls and the site.
     pub facility: Vec<FacilityReading>,
 }
@@ -34,8 +36,51 @@ impl Batch {
     /// An empty batch of `source`.
     #[must_use]
     pub const fn new(source: SourceId, time: Timestamp) -> Self {
-        Self { source, time, dense: None, hosts: Vec::new(), facility: Vec::new() }
+        Self { source, time, dense: None, hosts: Vec::new(), series: Vec::new(), facility: Vec::new() }
     }
+}
+
+/// Values of one metric, one for each GPU that an engine knows, each with a time of its own.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SeriesReading {
+    /// Who the values belong to.
+    pub roster: Arc<Roster>,
+    /// What they say.
+    pub metric: Metric,
+    /// Time between two polls of this metric, ms: the yardstick of its staleness.
+    pub interval_ms: u32,
+    /// The values; a member that is missing says nothing new.
+    pub values: Vec<SeriesValue>,
+}
+
+/// One value of one GPU.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SeriesValue {
+    /// Position in the roster.
+    pub member: u32,
+    /// In the metric's unit; NaN: the series has ended (a stale marker).
+    pub value: f32,
+    /// When it was measured, not when it arrived.
+    pub time: Timestamp,
+}
+
+/// The GPUs that a source knows by their series. It only grows: a member keeps its position, so what
+/// was found out about it once holds for later rosters of the source too.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Roster {
+    /// The members.
+    pub members: Vec<Member>,
+}
+
+/// One GPU as a source knows it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Member {
+    /// Its host.
+    pub host: Arc<HostFacts>,
+    /// Position in its host, from 0.
+    pub index: u16,
+    /// Who it is; replaced by another allocation when that changes.
+    pub facts: Arc<GpuFacts>,
 }
 
 /// Columns over every GPU of the topology that the source was started with.

@@ -1,6 +1,9 @@
 //! Every key of the config file, declared once with its kind, default and meaning. The parser, the
 //! printed template, docs/config.md and the hints for wrong keys all read this table.
 
+mod alertmanager;
+mod source;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,6 +13,9 @@ use crate::cli::args::ColorChoice;
 use crate::cli::scenario::ScenarioName;
 use crate::cli::units;
 use crate::model::document;
+
+pub use alertmanager::ALERTMANAGER_KEYS;
+pub use source::{SOURCE_KEYS, SOURCE_KINDS, source_has};
 
 /// What a key takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +69,7 @@ impl Kind {
             Self::Speed => "a number above 0",
             Self::Scenario => "the name of a scenario or a file",
             Self::Start => "a time such as \"60s\"",
-            Self::SourceKind => "\"sim\", \"scrape\" or \"local\"",
+            Self::SourceKind => "a kind of source: sim, scrape or local",
             Self::Texts => "a string or a list of strings",
         }
     }
@@ -95,9 +101,6 @@ pub enum Value {
     /// A scenario.
     Scenario(ScenarioName),
 }
-
-/// The names of the kinds of sources.
-pub const SOURCE_KINDS: [&str; 3] = ["sim", "scrape", "local"];
 
 impl Value {
     /// Reads the text of a key of `kind`.
@@ -295,34 +298,6 @@ pub const KEYS: &[Key] = &[
     ),
 ];
 
-/// The keys of a `[[source]]`.
-pub const SOURCE_KEYS: &[Key] = &[
-    key(
-        "kind",
-        Kind::SourceKind,
-        "",
-        "",
-        "`sim` the simulator, `scrape` exporters over HTTP, `local` this machine.",
-    ),
-    key("seed", Kind::Count, "1", "", "sim: the same seed gives the same values."),
-    key("speed", Kind::Speed, "1", "", "sim: simulated seconds per second."),
-    key(
-        "scenario",
-        Kind::Scenario,
-        "",
-        "",
-        "sim: a scripted incident: a built-in one or a file (docs/scenarios.md).",
-    ),
-    key("at", Kind::Start, "\"1m\"", "", "sim: simulated time at which the scenario starts; 0s to 720h."),
-    key(
-        "targets",
-        Kind::Texts,
-        "",
-        "",
-        "scrape: addresses of exporters (URL or host:port) and file_sd lists (JSON).",
-    ),
-];
-
 /// The keys of a `[[place]]`.
 pub const PLACE_KEYS: &[Key] = &[
     key("label", Kind::Text, "", "", "The label to look at: one of the target list, `host`, or `hostname`."),
@@ -332,62 +307,6 @@ pub const PLACE_KEYS: &[Key] = &[
         "",
         "",
         "A regular expression over the whole label with some of the named groups hall, row, rack, tray.",
-    ),
-];
-
-/// The keys of `[alertmanager]`.
-pub const ALERTMANAGER_KEYS: &[Key] = &[
-    key(
-        "urls",
-        Kind::Texts,
-        "",
-        "",
-        "Addresses: `http://host:9093`. Several are the members of one cluster, at most 8.",
-    ),
-    key("read", Kind::Flag, "true", "", "Show its alerts as alarms."),
-    key("post", Kind::Flag, "false", "", "Post our alarms to it, to all members."),
-    key(
-        "mirror_acknowledgements",
-        Kind::Flag,
-        "false",
-        "",
-        "Keep a silence of 15 minutes for each acknowledged alarm, prolonged while it stays acknowledged.",
-    ),
-    key("interval", Kind::Interval, "\"15s\"", "", "Time between two polls, 1s to 1h."),
-    key(
-        "repeat",
-        Kind::Interval,
-        "\"1m\"",
-        "",
-        "Time after which an alarm that stands is posted again; an alert outlives its last post by three of these.",
-    ),
-    key(
-        "labels",
-        Kind::Texts,
-        "[\"asset\", \"hallwatch_asset\", \"instance\", \"node\", \"hostname\", \"rack\", \"row\", \"hall\"]",
-        "",
-        "Labels that may name the place of an alert: an asset or a host. The deepest place that exists counts.",
-    ),
-    key(
-        "severities",
-        Kind::Texts,
-        "[\"critical=P1\", \"high=P2\", \"error=P2\", \"warning=P3\", \"info=P4\", \"none=P4\"]",
-        "",
-        "Priorities of the values of the label `severity`; any other is P3.",
-    ),
-    key(
-        "token_file",
-        Kind::Path,
-        "",
-        "",
-        "A file with a bearer token; it may change while the console runs.",
-    ),
-    key(
-        "simulated",
-        Kind::Flag,
-        "false",
-        "",
-        "Post and silence for a simulated site, too: for drills that shall reach the people on call.",
     ),
 ];
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use crate::cli::CliError;
 use crate::cli::args::Options;
-use crate::cli::config::keys::Value;
+use crate::cli::config::keys::{Value, source_has};
 use crate::cli::scenario::Script;
 
 /// Seed of the simulator when none is given.
@@ -86,7 +86,7 @@ impl SourceSpec {
         let Some((Value::Text(kind), _)) = values.get("kind") else {
             return Err((None, String::from("[[source]] has no `kind`: expected sim, scrape or local")));
         };
-        let foreign = values.iter().find(|(name, _)| !fits(kind, name));
+        let foreign = values.iter().find(|(name, _)| !source_has(kind, name));
         if let Some((name, (_, at))) = foreign {
             return Err((Some(at.clone()), format!("`{name}` means nothing to a source of kind `{kind}`")));
         }
@@ -136,15 +136,6 @@ fn script(values: &Entries) -> Result<Option<Script>, (Option<Range<usize>>, Str
         }
         (_, Some((_, place))) => Err((Some(place.clone()), String::from("`at` needs a `scenario`"))),
         _ => Ok(None),
-    }
-}
-
-/// True when a source of `kind` has the key `name`.
-fn fits(kind: &str, name: &str) -> bool {
-    match name {
-        "seed" | "speed" | "scenario" | "at" => kind == "sim",
-        "targets" => kind == "scrape",
-        _ => true,
     }
 }
 
