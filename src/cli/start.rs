@@ -74,12 +74,13 @@ pub fn prepare(settings: &Settings) -> Result<Prepared, CliError> {
                 let replay = Replay::open(path).map_err(|e| CliError::Failed(e.to_string()))?;
                 Ready::Replay(Box::new(replay.of_site(&settings.topology)), *speed)
             }
-            SourceSpec::Scrape { targets } => {
+            SourceSpec::Scrape { targets, options } => {
                 let arguments: Vec<String> = targets.iter().map(|t| t.argument()).collect();
                 let mut config = ScrapeConfig::load(&arguments).map_err(|e| wrong(settings, i, &e))?;
                 config.interval = settings.interval;
                 config.limits.timeout = settings.timeout;
                 config.seed = u64::from(std::process::id());
+                config.http = options.http.clone();
                 Ready::Scrape(Box::new(config))
             }
         });
