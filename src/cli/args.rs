@@ -246,6 +246,13 @@ pub struct CheckArgs {
     /// Files to check: config, topology, scenario, alarm rules or theme (.toml), inventory (.csv), targets (.json)
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
+    /// Ask the sources too, and print what they would give: targets, samples, GPUs, hosts without a
+    /// place, metrics that nobody reports
+    #[arg(long, conflicts_with = "files")]
+    pub live: bool,
+    /// How long the sources may take to answer [default: 20s]
+    #[arg(long, value_name = "TIME", value_parser = units::timeout, requires = "live")]
+    pub wait: Option<Duration>,
     /// Sources and display.
     #[command(flatten)]
     pub options: Options,

@@ -1,8 +1,11 @@
 //! `check`: are all files valid that the console would read, or those given?
 
+mod live;
+
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::cli::CliError;
 use crate::cli::args::{CheckArgs, Options};
@@ -20,6 +23,9 @@ use crate::source::sim::workload::Workload;
 use crate::ui::keymap::Keymap;
 use crate::ui::theme::Theme;
 
+/// How long the sources may take to answer `--live`.
+const LIVE_WAIT: Duration = Duration::from_secs(20);
+
 /// What became of one thing that was checked: what it is, or what is wrong with it.
 type Checked = Result<String, CliError>;
 
@@ -29,7 +35,9 @@ type Checked = Result<String, CliError>;
 /// # Errors
 /// [`CliError::Failed`] with the number of mistakes.
 pub fn run(args: &CheckArgs, around: &Surroundings, out: &mut dyn Write) -> Result<(), CliError> {
-    let results: Vec<Checked> = if args.files.is_empty() {
+    let results: Vec<Checked> = if args.live {
+        asked(args, around)
+    } else if args.files.is_empty() {
         settings(&args.options, around)
     } else {
         args.files.iter().flat_map(|path| file(path, &args.options)).collect()
@@ -76,6 +84,17 @@ fn settings(options: &Options, around: &Surroundings) -> Vec<Checked> {
             results.extend(scrape(&targets.iter().map(config::TargetSpec::argument).collect::<Vec<_>>()));
             results.extend(login(&options.http));
         }
+    }
+    results
+}
+
+/// The settings, and what their sources answer when they are asked.
+fn asked(args: &CheckArgs, around: &Surroundings) -> Vec<Checked> {
+    let mut results = settings(&args.options, around);
+    if results.iter().all(Result::is_ok)
+        && let Ok(settings) = config::load_in(&args.options, around)
+    {
+        results.extend(live::ask(&settings, args.wait.unwrap_or(LIVE_WAIT)));
     }
     results
 }
