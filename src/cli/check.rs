@@ -346,7 +346,7 @@ mod tests {
         let found = lines(vec![path.clone()], &Surroundings::default());
         assert!(found[0].ends_with("leak.toml: a scenario of 7 events, 7 effects on Kvandal"), "{found:?}");
         let options = Options { topology: Some("sites/air-cooled.toml".into()), ..Options::default() };
-        let args = CheckArgs { files: vec![path], options };
+        let args = CheckArgs { files: vec![path], options, ..CheckArgs::default() };
         let mut out = Vec::new();
         run(&args, &Surroundings::default(), &mut out).expect_err("there is no coolant");
         let text = String::from_utf8(out).expect("text");
