@@ -3,6 +3,7 @@
 
 pub mod alertmanager;
 pub mod exporter;
+pub mod http;
 pub mod local;
 pub mod replay;
 pub mod scrape;

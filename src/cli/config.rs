@@ -4,11 +4,13 @@
 
 pub mod alertmanager;
 pub mod doc;
+pub mod http;
 pub mod keys;
 pub mod layer;
 pub mod operator;
 mod recorder;
 pub mod rules;
+pub mod scrape;
 pub mod source;
 
 use std::collections::BTreeMap;

@@ -187,7 +187,7 @@ fn site_and_sources(settings: &Settings, out: &mut dyn Write) -> Result<(), CliE
             SourceSpec::Replay { path, speed } => {
                 line(out, "replay", &text::clean(&format!("{}, speed {speed}", path.display())))?;
             }
-            SourceSpec::Scrape { targets } => targets.iter().try_for_each(|t| target(t, out))?,
+            SourceSpec::Scrape { targets, .. } => targets.iter().try_for_each(|t| target(t, out))?,
         }
     }
     Ok(())

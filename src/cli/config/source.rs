@@ -7,7 +7,9 @@ use std::path::PathBuf;
 use crate::cli::CliError;
 use crate::cli::args::Options;
 use crate::cli::config::keys::{Value, source_has};
+use crate::cli::config::scrape::ScrapeOptions;
 use crate::cli::scenario::Script;
+use crate::source::http::HttpConfig;
 
 /// Seed of the simulator when none is given.
 pub const DEFAULT_SEED: u64 = 1;
@@ -28,6 +30,8 @@ pub enum SourceSpec {
     Scrape {
         /// What to poll.
         targets: Vec<TargetSpec>,
+        /// How.
+        options: Box<ScrapeOptions>,
     },
     /// This machine.
     Local,
@@ -98,7 +102,8 @@ impl SourceSpec {
             }),
             "scrape" => match values.get("targets") {
                 Some((Value::Texts(list), _)) if !list.is_empty() => {
-                    Ok(Self::Scrape { targets: list.iter().map(|t| TargetSpec::read(t, &file)).collect() })
+                    let targets = list.iter().map(|t| TargetSpec::read(t, &file)).collect();
+                    Ok(Self::Scrape { targets, options: Box::default() })
                 }
                 _ => Err((
                     None,
@@ -113,6 +118,14 @@ impl SourceSpec {
     pub const fn script_mut(&mut self) -> Option<&mut Script> {
         match self {
             Self::Sim { script, .. } => script.as_mut(),
+            _ => None,
+        }
+    }
+
+    /// How a source that speaks HTTP logs in.
+    pub fn http_mut(&mut self) -> Option<&mut HttpConfig> {
+        match self {
+            Self::Scrape { options, .. } => Some(&mut options.http),
             _ => None,
         }
     }
@@ -152,7 +165,7 @@ pub fn resolve(options: &Options, config: Option<Vec<SourceSpec>>) -> Result<Vec
     }
     if !options.scrape.is_empty() {
         let targets = options.scrape.iter().map(|t| TargetSpec::read(t, |p| PathBuf::from(p))).collect();
-        given.push(SourceSpec::Scrape { targets });
+        given.push(SourceSpec::Scrape { targets, options: Box::default() });
     }
     if options.local {
         given.push(SourceSpec::Local);
@@ -216,7 +229,7 @@ mod tests {
         let options = Options { scrape: vec!["a:9400".into(), "b.json".into()], ..Options::default() };
         let targets = vec![TargetSpec::Address("a:9400".into()), TargetSpec::File("b.json".into())];
         let sources = resolve(&options, Some(vec![SourceSpec::Local])).expect("valid");
-        assert_eq!(sources, [SourceSpec::Scrape { targets }]);
+        assert_eq!(sources, [SourceSpec::Scrape { targets, options: Box::default() }]);
         assert_eq!(
             resolve(&Options::default(), Some(vec![SourceSpec::Local])).expect("valid"),
             [SourceSpec::Local]

@@ -37,12 +37,13 @@ impl Ready {
                 let replay = Replay::open(path).map_err(|e| CliError::Failed(e.to_string()))?;
                 Self::Replay(Box::new(replay.of_site(&settings.topology)), *speed)
             }
-            SourceSpec::Scrape { targets } => {
+            SourceSpec::Scrape { targets, options } => {
                 let arguments: Vec<String> = targets.iter().map(|t| t.argument()).collect();
                 let mut config = ScrapeConfig::load(&arguments).map_err(|e| wrong(settings, index, &e))?;
                 config.interval = settings.interval;
                 config.limits.timeout = settings.timeout;
                 config.seed = u64::from(std::process::id());
+                config.http = options.http.clone();
                 Self::Scrape(Box::new(config))
             }
         })

@@ -5,6 +5,9 @@ use super::{Key, Kind, key};
 /// The names of the kinds of sources.
 pub const SOURCE_KINDS: [&str; 3] = ["sim", "scrape", "local"];
 
+/// The kinds that speak HTTP and take the tables of `http_config`.
+pub const HTTP_KINDS: &[&str] = &["scrape"];
+
 /// The keys of a `[[source]]`.
 pub const SOURCE_KEYS: &[Key] = &[
     key(
