@@ -3,6 +3,7 @@
 
 pub mod alarms;
 pub mod export;
+pub mod exporter;
 pub mod record;
 pub mod sim;
 pub mod snapshot;
@@ -76,6 +77,8 @@ pub enum Command {
     Clip(export::ClipArgs),
     /// Write recorded values as a table: Parquet, CSV, JSON lines or OpenMetrics
     Export(export::ExportArgs),
+    /// This machine and its GPUs as an exporter, under the names of dcgm-exporter and node_exporter
+    Exporter(exporter::ExporterArgs),
     /// Tools around the simulator
     Sim {
         /// What to do with the simulator.
