@@ -20,6 +20,7 @@ use reqwest::Url;
 use crate::model::{Metric, text};
 use crate::source::alertmanager;
 use crate::source::alertmanager::client::identity;
+use crate::source::http::{HttpConfig, HttpConfigError};
 
 pub use run::run;
 
@@ -43,7 +44,7 @@ pub const METRICS: [Metric; 12] = [
 const MAX_EXPRESSION: usize = 16 << 10;
 
 /// What is wrong with how an engine is described.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum PromError {
     /// The address is none.
     #[error("{0}")]
@@ -61,8 +62,8 @@ pub enum PromError {
     #[error("tenant: expected letters, digits, `-`, `_` and `|`")]
     Tenant,
     /// The HTTP client cannot be made.
-    #[error("cannot set up HTTP: {0}")]
-    Http(String),
+    #[error(transparent)]
+    Http(#[from] HttpConfigError),
 }
 
 /// One engine.
@@ -76,6 +77,8 @@ pub struct PromConfig {
     pub metrics: Vec<Metric>,
     /// Expressions that take the place of the built-in ones, in the metric's unit.
     pub queries: Vec<(Metric, String)>,
+    /// Login, certificates and headers.
+    pub http: HttpConfig,
     /// Value of `X-Scope-OrgID`.
     pub tenant: Option<String>,
     /// More label matchers, without braces; empty: none.
@@ -115,6 +118,7 @@ impl PromConfig {
             url,
             metrics: METRICS.to_vec(),
             queries: Vec::new(),
+            http: HttpConfig::default(),
             tenant: None,
             selector: String::new(),
             backfill: Duration::from_secs(3600),
@@ -217,7 +221,8 @@ mod tests {
 
     #[test]
     fn queries_name_a_metric_and_an_expression() {
-        assert_eq!(parse_query("power = a{b=\"c\"}"), Ok((Metric::Power, "a{b=\"c\"}".to_owned())));
+        let (metric, expression) = parse_query("power = a{b=\"c\"}").expect("a query");
+        assert_eq!((metric, expression.as_str()), (Metric::Power, "a{b=\"c\"}"));
         for (wrong, words) in [
             ("power", "expected METRIC=EXPR"),
             ("powr=x", "did you mean `power`?"),
@@ -237,7 +242,7 @@ mod tests {
             ("{}", ""),
             ("{a=\"b\",}", "a=\"b\""),
         ] {
-            assert_eq!(parse_selector(given).as_deref(), Ok(want), "{given}");
+            assert_eq!(parse_selector(given).expect(given), want);
         }
         for wrong in ["{", "a", "{a=\"b}", "a=\"b\"} or up{", "}"] {
             assert!(parse_selector(wrong).is_err(), "{wrong}");

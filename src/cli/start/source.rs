@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::cli::config::{Settings, SourceSpec};
 use crate::cli::{CliError, scenario};
 use crate::model::Topology;
+use crate::source::promql::{self, PromConfig};
 use crate::source::replay::Replay;
 use crate::source::scrape::{ScrapeConfig, TargetError};
 use crate::source::sim::Sim;
@@ -16,6 +17,7 @@ pub(crate) enum Ready {
     Sim(u64, f64),
     Scripted(Box<Sim>, f64),
     Scrape(Box<ScrapeConfig>),
+    Prometheus(Box<PromConfig>),
     Local,
     Replay(Box<Replay>, f64),
 }
@@ -37,13 +39,18 @@ impl Ready {
                 let replay = Replay::open(path).map_err(|e| CliError::Failed(e.to_string()))?;
                 Self::Replay(Box::new(replay.of_site(&settings.topology)), *speed)
             }
-            SourceSpec::Scrape { targets } => {
+            SourceSpec::Scrape { targets, options } => {
                 let arguments: Vec<String> = targets.iter().map(|t| t.argument()).collect();
                 let mut config = ScrapeConfig::load(&arguments).map_err(|e| wrong(settings, index, &e))?;
                 config.interval = settings.interval;
                 config.limits.timeout = settings.timeout;
                 config.seed = u64::from(std::process::id());
+                config.http = options.http.clone();
                 Self::Scrape(Box::new(config))
+            }
+            SourceSpec::Prometheus(spec) => {
+                let times = (settings.interval, settings.timeout);
+                Self::Prometheus(Box::new(spec.ready(times, settings.place_labels())))
             }
         })
     }
@@ -68,6 +75,9 @@ impl Ready {
             }
             Self::Scrape(config) => {
                 tokio::spawn(scrape::run(*config, outlet));
+            }
+            Self::Prometheus(config) => {
+                tokio::spawn(promql::run(*config, outlet));
             }
             Self::Replay(replay, speed) => {
                 tokio::spawn(replay::run(*replay, speed, outlet));

@@ -10,6 +10,7 @@ use super::answer::{AnswerError, Bounds, Reader, Series, Summary};
 use super::plan::Names;
 use super::{PromConfig, PromError};
 use crate::model::{Timestamp, text};
+use crate::source::http::HttpConfig;
 use crate::source::scrape::Limits;
 use crate::source::scrape::fetch::{FetchError, explain};
 
@@ -38,6 +39,9 @@ pub enum AskError {
         /// It wants to be left alone for so long.
         wait: Option<Duration>,
     },
+    /// There is nothing to log in with.
+    #[error("{0}")]
+    Login(String),
     /// The answer cannot be used.
     #[error("{0}")]
     Answer(#[from] AnswerError),
@@ -97,6 +101,7 @@ impl Flavor {
 #[derive(Clone, Debug)]
 pub struct Api {
     client: Client,
+    http: HttpConfig,
     base: Url,
     limits: Limits,
     bounds: Bounds,
@@ -116,7 +121,7 @@ impl Api {
             let value = HeaderValue::from_str(tenant).map_err(|_| PromError::Tenant)?;
             headers.insert(HeaderName::from_static("x-scope-orgid"), value);
         }
-        let client = Client::builder()
+        let builder = Client::builder()
             .user_agent(concat!("hallwatch/", env!("CARGO_PKG_VERSION")))
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
@@ -125,11 +130,11 @@ impl Api {
             .default_headers(headers)
             .timeout(config.patience)
             .connect_timeout(config.timeout)
-            .read_timeout(config.patience)
-            .build();
-        let client = client.map_err(|e| PromError::Http(text::clean(&e.without_url().to_string())))?;
+            .read_timeout(config.patience);
+        let client = config.http.client(builder)?;
         let limits = Limits { timeout: config.patience, stall: config.patience, body: MAX_WORDS };
-        Ok(Self { client, base: config.url.clone(), limits, bounds: Bounds::default() })
+        let http = config.http.clone();
+        Ok(Self { client, http, base: config.url.clone(), limits, bounds: Bounds::default() })
     }
 
     /// Asks for the vector of `expression` at `time` and hands its series to `sink`: they count only
@@ -231,6 +236,7 @@ impl Api {
     }
 
     async fn send(&self, request: reqwest::RequestBuilder) -> Result<Response, AskError> {
+        let request = self.http.authorize(request).map_err(|e| AskError::Login(e.to_string()))?;
         let start = Instant::now();
         // The address may hold a password, so it never gets into a message.
         let response = request.send().await.map_err(|e| explain(&e.without_url(), start, self.limits))?;
