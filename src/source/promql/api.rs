@@ -85,14 +85,23 @@ pub enum Flavor {
 }
 
 impl Flavor {
-    /// The parameter that bounds how far a query looks back, and its value.
+    /// The parameters that bound how far a query looks back, where the engine has such.
     #[must_use]
-    pub fn look_back(self, reach: Duration) -> Option<(&'static str, String)> {
+    pub fn look_back(self, reach: Duration) -> Vec<(&'static str, String)> {
         let seconds = format!("{}s", reach.as_secs().max(1));
         match self {
-            Self::Prometheus(major, minor) if (major, minor) >= (2, 43) => Some(("lookback_delta", seconds)),
-            Self::Victoria => Some(("step", seconds)),
-            _ => None,
+            Self::Prometheus(major, minor) if (major, minor) >= (2, 43) => vec![("lookback_delta", seconds)],
+            Self::Victoria => vec![("step", seconds)],
+            _ => Vec::new(),
+        }
+    }
+
+    /// Parameters of each query: VictoriaMetrics keeps samples back for 30 s unless it is told not to.
+    #[must_use]
+    pub fn always(self) -> Vec<(&'static str, String)> {
+        match self {
+            Self::Victoria => vec![("latency_offset", "1s".to_owned()), ("nocache", "1".to_owned())],
+            _ => Vec::new(),
         }
     }
 }
@@ -146,15 +155,13 @@ impl Api {
         &self,
         expression: &str,
         time: Timestamp,
-        look_back: Option<(&'static str, String)>,
+        more: &[(&'static str, String)],
         sink: &mut (impl FnMut(&Series<'_>) + Send),
     ) -> Result<Summary, AskError> {
         let seconds = format!("{}.{:03}", time.millis().div_euclid(1000), time.millis().rem_euclid(1000));
         let timeout = format!("{}s", self.limits.timeout.as_secs().max(1));
         let mut fields = vec![("query", expression), ("time", &seconds), ("timeout", &timeout)];
-        if let Some((name, value)) = &look_back {
-            fields.push((name, value));
-        }
+        fields.extend(more.iter().map(|(name, value)| (*name, value.as_str())));
         let response = self.post("api/v1/query", &fields).await?;
         self.read(response, sink).await
     }
@@ -331,10 +338,10 @@ mod tests {
     #[test]
     fn engines_are_told_apart_by_what_they_say_of_themselves() {
         let reach = Duration::from_secs(30);
-        assert_eq!(flavor("3.5.3", true).look_back(reach), Some(("lookback_delta", "30s".to_owned())));
-        assert_eq!(flavor("2.42.0+ds", true).look_back(reach), None);
+        assert_eq!(flavor("3.5.3", true).look_back(reach), [("lookback_delta", "30s".to_owned())]);
+        assert_eq!(flavor("2.42.0+ds", true).look_back(reach), []);
         assert_eq!((flavor("0.37.2", true), flavor("2.14.0", false)), (Flavor::Other, Flavor::Other));
-        assert_eq!(Flavor::Victoria.look_back(reach), Some(("step", "30s".to_owned())));
+        assert_eq!(Flavor::Victoria.look_back(reach), [("step", "30s".to_owned())]);
         assert_eq!(flavor("", true), Flavor::Other);
     }
 

@@ -33,7 +33,6 @@ impl Board {
         row.bytes = u32::try_from(summary.bytes).unwrap_or(u32::MAX);
         row.samples = summary.series;
         row.bad_lines = summary.bad;
-        row.gpus = u16::try_from(summary.series).unwrap_or(u16::MAX);
         row.failures = 0;
     }
 

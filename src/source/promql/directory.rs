@@ -1,7 +1,7 @@
 //! Who the series are: GPUs by the labels of an engine, learned once in a while, so that a poll needs
 //! no more of a series than the label that tells it from the others.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::answer::Series;
@@ -110,6 +110,8 @@ struct Host {
     members: Vec<u32>,
     /// The last round in which its labels were looked at.
     round: u32,
+    /// What it called itself then.
+    called: Vec<u8>,
 }
 
 /// Everything that is known, and what the present round has shown so far.
@@ -117,6 +119,12 @@ struct Host {
 pub struct Directory {
     members: Vec<Member>,
     hosts: HashMap<String, Host>,
+    /// Values of `instance` that several hosts have: these are known by what they call themselves.
+    shared: HashSet<String>,
+    /// The present round found one of them.
+    torn: bool,
+    /// A roster was handed out: positions in it must stay.
+    told: bool,
     /// The round in which each member was seen last.
     seen: Vec<u32>,
     round: u32,
@@ -151,9 +159,10 @@ impl Directory {
         let named = plain.iter().map(|(name, raw)| Label { name, raw });
         let id = Identity::read(named, info);
         let instance = series.label(b"instance").text(series.text());
-        let host =
-            if instance.is_empty() { String::from_utf8_lossy(id.hostname).into_owned() } else { instance };
-        let host = text::clean(&host);
+        let own = clean(id.hostname);
+        let instance = text::clean(&instance);
+        let is_own = instance.is_empty() || (self.shared.contains(&instance) && !own.is_empty());
+        let host = if is_own { own } else { instance };
         if !id.is_gpu() || host.is_empty() || self.members.len() >= MAX_MEMBERS {
             self.left_out += 1;
             return;
@@ -186,17 +195,23 @@ impl Directory {
     ) -> Option<u32> {
         let round = self.round;
         if !self.hosts.contains_key(host) {
-            let fresh = Host { facts: Arc::new(host_facts(host, id, labels)), members: Vec::new(), round };
+            let (facts, called) = (Arc::new(host_facts(host, id, labels)), id.hostname.to_vec());
+            let fresh = Host { facts, members: Vec::new(), round, called };
             self.hosts.insert(host.to_owned(), fresh);
         }
         let entry = self.hosts.get_mut(host)?;
         if entry.round != round {
             entry.round = round;
+            entry.called = id.hostname.to_vec();
             let now = host_facts(host, id, labels);
             if *entry.facts != now {
                 entry.facts = Arc::new(now);
                 self.changed = true;
             }
+        }
+        if !id.hostname.is_empty() && !entry.called.is_empty() && entry.called != id.hostname {
+            // An exporter that was restarted may call itself otherwise, but not both at once.
+            self.torn |= self.shared.insert(host.to_owned());
         }
         let known = |m: &u32| self.members.get(*m as usize).filter(|m| m.facts.uuid == facts.uuid);
         let same = || entry.members.iter().position(|m| !facts.uuid.is_empty() && known(m).is_some());
@@ -264,9 +279,20 @@ impl Directory {
         }
         self.keys = Vec::new();
         self.rows = Vec::new();
+        self.told = true;
         let roster =
             std::mem::take(&mut self.changed).then(|| Arc::new(Roster { members: self.members.clone() }));
         (table, roster)
+    }
+
+    /// True when the round that has been read must be read again: it was found that hosts share an
+    /// `instance`, as behind one proxy.
+    pub fn is_torn(&mut self) -> bool {
+        let torn = std::mem::take(&mut self.torn);
+        if torn && !self.told {
+            *self = Self { shared: std::mem::take(&mut self.shared), ..Self::default() };
+        }
+        torn
     }
 
     /// GPUs known.
@@ -416,6 +442,25 @@ mod tests {
         let far = r#""UUID":"GPU-x","gpu":"0""#;
         round(&mut directory, &[A, r#""instance":"n1""#, far, &clash]);
         assert_eq!((directory.left_out, directory.clashes, directory.len()), (3, 1, 1));
+    }
+
+    #[test]
+    fn hosts_that_share_an_instance_are_known_by_what_they_call_themselves() {
+        let other = A.replace("GPU-a", "GPU-o").replace("node1", "node2");
+        let mut directory = Directory::default();
+        directory.begin();
+        each(&[A, B, &other], |s| directory.learn(s, false));
+        assert!(directory.is_torn());
+        let (table, roster) = round(&mut directory, &[A, B, &other]);
+        assert!(!directory.is_torn() && directory.clashes == 0);
+        let roster = roster.expect("it is new");
+        let hosts: Vec<_> = roster.members.iter().map(|m| m.host.host.as_str()).collect();
+        assert_eq!((hosts, table.len()), (vec!["node1", "node1", "node2"], 3));
+        let renamed = [A.replace("node1", "pod-2"), B.replace("node1", "pod-2")];
+        let mut directory = Directory::default();
+        round(&mut directory, &[A, B]);
+        round(&mut directory, &[&renamed[0], &renamed[1]]);
+        assert!(!directory.is_torn() && directory.len() == 2, "a restarted exporter is the same host");
     }
 
     #[test]

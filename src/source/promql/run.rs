@@ -181,13 +181,18 @@ impl Runner {
             self.board.rename(&self.config.name, &names);
             (self.turn, self.clocks) = (0, Clocks::default());
         }
-        self.directory.begin();
         let who = |(i, a): (usize, &Ask)| matches!(a.purpose, Purpose::Directory { .. }).then_some(i);
         let who: Vec<usize> = self.asks.iter().enumerate().filter_map(who).collect();
-        for index in who {
-            self.start(index);
-            while let Some(landed) = self.flight.join_next().await {
-                self.land_directory(landed.ok(), turn);
+        for _ in 0..2 {
+            self.directory.begin();
+            for index in &who {
+                self.start(*index);
+                while let Some(landed) = self.flight.join_next().await {
+                    self.land_directory(landed.ok(), turn);
+                }
+            }
+            if !self.directory.is_torn() {
+                break;
             }
         }
         let whole = turn.failed == 0;
@@ -251,17 +256,18 @@ impl Runner {
             if is_directory { directory::labels(&self.config.place_labels) } else { self.table.by.clone() };
         let expression = Form { by: &by, selector: &self.config.selector }.expression(&ask);
         let reach = 2 * self.config.interval * ask.every;
-        let look_back = match &ask.purpose {
-            Purpose::Values { clock: None, .. } => self.flavor.unwrap_or_default().look_back(reach),
-            _ => None,
-        };
+        let flavor = self.flavor.unwrap_or_default();
+        let mut more = flavor.always();
+        if let Purpose::Values { clock: None, .. } = &ask.purpose {
+            more.extend(flavor.look_back(reach));
+        }
         let lent = is_directory.then(|| std::mem::take(&mut self.directory));
         let request = Request {
             api: Arc::clone(&self.api),
             table: Arc::clone(&self.table),
             purpose: ask.purpose,
             expression,
-            look_back,
+            more,
             moment: self.moment,
             // A GPU may be new since the table was made; one more growth is the exception.
             room: self.table.len(),
@@ -460,7 +466,7 @@ struct Request {
     table: Arc<Table>,
     purpose: Purpose,
     expression: String,
-    look_back: Option<(&'static str, String)>,
+    more: Vec<(&'static str, String)>,
     moment: Timestamp,
     room: usize,
 }
@@ -481,7 +487,7 @@ impl Request {
     }
 
     async fn ask(&self, sink: &mut (impl FnMut(&Series<'_>) + Send)) -> Result<Summary, AskError> {
-        self.api.query(&self.expression, self.moment, self.look_back.clone(), sink).await
+        self.api.query(&self.expression, self.moment, &self.more, sink).await
     }
 
     async fn values(&self) -> Result<(Got, Summary), AskError> {
