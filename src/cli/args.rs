@@ -18,6 +18,8 @@ use clap_complete::Shell;
 
 use crate::cli::scenario::ScenarioName;
 use crate::cli::units;
+use crate::model::Metric;
+use crate::source::promql;
 
 pub use alarms::AlarmsCommand;
 pub use record::{EngineArgs, RecordArgs, RecorderOptions, ReplayArgs};
@@ -31,6 +33,7 @@ Examples:
   hallwatch                                     the simulated site, 100,224 GPUs
   hallwatch --scrape http://node7:9400/metrics  one real dcgm-exporter
   hallwatch --scrape targets.json               all exporters of a Prometheus file_sd list
+  hallwatch --prometheus http://mimir:9009/prometheus  what an engine has of the GPUs
   hallwatch --local                             this machine and its GPUs
   hallwatch --scenario row-cooling-lost         an incident that starts after a minute
   hallwatch snapshot --view hall:H3 --metric temp --format svg > hall.svg
@@ -136,6 +139,12 @@ pub struct Options {
     /// Scrape an exporter (URL or host:port) or all targets of a file_sd list (FILE); may be repeated
     #[arg(long, value_name = "URL|FILE", help_heading = "Sources")]
     pub scrape: Vec<String>,
+    /// Ask an engine with Prometheus' query API (Prometheus, VictoriaMetrics, Thanos, Mimir); may be repeated
+    #[arg(long, value_name = "URL", help_heading = "Sources")]
+    pub prometheus: Vec<String>,
+    /// Ask the engines for EXPR instead, in the metric's unit; may be repeated
+    #[arg(long, value_name = "METRIC=EXPR", value_parser = promql::parse_query, help_heading = "Sources")]
+    pub prometheus_query: Vec<(Metric, String)>,
     /// Watch this machine and its GPUs
     #[arg(long, help_heading = "Sources")]
     pub local: bool,
@@ -218,6 +227,15 @@ pub struct Options {
     /// Journal and operator.
     #[command(flatten)]
     pub state: StateOptions,
+}
+
+impl Options {
+    /// True when the command line names sources: then those of the config do not count.
+    #[must_use]
+    pub const fn names_sources(&self) -> bool {
+        let engines = !self.prometheus.is_empty();
+        self.sim || self.local || self.replay.is_some() || !self.scrape.is_empty() || engines
+    }
 }
 
 /// When to use colours.

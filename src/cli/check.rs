@@ -84,6 +84,10 @@ fn settings(options: &Options, around: &Surroundings) -> Vec<Checked> {
             results.extend(scrape(&targets.iter().map(config::TargetSpec::argument).collect::<Vec<_>>()));
             results.extend(login(&options.http));
         }
+        if let SourceSpec::Prometheus(spec) = source {
+            results.push(Ok(format!("prometheus {}", spec.words())));
+            results.extend(login(&spec.config.http));
+        }
     }
     results
 }

@@ -8,6 +8,7 @@ pub mod http;
 pub mod keys;
 pub mod layer;
 pub mod operator;
+pub mod prometheus;
 mod recorder;
 pub mod rules;
 pub mod scrape;
@@ -35,6 +36,7 @@ pub use alertmanager::AlertmanagerSpec;
 use keys::{KEYS, Kind, Value};
 use layer::{Layer, Origin, Setting};
 pub use operator::OperatorSettings;
+pub use prometheus::PromSpec;
 pub use recorder::RecorderSettings;
 pub use source::{SourceSpec, TargetSpec};
 
@@ -169,6 +171,12 @@ impl Settings {
         }
     }
 
+    /// The labels that placing rules look at.
+    #[must_use]
+    pub fn place_labels(&self) -> Vec<String> {
+        self.places.iter().map(|rule| rule.label.clone()).collect()
+    }
+
     /// True when something is measured: no simulator alone.
     #[must_use]
     pub fn is_live(&self) -> bool {
@@ -294,9 +302,7 @@ macro_rules! pick {
 fn assemble(options: &Options, merged: Layer) -> Result<Settings, CliError> {
     let v = &merged.values;
     let source_origin = match &merged.sources {
-        _ if options.sim || options.local || options.replay.is_some() || !options.scrape.is_empty() => {
-            Origin::Given
-        }
+        _ if options.names_sources() => Origin::Given,
         Some(list) => list.first().map_or(Origin::Default, |s| s.origin.clone()),
         None => Origin::Default,
     };

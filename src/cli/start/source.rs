@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::cli::config::{Settings, SourceSpec};
 use crate::cli::{CliError, scenario};
 use crate::model::Topology;
+use crate::source::promql::{self, PromConfig};
 use crate::source::replay::Replay;
 use crate::source::scrape::{ScrapeConfig, TargetError};
 use crate::source::sim::Sim;
@@ -16,6 +17,7 @@ pub(crate) enum Ready {
     Sim(u64, f64),
     Scripted(Box<Sim>, f64),
     Scrape(Box<ScrapeConfig>),
+    Prometheus(Box<PromConfig>),
     Local,
     Replay(Box<Replay>, f64),
 }
@@ -46,6 +48,10 @@ impl Ready {
                 config.http = options.http.clone();
                 Self::Scrape(Box::new(config))
             }
+            SourceSpec::Prometheus(spec) => {
+                let times = (settings.interval, settings.timeout);
+                Self::Prometheus(Box::new(spec.ready(times, settings.place_labels())))
+            }
         })
     }
 
@@ -69,6 +75,9 @@ impl Ready {
             }
             Self::Scrape(config) => {
                 tokio::spawn(scrape::run(*config, outlet));
+            }
+            Self::Prometheus(config) => {
+                tokio::spawn(promql::run(*config, outlet));
             }
             Self::Replay(replay, speed) => {
                 tokio::spawn(replay::run(*replay, speed, outlet));
