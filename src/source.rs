@@ -3,6 +3,7 @@
 
 pub mod alertmanager;
 pub mod local;
+pub mod remote_write;
 pub mod replay;
 pub mod scrape;
 pub mod serve;

@@ -11,6 +11,23 @@ pub const MAX_GPUS: usize = 64;
 /// Most MIG instances of one GPU.
 const MAX_INSTANCES: usize = 16;
 
+/// The fields that say each metric, the preferred one first.
+pub const SOURCES: [(Metric, &[Field]); 12] = [
+    (Metric::Util, &[Field::Util]),
+    (Metric::Power, &[Field::Power, Field::PowerAverage, Field::PowerInstant]),
+    (Metric::Temp, &[Field::Temp]),
+    (Metric::MemTemp, &[Field::MemTemp]),
+    (Metric::MemUsed, &[Field::MemUsed]),
+    (Metric::SmClock, &[Field::SmClock]),
+    // How busy the SMs are is the best measure of work; the engine is busy with any kernel.
+    (Metric::Activity, &[Field::SmActive, Field::TensorActive, Field::EngineActive]),
+    (Metric::Margin, &[Field::Margin]),
+    (Metric::ClockEvents, &[Field::Events, Field::EventBit]),
+    (Metric::Xid, &[Field::Xid]),
+    (Metric::Fabric, &[Field::Fabric]),
+    (Metric::Recovery, &[Field::Recovery]),
+];
+
 /// Values of one GPU or of one instance, with what has been seen of it.
 #[derive(Clone, Debug)]
 struct Values {
@@ -120,21 +137,6 @@ impl Gpu<'_> {
     /// The metrics, as a reading of position `index`.
     #[must_use]
     pub fn reading(&self, index: u16) -> GpuReading {
-        const SOURCES: [(Metric, &[Field]); 12] = [
-            (Metric::Util, &[Field::Util]),
-            (Metric::Power, &[Field::Power, Field::PowerAverage, Field::PowerInstant]),
-            (Metric::Temp, &[Field::Temp]),
-            (Metric::MemTemp, &[Field::MemTemp]),
-            (Metric::MemUsed, &[Field::MemUsed]),
-            (Metric::SmClock, &[Field::SmClock]),
-            // How busy the SMs are is the best measure of work; the engine is busy with any kernel.
-            (Metric::Activity, &[Field::SmActive, Field::TensorActive, Field::EngineActive]),
-            (Metric::Margin, &[Field::Margin]),
-            (Metric::ClockEvents, &[Field::Events, Field::EventBit]),
-            (Metric::Xid, &[Field::Xid]),
-            (Metric::Fabric, &[Field::Fabric]),
-            (Metric::Recovery, &[Field::Recovery]),
-        ];
         let mut reading = GpuReading::new(index);
         for (metric, fields) in SOURCES {
             if let Some(value) = fields.iter().find_map(|f| self.value(*f)) {
