@@ -1,11 +1,13 @@
 //! Starts the engine and the sources that the settings name.
 
+mod source;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::cli::CliError;
 use crate::cli::config::{Settings, SourceSpec};
-use crate::cli::{CliError, scenario};
 use crate::engine::keep::Keeper;
 use crate::engine::{Core, Engine, EngineHandle, Pace};
 use crate::fleet::period::{Level, Period};
@@ -14,11 +16,10 @@ use crate::journal::worker::{self, JournalHandle};
 use crate::model::alarm::ExternalAlarms;
 use crate::model::{Entry, Timestamp, Topology};
 use crate::record::{self, Cursor, FlightRecorder, Recording};
+use crate::source::Outlet;
 use crate::source::alertmanager::{self, AlertmanagerConfig, View};
-use crate::source::replay::Replay;
-use crate::source::scrape::{ScrapeConfig, TargetError};
-use crate::source::sim::Sim;
-use crate::source::{Outlet, local, replay, scrape, sim};
+
+pub(crate) use source::Ready;
 
 /// Time between two frames of live sources.
 const FRAME_EVERY: Duration = Duration::from_secs(1);
@@ -37,16 +38,6 @@ pub fn wall_clock() -> Timestamp {
     Timestamp(jiff::Timestamp::now().as_millisecond())
 }
 
-/// A source that is ready to start: everything that can be wrong with it has been checked.
-enum Ready {
-    /// Without a scenario nothing can be wrong: it is set up once the engine runs.
-    Sim(u64, f64),
-    Scripted(Box<Sim>, f64),
-    Scrape(Box<ScrapeConfig>),
-    Local,
-    Replay(Box<Replay>, f64),
-}
-
 /// An engine and its sources, checked but not running.
 pub struct Prepared {
     engine: Engine,
@@ -63,29 +54,9 @@ pub struct Prepared {
 pub fn prepare(settings: &Settings) -> Result<Prepared, CliError> {
     let mut sources = Vec::new();
     for (i, spec) in settings.sources.iter().enumerate() {
-        sources.push(match spec {
-            SourceSpec::Sim { seed, speed, script: None } => Ready::Sim(*seed, *speed),
-            SourceSpec::Sim { seed, speed, script } => {
-                let plan = scenario::plan(*seed, script.as_ref());
-                Ready::Scripted(Box::new(plan.start(Arc::clone(&settings.topology))?), *speed)
-            }
-            SourceSpec::Local => Ready::Local,
-            SourceSpec::Replay { path, speed } => {
-                let replay = Replay::open(path).map_err(|e| CliError::Failed(e.to_string()))?;
-                Ready::Replay(Box::new(replay.of_site(&settings.topology)), *speed)
-            }
-            SourceSpec::Scrape { targets } => {
-                let arguments: Vec<String> = targets.iter().map(|t| t.argument()).collect();
-                let mut config = ScrapeConfig::load(&arguments).map_err(|e| wrong(settings, i, &e))?;
-                config.interval = settings.interval;
-                config.limits.timeout = settings.timeout;
-                config.seed = u64::from(std::process::id());
-                Ready::Scrape(Box::new(config))
-            }
-        });
+        sources.push(Ready::new(settings, i, spec)?);
     }
-    let paced = |s: &Ready| matches!(s, Ready::Sim(..) | Ready::Scripted(..) | Ready::Replay(..));
-    let pace = if sources.iter().any(paced) { Pace::Batches } else { Pace::Wall(FRAME_EVERY) };
+    let pace = if sources.iter().any(Ready::is_paced) { Pace::Batches } else { Pace::Wall(FRAME_EVERY) };
     let budget = usize::try_from(settings.history_bytes).unwrap_or(usize::MAX);
     let core = Core::new(Arc::clone(&settings.topology), settings.placer.as_ref().clone(), budget)
         .with_rules(settings.rules.clone());
@@ -93,16 +64,6 @@ pub fn prepare(settings: &Settings) -> Result<Prepared, CliError> {
     let live = settings.sources.iter().all(SourceSpec::is_live);
     let alertmanager = settings.alertmanager.as_ref().map(|a| a.for_site(live, settings.timeout));
     Ok(Prepared { engine, handle, sources, alertmanager, topology: Arc::clone(&settings.topology) })
-}
-
-/// A list names itself; an address of the config is told with the place where it stands.
-fn wrong(settings: &Settings, source: usize, error: &TargetError) -> CliError {
-    match error {
-        TargetError::Address { address, message } => {
-            settings.source_error(source, &format!("{address}: {message}"))
-        }
-        other => CliError::Failed(other.to_string()),
-    }
 }
 
 impl Prepared {
@@ -150,27 +111,7 @@ impl Prepared {
         watch_alerts(self.alertmanager, &self.handle, self.sources.len() as u16);
         for (i, source) in self.sources.into_iter().enumerate() {
             let outlet = Outlet { source: i as u16, tx: self.handle.entries.clone(), clock: wall_clock };
-            match source {
-                Ready::Sim(seed, speed) => {
-                    let topology = Arc::clone(&self.topology);
-                    // A large site takes some milliseconds to set up: not before the first frame.
-                    tokio::spawn(async move {
-                        let _ = sim::run(Sim::new(topology, seed), speed, outlet).await;
-                    });
-                }
-                Ready::Scripted(sim, speed) => {
-                    tokio::spawn(sim::run(*sim, speed, outlet));
-                }
-                Ready::Scrape(config) => {
-                    tokio::spawn(scrape::run(*config, outlet));
-                }
-                Ready::Replay(replay, speed) => {
-                    tokio::spawn(replay::run(*replay, speed, outlet));
-                }
-                Ready::Local => {
-                    tokio::spawn(local::run(local::LocalConfig::default(), outlet));
-                }
-            }
+            source.spawn(&self.topology, outlet);
         }
         self.handle
     }
@@ -235,7 +176,7 @@ mod tests {
     fn a_scenario_that_does_not_fit_the_site_is_told_before_anything_starts() {
         let options = Options {
             topology: Some("sites/air-cooled.toml".into()),
-            scenario: Some(scenario::ScenarioName::BuiltIn("cdu-pump-failover".into())),
+            scenario: Some(crate::cli::scenario::ScenarioName::BuiltIn("cdu-pump-failover".into())),
             ..Options::default()
         };
         let error = prepare(&settings(&options)).err().expect("an air-cooled site has no CDU").report();

@@ -152,6 +152,7 @@ impl Core {
             trays: Arc::clone(&self.trays),
             history: Arc::clone(&self.history),
             inventory: Arc::clone(self.stage.inventory()),
+            origins: Arc::new(self.stage.origins().clone()),
             sources: self.sources.list().into(),
             alarms: Arc::clone(&self.board),
             recorder: Arc::default(),
