@@ -136,6 +136,9 @@ pub struct Options {
     /// Watch this machine and its GPUs
     #[arg(long, help_heading = "Sources")]
     pub local: bool,
+    /// Take what a Prometheus, a vmagent or agents push by remote write (1.0 and 2.0) to this address
+    #[arg(long, value_name = "ADDR", help_heading = "Sources")]
+    pub remote_write_listen: Option<String>,
     /// Play the values of a recording (FILE, or the folder of the flight recorder) as if they came now
     #[arg(long, value_name = "FILE", help_heading = "Sources")]
     pub replay: Option<PathBuf>,

@@ -71,8 +71,15 @@ fn settings(options: &Options, around: &Surroundings) -> Vec<Checked> {
     results.extend(settings.warnings.iter().map(|w| Err(CliError::Failed(w.clone()))));
     results.extend(settings.alertmanager.iter().map(alertmanager));
     for source in &settings.sources {
-        if let SourceSpec::Scrape { targets } = source {
-            results.extend(scrape(&targets.iter().map(config::TargetSpec::argument).collect::<Vec<_>>()));
+        match source {
+            SourceSpec::Scrape { targets } => {
+                results.extend(scrape(&targets.iter().map(config::TargetSpec::argument).collect::<Vec<_>>()));
+            }
+            SourceSpec::RemoteWrite(spec) => results.push(match spec.address() {
+                Ok(_) => Ok(format!("remote write: {}", spec.words())),
+                Err(e) => Err(CliError::Failed(e.to_string())),
+            }),
+            _ => {}
         }
     }
     results

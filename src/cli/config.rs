@@ -286,7 +286,12 @@ macro_rules! pick {
 fn assemble(options: &Options, merged: Layer) -> Result<Settings, CliError> {
     let v = &merged.values;
     let source_origin = match &merged.sources {
-        _ if options.sim || options.local || options.replay.is_some() || !options.scrape.is_empty() => {
+        _ if options.sim
+            || options.local
+            || options.remote_write_listen.is_some()
+            || options.replay.is_some()
+            || !options.scrape.is_empty() =>
+        {
             Origin::Given
         }
         Some(list) => list.first().map_or(Origin::Default, |s| s.origin.clone()),

@@ -88,6 +88,7 @@ fn source_table(out: &mut String, source: &SourceSpec) {
             writeln!(out, "\n[[source]]\nkind = \"scrape\"\ntargets = {}", targets.toml())
         }
         SourceSpec::Local => writeln!(out, "\n[[source]]\nkind = \"local\""),
+        SourceSpec::RemoteWrite(spec) => write!(out, "\n{}", spec.toml()),
         SourceSpec::Replay { path, .. } => writeln!(out, "\n# --replay {:?}", path.to_string_lossy()),
     };
 }

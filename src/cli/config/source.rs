@@ -1,5 +1,7 @@
 //! Which sources to start: from `[[source]]` tables or from the command line.
 
+pub mod remote_write;
+
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::PathBuf;
@@ -8,6 +10,7 @@ use crate::cli::CliError;
 use crate::cli::args::Options;
 use crate::cli::config::keys::{Value, source_has};
 use crate::cli::scenario::Script;
+use remote_write::RemoteWriteSpec;
 
 /// Seed of the simulator when none is given.
 pub const DEFAULT_SEED: u64 = 1;
@@ -31,6 +34,8 @@ pub enum SourceSpec {
     },
     /// This machine.
     Local,
+    /// A receiver of remote write.
+    RemoteWrite(RemoteWriteSpec),
     /// The values of a recording; on the command line alone.
     Replay {
         /// File or folder.
@@ -72,7 +77,7 @@ impl TargetSpec {
     }
 }
 
-type Entries = BTreeMap<&'static str, (Value, Range<usize>)>;
+pub(super) type Entries = BTreeMap<&'static str, (Value, Range<usize>)>;
 
 impl SourceSpec {
     /// The source of a checked `[[source]]` table; `file` finds relative paths.
@@ -84,7 +89,10 @@ impl SourceSpec {
         file: impl Fn(&str) -> PathBuf,
     ) -> Result<Self, (Option<Range<usize>>, String)> {
         let Some((Value::Text(kind), _)) = values.get("kind") else {
-            return Err((None, String::from("[[source]] has no `kind`: expected sim, scrape or local")));
+            return Err((
+                None,
+                String::from("[[source]] has no `kind`: expected sim, scrape, local or remote_write"),
+            ));
         };
         let foreign = values.iter().find(|(name, _)| !source_has(kind, name));
         if let Some((name, (_, at))) = foreign {
@@ -105,6 +113,7 @@ impl SourceSpec {
                     String::from("a source of kind `scrape` needs `targets`: URLs or file_sd lists"),
                 )),
             },
+            "remote_write" => RemoteWriteSpec::from_table(values).map(Self::RemoteWrite),
             _ => Ok(Self::Local),
         }
     }
@@ -156,6 +165,9 @@ pub fn resolve(options: &Options, config: Option<Vec<SourceSpec>>) -> Result<Vec
     }
     if options.local {
         given.push(SourceSpec::Local);
+    }
+    if let Some(listen) = &options.remote_write_listen {
+        given.push(SourceSpec::RemoteWrite(RemoteWriteSpec::new(listen)));
     }
     if let Some(path) = &options.replay {
         if !given.is_empty() {

@@ -14,7 +14,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use super::RemoteWriteConfig;
 use super::server::{self, Shared};
-use crate::model::entry::SourceStatus;
+use crate::model::entry::{SourceStatus, TargetStatus};
 use crate::model::{Entry, Timestamp};
 use crate::source::{Outlet, Stopped};
 
@@ -123,7 +123,7 @@ impl Reporter {
         shared.senders().look(outlet.now(), interval_ms);
         let status = status(outlet, shared, Some(self.note(shared, outlet.now())));
         let summary = Some((status.note.clone(), status.interval_ms));
-        if status.targets.is_empty() && summary == self.told {
+        if (status.targets.is_empty() || shared.senders().is_empty()) && summary == self.told {
             return None;
         }
         self.told = summary;
@@ -155,7 +155,11 @@ impl Reporter {
 
 fn status(outlet: &Outlet, shared: &Shared, note: Option<String>) -> SourceStatus {
     let mut senders = shared.senders();
-    let targets = senders.news();
+    let mut targets = senders.news();
+    if senders.is_empty() {
+        // Whoever waits for the first answer of all targets waits for the first sender.
+        targets.push((0, TargetStatus { name: "(no sender yet)".to_owned(), ..TargetStatus::default() }));
+    }
     SourceStatus {
         source: outlet.source,
         name: "remote write".to_owned(),
@@ -163,6 +167,6 @@ fn status(outlet: &Outlet, shared: &Shared, note: Option<String>) -> SourceStatu
         interval_ms: shared.intake().interval_ms(),
         note,
         targets,
-        target_count: senders.len() as u32,
+        target_count: senders.len().max(1) as u32,
     }
 }

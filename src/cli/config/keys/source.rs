@@ -3,7 +3,7 @@
 use super::{Key, Kind, key};
 
 /// The names of the kinds of sources.
-pub const SOURCE_KINDS: [&str; 3] = ["sim", "scrape", "local"];
+pub const SOURCE_KINDS: [&str; 4] = ["sim", "scrape", "local", "remote_write"];
 
 /// The keys of a `[[source]]`.
 pub const SOURCE_KEYS: &[Key] = &[
@@ -12,7 +12,7 @@ pub const SOURCE_KEYS: &[Key] = &[
         Kind::SourceKind,
         "",
         "",
-        "`sim` the simulator, `scrape` exporters over HTTP, `local` this machine.",
+        "`sim` the simulator, `scrape` exporters over HTTP, `local` this machine, `remote_write` what is pushed here.",
     ),
     key("seed", Kind::Count, "1", "", "sim: the same seed gives the same values."),
     key("speed", Kind::Speed, "1", "", "sim: simulated seconds per second."),
@@ -31,6 +31,27 @@ pub const SOURCE_KEYS: &[Key] = &[
         "",
         "scrape: addresses of exporters (URL or host:port) and file_sd lists (JSON).",
     ),
+    key(
+        "listen",
+        Kind::Text,
+        "",
+        "",
+        "remote_write: address to listen on, IP:port, or :port for all of this machine's.",
+    ),
+    key(
+        "max_series",
+        Kind::Count,
+        "3000000",
+        "",
+        "remote_write: series of wanted families that are known at a time, at least 1; one costs 48 bytes.",
+    ),
+    key(
+        "max_body",
+        Kind::Count,
+        "16777216",
+        "",
+        "remote_write: longest request as it is sent, bytes, 1024 to 268435456; decompressed at most twice as long.",
+    ),
 ];
 
 /// The keys that belong to some kinds of sources alone; the others belong to all.
@@ -40,6 +61,9 @@ const OF_KIND: &[(&str, &[&str])] = &[
     ("scenario", &["sim"]),
     ("at", &["sim"]),
     ("targets", &["scrape"]),
+    ("listen", &["remote_write"]),
+    ("max_series", &["remote_write"]),
+    ("max_body", &["remote_write"]),
 ];
 
 /// True when a source of `kind` has the key `name`.
