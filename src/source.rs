@@ -6,6 +6,7 @@ pub mod exporter;
 pub mod http;
 pub mod local;
 pub mod promql;
+pub mod remote_write;
 pub mod replay;
 pub mod scrape;
 pub mod serve;

@@ -148,6 +148,9 @@ pub struct Options {
     /// Watch this machine and its GPUs
     #[arg(long, help_heading = "Sources")]
     pub local: bool,
+    /// Take what a Prometheus, a vmagent or agents push by remote write (1.0 and 2.0) to this address
+    #[arg(long, value_name = "ADDR", help_heading = "Sources")]
+    pub remote_write_listen: Option<String>,
     /// Play the values of a recording (FILE, or the folder of the flight recorder) as if they came now
     #[arg(long, value_name = "FILE", help_heading = "Sources")]
     pub replay: Option<PathBuf>,
@@ -233,7 +236,7 @@ impl Options {
     /// True when the command line names sources: then those of the config do not count.
     #[must_use]
     pub const fn names_sources(&self) -> bool {
-        let engines = !self.prometheus.is_empty();
+        let engines = !self.prometheus.is_empty() || self.remote_write_listen.is_some();
         self.sim || self.local || self.replay.is_some() || !self.scrape.is_empty() || engines
     }
 }

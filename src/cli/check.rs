@@ -80,9 +80,16 @@ fn settings(options: &Options, around: &Surroundings) -> Vec<Checked> {
     results.extend(settings.warnings.iter().map(|w| Err(CliError::Failed(w.clone()))));
     results.extend(settings.alertmanager.iter().map(alertmanager));
     for source in &settings.sources {
-        if let SourceSpec::Scrape { targets, options } = source {
-            results.extend(scrape(&targets.iter().map(config::TargetSpec::argument).collect::<Vec<_>>()));
-            results.extend(login(&options.http));
+        match source {
+            SourceSpec::Scrape { targets, options } => {
+                results.extend(scrape(&targets.iter().map(config::TargetSpec::argument).collect::<Vec<_>>()));
+                results.extend(login(&options.http));
+            }
+            SourceSpec::RemoteWrite(spec) => results.push(match spec.address() {
+                Ok(_) => Ok(format!("remote write: {}", spec.words())),
+                Err(e) => Err(CliError::Failed(e.to_string())),
+            }),
+            _ => {}
         }
         if let SourceSpec::Prometheus(spec) = source {
             results.push(Ok(format!("prometheus {}", spec.words())));

@@ -1,5 +1,7 @@
 //! Which sources to start: from `[[source]]` tables or from the command line.
 
+pub mod remote_write;
+
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::PathBuf;
@@ -11,6 +13,7 @@ use crate::cli::config::prometheus::PromSpec;
 use crate::cli::config::scrape::ScrapeOptions;
 use crate::cli::scenario::Script;
 use crate::source::http::HttpConfig;
+use remote_write::RemoteWriteSpec;
 
 /// Seed of the simulator when none is given.
 pub const DEFAULT_SEED: u64 = 1;
@@ -38,6 +41,8 @@ pub enum SourceSpec {
     Prometheus(Box<PromSpec>),
     /// This machine.
     Local,
+    /// A receiver of remote write.
+    RemoteWrite(RemoteWriteSpec),
     /// The values of a recording; on the command line alone.
     Replay {
         /// File or folder.
@@ -79,7 +84,7 @@ impl TargetSpec {
     }
 }
 
-type Entries = BTreeMap<&'static str, (Value, Range<usize>)>;
+pub(super) type Entries = BTreeMap<&'static str, (Value, Range<usize>)>;
 
 impl SourceSpec {
     /// The source of a checked `[[source]]` table; `file` finds relative paths.
@@ -117,6 +122,7 @@ impl SourceSpec {
                 )),
             },
             "prometheus" => PromSpec::from_table(values).map(|spec| Self::Prometheus(Box::new(spec))),
+            "remote_write" => RemoteWriteSpec::from_table(values).map(Self::RemoteWrite),
             _ => Ok(Self::Local),
         }
     }
@@ -181,6 +187,9 @@ pub fn resolve(options: &Options, config: Option<Vec<SourceSpec>>) -> Result<Vec
     }
     if options.local {
         given.push(SourceSpec::Local);
+    }
+    if let Some(listen) = &options.remote_write_listen {
+        given.push(SourceSpec::RemoteWrite(RemoteWriteSpec::new(listen)));
     }
     if let Some(path) = &options.replay {
         if !given.is_empty() {

@@ -6,10 +6,11 @@ use crate::cli::config::{Settings, SourceSpec};
 use crate::cli::{CliError, scenario};
 use crate::model::Topology;
 use crate::source::promql::{self, PromConfig};
+use crate::source::remote_write::RemoteWriteConfig;
 use crate::source::replay::Replay;
 use crate::source::scrape::{ScrapeConfig, TargetError};
 use crate::source::sim::Sim;
-use crate::source::{Outlet, local, replay, scrape, sim};
+use crate::source::{Outlet, local, remote_write, replay, scrape, sim};
 
 /// A source that is ready to start: everything that can be wrong with it has been checked.
 pub(crate) enum Ready {
@@ -19,6 +20,7 @@ pub(crate) enum Ready {
     Scrape(Box<ScrapeConfig>),
     Prometheus(Box<PromConfig>),
     Local,
+    RemoteWrite(Box<RemoteWriteConfig>),
     Replay(Box<Replay>, f64),
 }
 
@@ -35,6 +37,10 @@ impl Ready {
                 Self::Scripted(Box::new(plan.start(Arc::clone(&settings.topology))?), *speed)
             }
             SourceSpec::Local => Self::Local,
+            SourceSpec::RemoteWrite(spec) => {
+                let config = spec.bind().map_err(|e| settings.source_error(index, &e.to_string()))?;
+                Self::RemoteWrite(Box::new(config))
+            }
             SourceSpec::Replay { path, speed } => {
                 let replay = Replay::open(path).map_err(|e| CliError::Failed(e.to_string()))?;
                 Self::Replay(Box::new(replay.of_site(&settings.topology)), *speed)
@@ -81,6 +87,9 @@ impl Ready {
             }
             Self::Replay(replay, speed) => {
                 tokio::spawn(replay::run(*replay, speed, outlet));
+            }
+            Self::RemoteWrite(config) => {
+                tokio::spawn(remote_write::run(*config, outlet));
             }
             Self::Local => {
                 tokio::spawn(local::run(local::LocalConfig::default(), outlet));

@@ -3,7 +3,7 @@
 use super::{Key, Kind, key};
 
 /// The names of the kinds of sources.
-pub const SOURCE_KINDS: [&str; 4] = ["sim", "scrape", "prometheus", "local"];
+pub const SOURCE_KINDS: [&str; 5] = ["sim", "scrape", "prometheus", "remote_write", "local"];
 
 /// The kinds that speak HTTP and take the tables of `http_config`.
 pub const HTTP_KINDS: &[&str] = &["scrape", "prometheus"];
@@ -15,7 +15,7 @@ pub const SOURCE_KEYS: &[Key] = &[
         Kind::SourceKind,
         "",
         "",
-        "`sim` the simulator, `scrape` exporters over HTTP, `prometheus` an engine with its query API, `local` this machine.",
+        "`sim` the simulator, `scrape` exporters over HTTP, `prometheus` an engine with its query API, `remote_write` what is pushed here, `local` this machine.",
     ),
     key("seed", Kind::Count, "1", "", "sim: the same seed gives the same values."),
     key("speed", Kind::Speed, "1", "", "sim: simulated seconds per second."),
@@ -65,6 +65,27 @@ pub const SOURCE_KEYS: &[Key] = &[
         "",
         "prometheus: time between two polls, 1s to 1h, in place of the `interval` of all sources.",
     ),
+    key(
+        "listen",
+        Kind::Text,
+        "",
+        "",
+        "remote_write: address to listen on, IP:port, or :port for all of this machine's.",
+    ),
+    key(
+        "max_series",
+        Kind::Count,
+        "3000000",
+        "",
+        "remote_write: series of wanted families that are known at a time, at least 1; one costs 48 bytes.",
+    ),
+    key(
+        "max_body",
+        Kind::Count,
+        "16777216",
+        "",
+        "remote_write: longest request as it is sent, bytes, 1024 to 268435456; decompressed at most twice as long.",
+    ),
 ];
 
 /// The keys that belong to some kinds of sources alone; the others belong to all.
@@ -81,6 +102,9 @@ const OF_KIND: &[(&str, &[&str])] = &[
     ("selector", &["prometheus"]),
     ("backfill", &["prometheus"]),
     ("interval", &["prometheus"]),
+    ("listen", &["remote_write"]),
+    ("max_series", &["remote_write"]),
+    ("max_body", &["remote_write"]),
 ];
 
 /// True when a source of `kind` has the key `name`.
