@@ -3,6 +3,7 @@
 
 pub mod alarms;
 pub mod export;
+pub mod exporter;
 pub mod record;
 pub mod sim;
 pub mod snapshot;
@@ -79,6 +80,8 @@ pub enum Command {
     Clip(export::ClipArgs),
     /// Write recorded values as a table: Parquet, CSV, JSON lines or OpenMetrics
     Export(export::ExportArgs),
+    /// This machine and its GPUs as an exporter, under the names of dcgm-exporter and node_exporter
+    Exporter(exporter::ExporterArgs),
     /// Tools around the simulator
     Sim {
         /// What to do with the simulator.
@@ -264,6 +267,13 @@ pub struct CheckArgs {
     /// Files to check: config, topology, scenario, alarm rules or theme (.toml), inventory (.csv), targets (.json)
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
+    /// Ask the sources too, and print what they would give: targets, samples, GPUs, hosts without a
+    /// place, metrics that nobody reports
+    #[arg(long, conflicts_with = "files")]
+    pub live: bool,
+    /// How long the sources may take to answer [default: 20s]
+    #[arg(long, value_name = "TIME", value_parser = units::timeout, requires = "live")]
+    pub wait: Option<Duration>,
     /// Sources and display.
     #[command(flatten)]
     pub options: Options,

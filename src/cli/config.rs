@@ -146,6 +146,12 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// True when the settings say where live hosts go.
+    #[must_use]
+    pub fn has_places(&self) -> bool {
+        !self.places.is_empty() || self.placer.inventory_len() > 0 || !self.topology.halls().is_empty()
+    }
+
     /// An error about the setting or the `[keys]` entry `name`, with the file and line that made
     /// it: for what only others can check (names of themes, actions and keys).
     #[must_use]
