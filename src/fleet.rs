@@ -15,6 +15,7 @@ pub mod period;
 pub mod planes;
 pub mod plant;
 pub mod query;
+pub mod rebuild;
 pub mod ring;
 pub mod rollup;
 pub mod series;

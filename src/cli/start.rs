@@ -1,5 +1,6 @@
 //! Starts the engine and the sources that the settings name.
 
+mod past;
 mod source;
 
 use std::path::Path;
@@ -10,12 +11,11 @@ use crate::cli::CliError;
 use crate::cli::config::{Settings, SourceSpec};
 use crate::engine::keep::Keeper;
 use crate::engine::{Core, Engine, EngineHandle, Pace};
-use crate::fleet::period::{Level, Period};
 use crate::journal::Holder;
 use crate::journal::worker::{self, JournalHandle};
 use crate::model::alarm::ExternalAlarms;
 use crate::model::{Entry, Timestamp, Topology};
-use crate::record::{self, Cursor, FlightRecorder, Recording};
+use crate::record::FlightRecorder;
 use crate::source::Outlet;
 use crate::source::alertmanager::{self, AlertmanagerConfig, View};
 
@@ -23,15 +23,6 @@ pub(crate) use source::Ready;
 
 /// Time between two frames of live sources.
 const FRAME_EVERY: Duration = Duration::from_secs(1);
-/// Portions of the past that may wait for the engine, and periods in one: a portion takes some
-/// milliseconds to put back.
-const BACKFILL_QUEUE: usize = 2;
-const PORTION: usize = 8;
-/// So much of the past is read at a time, ms.
-const STRETCH_MS: i64 = 600_000;
-const HOUR_MS: i64 = 3_600_000;
-const DAY_MS: i64 = 24 * HOUR_MS;
-
 /// Reads the wall clock: handed to engine and sources, which have none of their own.
 #[must_use]
 pub fn wall_clock() -> Timestamp {
@@ -45,6 +36,8 @@ pub struct Prepared {
     sources: Vec<Ready>,
     alertmanager: Option<AlertmanagerConfig>,
     topology: Arc<Topology>,
+    /// The past that engines are asked for.
+    past: Option<past::Wanted>,
 }
 
 /// Checks target lists and sets up the engine; nothing is asked over a network yet.
@@ -63,7 +56,8 @@ pub fn prepare(settings: &Settings) -> Result<Prepared, CliError> {
     let (engine, handle) = Engine::new(core, pace, wall_clock);
     let live = settings.sources.iter().all(SourceSpec::is_live);
     let alertmanager = settings.alertmanager.as_ref().map(|a| a.for_site(live, settings.timeout));
-    Ok(Prepared { engine, handle, sources, alertmanager, topology: Arc::clone(&settings.topology) })
+    let topology = Arc::clone(&settings.topology);
+    Ok(Prepared { engine, handle, sources, alertmanager, topology, past: None })
 }
 
 impl Prepared {
@@ -90,18 +84,27 @@ impl Prepared {
         self
     }
 
-    /// The same with the past that the flight recorder kept in `folder`: charts of the last hour and
-    /// day are there again, read in the background. Without recordings nothing happens.
+    /// The same with the past that the flight recorder kept in `folder`, and behind it what engines
+    /// have: charts are there again, read in the background. Without either nothing happens.
     ///
     /// # Errors
     /// The thread that reads cannot be started.
     pub fn with_backfill(mut self, folder: &Path) -> Result<Self, CliError> {
-        let (portions, periods) = tokio::sync::mpsc::channel(BACKFILL_QUEUE);
+        let (portions, queue) = tokio::sync::mpsc::channel(past::QUEUE);
+        let (done, recorded) = tokio::sync::oneshot::channel::<()>();
+        let (progress, told) = tokio::sync::watch::channel(String::new());
+        let engines: Vec<_> = self.sources.iter_mut().filter_map(|s| s.wants_past(&told)).collect();
+        if !engines.is_empty() {
+            self.past = Some(past::Wanted { engines, portions: portions.clone(), recorded, progress });
+        }
         let (folder, topology) = (folder.to_owned(), Arc::clone(&self.topology));
-        let read = move || read_past(&folder, &topology, &portions);
+        let read = move || {
+            past::read_recorded(&folder, &topology, &portions);
+            drop(done);
+        };
         let spawned = std::thread::Builder::new().name("backfill".into()).spawn(read);
         spawned.map_err(|source| CliError::Start { what: "reading the past", source })?;
-        self.engine = self.engine.with_backfill(periods);
+        self.engine = self.engine.with_backfill(queue);
         Ok(self)
     }
 
@@ -109,33 +112,14 @@ impl Prepared {
     pub fn spawn(self) -> EngineHandle {
         tokio::spawn(self.engine.run());
         watch_alerts(self.alertmanager, &self.handle, self.sources.len() as u16);
+        if let Some(past) = self.past {
+            past.spawn(&self.handle, wall_clock);
+        }
         for (i, source) in self.sources.into_iter().enumerate() {
             let outlet = Outlet { source: i as u16, tx: self.handle.entries.clone(), clock: wall_clock };
             source.spawn(&self.topology, outlet);
         }
         self.handle
-    }
-}
-
-/// Hands the recorded periods over, in portions, oldest first: those of 10 s of the last hour, which
-/// charts show first, then those of a minute of the last day.
-fn read_past(folder: &Path, topology: &Arc<Topology>, portions: &tokio::sync::mpsc::Sender<Vec<Period>>) {
-    let Ok(mut recording) = Recording::open(folder) else { return };
-    recording.share(topology);
-    let Some((_, newest)) = recording.span() else { return };
-    let Ok(mut cursor) = Cursor::new(recording) else { return };
-    for (wanted, reach) in [(Level::TenSeconds, HOUR_MS), (Level::Minute, DAY_MS)] {
-        let mut from = newest.plus_millis(-reach);
-        while from <= newest {
-            let to = from.plus_millis(STRETCH_MS - 1);
-            let found = record::tape::periods(&mut cursor, (from, to), |level| level == wanted);
-            for portion in found.chunks(PORTION) {
-                if portions.blocking_send(portion.to_vec()).is_err() {
-                    return;
-                }
-            }
-            from = to.plus_millis(1);
-        }
     }
 }
 

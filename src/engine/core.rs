@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::alarm::{AlarmEngine, Happened, Rules, Sight};
 use crate::fleet::history::Archive;
 use crate::fleet::period::Period;
+use crate::fleet::rebuild::Portion;
 use crate::fleet::snapshot::EngineStatus;
 use crate::fleet::{Frame, History, Snapshot, Sources, Stage};
 use crate::model::alarm::{AlarmBoard, JournalNews, JournalState};
@@ -137,6 +138,12 @@ impl Core {
     /// began, and are seen from the next tick on. Nothing else changes, so that entries still decide the state.
     pub fn restore(&mut self, periods: impl IntoIterator<Item = Period>) {
         self.archive.restore(periods);
+    }
+
+    /// The same with moments of before this core began.
+    pub fn restore_portion(&mut self, portion: Portion) {
+        self.archive.restore(portion.periods);
+        self.archive.restore_frames(portion.frames);
     }
 
     /// Work on the past that readers need not wait for; see [`Archive::maintain`].

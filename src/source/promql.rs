@@ -1,17 +1,22 @@
 //! Engines with Prometheus' query API: Prometheus, VictoriaMetrics, Thanos, Mimir.
 //!
 //! `plan` says what is asked, `api` asks, `json` and `answer` read the answer while it comes,
-//! `directory` knows which GPU a series is about, and `run` holds it all together. A value carries
+//! `directory` knows which GPU a series is about, and `run` holds it all together. `backfill` reads the
+//! past at the start, with `remote` and `xor` where the engine gives it as it stores it, into a `grid`. A value carries
 //! the time of its sample, not that of the query: an engine answers for minutes after a node died.
 
 pub mod answer;
 pub mod api;
+pub mod backfill;
 mod board;
 mod clocks;
 pub mod directory;
+pub mod grid;
 pub mod json;
 pub mod plan;
+pub mod remote;
 mod run;
+pub mod xor;
 
 use std::time::Duration;
 

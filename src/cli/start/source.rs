@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::sync::watch;
+
 use crate::cli::config::{Settings, SourceSpec};
 use crate::cli::{CliError, scenario};
 use crate::model::Topology;
@@ -18,7 +20,8 @@ pub(crate) enum Ready {
     Sim(u64, f64),
     Scripted(Box<Sim>, f64),
     Scrape(Box<ScrapeConfig>),
-    Prometheus(Box<PromConfig>),
+    /// With what there is to tell of its past.
+    Prometheus(Box<PromConfig>, Option<watch::Receiver<String>>),
     Local,
     RemoteWrite(Box<RemoteWriteConfig>),
     Replay(Box<Replay>, f64),
@@ -56,7 +59,7 @@ impl Ready {
             }
             SourceSpec::Prometheus(spec) => {
                 let times = (settings.interval, settings.timeout);
-                Self::Prometheus(Box::new(spec.ready(times, settings.place_labels())))
+                Self::Prometheus(Box::new(spec.ready(times, settings.place_labels())), None)
             }
         })
     }
@@ -64,6 +67,17 @@ impl Ready {
     /// True for sources that set the pace of frames: they have a time of their own.
     pub const fn is_paced(&self) -> bool {
         matches!(self, Self::Sim(..) | Self::Scripted(..) | Self::Replay(..))
+    }
+
+    /// The engine that is to be asked for its past, if this is one: it shows then what `told` says.
+    pub fn wants_past(&mut self, told: &watch::Receiver<String>) -> Option<PromConfig> {
+        match self {
+            Self::Prometheus(config, past) if !config.backfill.is_zero() => {
+                *past = Some(told.clone());
+                Some(config.as_ref().clone())
+            }
+            _ => None,
+        }
     }
 
     /// Runs it on the runtime of the caller.
@@ -82,8 +96,8 @@ impl Ready {
             Self::Scrape(config) => {
                 tokio::spawn(scrape::run(*config, outlet));
             }
-            Self::Prometheus(config) => {
-                tokio::spawn(promql::run(*config, outlet));
+            Self::Prometheus(config, past) => {
+                tokio::spawn(promql::run(*config, outlet, past));
             }
             Self::Replay(replay, speed) => {
                 tokio::spawn(replay::run(*replay, speed, outlet));

@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
-use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::header::{
+    CONTENT_ENCODING, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER,
+};
 use reqwest::{Client, Response, StatusCode, Url};
 use tokio::time::Instant;
 
 use super::answer::{AnswerError, Bounds, Reader, Series, Summary};
 use super::plan::Names;
+use super::remote::STREAMED;
 use super::{PromConfig, PromError};
 use crate::model::{Timestamp, text};
 use crate::source::http::HttpConfig;
@@ -194,6 +197,31 @@ impl Api {
         let body = form(fields);
         let request = self.client.post(self.url(path)).body(body);
         self.send(request.header(CONTENT_TYPE, "application/x-www-form-urlencoded")).await
+    }
+
+    /// Asks for samples as they are stored: the answer is a stream of chunks.
+    ///
+    /// # Errors
+    /// There is none, or it is of another form.
+    pub async fn remote_read(&self, body: Vec<u8>) -> Result<Response, AskError> {
+        let request = self.client.post(self.url("api/v1/read")).body(body);
+        let request = request
+            .header(CONTENT_TYPE, "application/x-protobuf")
+            .header(CONTENT_ENCODING, "snappy")
+            .header("X-Prometheus-Remote-Read-Version", "0.1.0");
+        let response = self.send(request).await?;
+        let kind = response.headers().get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+        if kind.starts_with(STREAMED) { Ok(response) } else { Err(AnswerError::Foreign.into()) }
+    }
+
+    /// The next bytes of an answer; `None` at its end.
+    ///
+    /// # Errors
+    /// It broke off.
+    pub async fn chunk(&self, response: &mut Response) -> Result<Option<bytes::Bytes>, AskError> {
+        let start = Instant::now();
+        let chunk = response.chunk().await;
+        chunk.map_err(|e| explain(&e.without_url(), start, self.limits).into())
     }
 
     /// Which engine it is, and how far its clock is ahead of `now`, ms.

@@ -121,7 +121,10 @@ pub struct Directory {
     hosts: HashMap<String, Host>,
     /// Values of `instance` that several hosts have: these are known by what they call themselves.
     shared: HashSet<String>,
-    /// The present round found one of them.
+    /// The engine renames labels of exporters to `exported_…`: the plain ones are those of the
+    /// exporter's own pod.
+    renamed: bool,
+    /// The present round found out something that earlier series of it should have been read with.
     torn: bool,
     /// A roster was handed out: positions in it must stay.
     told: bool,
@@ -167,7 +170,10 @@ impl Directory {
             self.left_out += 1;
             return;
         }
-        let facts = facts(&id);
+        if id.is_renamed() && !self.renamed {
+            (self.renamed, self.torn) = (true, true);
+        }
+        let facts = facts(&id, self.renamed);
         let Some(member) = self.member(&host, &id, &plain, facts) else {
             self.left_out += 1;
             return;
@@ -286,11 +292,12 @@ impl Directory {
     }
 
     /// True when the round that has been read must be read again: it was found that hosts share an
-    /// `instance`, as behind one proxy.
+    /// `instance`, as behind one proxy, or that the engine renames labels.
     pub fn is_torn(&mut self) -> bool {
         let torn = std::mem::take(&mut self.torn);
         if torn && !self.told {
-            *self = Self { shared: std::mem::take(&mut self.shared), ..Self::default() };
+            let (shared, renamed) = (std::mem::take(&mut self.shared), self.renamed);
+            *self = Self { shared, renamed, ..Self::default() };
         }
         torn
     }
@@ -317,14 +324,11 @@ fn clean(raw: &[u8]) -> String {
     text::clean(&String::from_utf8_lossy(raw))
 }
 
-fn facts(id: &Identity<'_>) -> GpuFacts {
+fn facts(id: &Identity<'_>, renamed: bool) -> GpuFacts {
     let mut uuid = clean(id.uuid);
     if is_bare_uuid(uuid.as_bytes()) {
         uuid.insert_str(0, "GPU-");
     }
-    // An engine scrapes: where it keeps the exporter's own labels it renames them to `exported_…`,
-    // and the plain ones are those of the exporter's pod.
-    let renamed = id.is_renamed();
     GpuFacts {
         uuid,
         model: clean(id.model),
@@ -364,9 +368,13 @@ mod tests {
     }
 
     fn round(directory: &mut Directory, labels: &[&str]) -> (Table, Option<Arc<Roster>>) {
-        directory.begin();
-        each(labels, |s| directory.learn(s, false));
-        directory.end()
+        loop {
+            directory.begin();
+            each(labels, |s| directory.learn(s, false));
+            if !directory.is_torn() {
+                return directory.end();
+            }
+        }
     }
 
     fn find(table: &Table, labels: &str) -> Option<u32> {
@@ -466,7 +474,7 @@ mod tests {
     #[test]
     fn a_gpu_that_is_seen_twice_keeps_the_holder_that_is_named() {
         let mut directory = Directory::default();
-        let idle = A.replace(r#","exported_pod":"train-0""#, r#","exported_pod":"""#);
+        let idle = A.replace(r#","exported_pod":"train-0""#, "");
         let (_, roster) = round(&mut directory, &[&idle, A]);
         assert_eq!(roster.expect("new").members[0].facts.job, "train-0");
     }

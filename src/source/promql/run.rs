@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
@@ -27,14 +28,19 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(120);
 /// A clock that is further off than this is corrected, and told, ms.
 const SKEW_MS: i64 = 5_000;
 
-/// Asks the engine until the console's own engine stops taking entries. A TLS provider for `rustls`
+/// Asks the engine until the console's own engine stops taking entries. `past` says how far the reading
+/// of the past is, which operators are told beside the rest. A TLS provider for `rustls`
 /// must have been installed in the process.
-pub async fn run(config: PromConfig, outlet: Outlet) {
+pub async fn run(config: PromConfig, outlet: Outlet, past: Option<watch::Receiver<String>>) {
     // The only error is that the engine has stopped: then there is nothing left to do.
-    let _: Result<(), Stopped> = drive(config, outlet).await;
+    let _: Result<(), Stopped> = drive(config, outlet, past).await;
 }
 
-async fn drive(config: PromConfig, outlet: Outlet) -> Result<(), Stopped> {
+async fn drive(
+    config: PromConfig,
+    outlet: Outlet,
+    past: Option<watch::Receiver<String>>,
+) -> Result<(), Stopped> {
     let mut board = Board::default();
     board.rename(&config.name, &[]);
     let api = match Api::new(&config) {
@@ -48,6 +54,7 @@ async fn drive(config: PromConfig, outlet: Outlet) -> Result<(), Stopped> {
     let status = board.report(outlet.source, outlet.now(), config.interval_ms());
     outlet.send(Entry::Source(status)).await?;
     let mut runner = Runner::new(config, outlet, api, board);
+    runner.past = past;
     let mut due = Instant::now();
     loop {
         let pause = runner.turn().await?;
@@ -110,6 +117,8 @@ struct Runner {
     flight: JoinSet<Landed>,
     /// What engines remark, by ask.
     remarks: Vec<(usize, String)>,
+    /// How far the reading of the past is.
+    past: Option<watch::Receiver<String>>,
     random: u64,
 }
 
@@ -132,6 +141,7 @@ impl Runner {
             moment: Timestamp(0),
             flight: JoinSet::new(),
             remarks: Vec::new(),
+            past: None,
             random: config.seed | 1,
             config,
             outlet,
@@ -183,7 +193,7 @@ impl Runner {
         }
         let who = |(i, a): (usize, &Ask)| matches!(a.purpose, Purpose::Directory { .. }).then_some(i);
         let who: Vec<usize> = self.asks.iter().enumerate().filter_map(who).collect();
-        for _ in 0..2 {
+        for _ in 0..3 {
             self.directory.begin();
             for index in &who {
                 self.start(*index);
@@ -447,7 +457,8 @@ impl Runner {
             (turn.failed > 0 && turn.answered > 0).then(|| format!("{} queries failed", turn.failed)),
         ];
         let remarks = self.remarks.iter().map(|(_, words)| words.clone()).take(4);
-        let all: Vec<String> = parts.into_iter().flatten().chain(remarks).collect();
+        let past = self.past.as_ref().map(|p| p.borrow().clone()).filter(|p| !p.is_empty());
+        let all: Vec<String> = parts.into_iter().flatten().chain(remarks).chain(past).collect();
         (!all.is_empty()).then(|| all.join("; "))
     }
 }
