@@ -2,6 +2,8 @@
 //! [`Entry`] values through an [`Outlet`]; none of them knows the state or the screen.
 
 pub mod alertmanager;
+pub mod http;
+pub mod jobs;
 pub mod local;
 pub mod remote_write;
 pub mod replay;

@@ -13,6 +13,7 @@ use crate::cli::files;
 use crate::model::Topology;
 use crate::model::document::{Document, FileError};
 use crate::model::topology::place::Placer;
+use crate::source::http::HttpConfig;
 use crate::source::scrape::{ScrapeConfig, TargetError};
 use crate::source::sim::scenario::Scenario;
 use crate::source::sim::workload::Workload;
@@ -72,13 +73,19 @@ fn settings(options: &Options, around: &Surroundings) -> Vec<Checked> {
     results.extend(settings.alertmanager.iter().map(alertmanager));
     for source in &settings.sources {
         match source {
-            SourceSpec::Scrape { targets } => {
+            SourceSpec::Scrape { targets, options } => {
                 results.extend(scrape(&targets.iter().map(config::TargetSpec::argument).collect::<Vec<_>>()));
+                results.extend(login(&options.http));
             }
-            SourceSpec::RemoteWrite(spec) => results.push(match spec.address() {
-                Ok(_) => Ok(format!("remote write: {}", spec.words())),
-                Err(e) => Err(CliError::Failed(e.to_string())),
-            }),
+            SourceSpec::RemoteWrite(spec) => {
+                let checked = spec.check().map_err(|e| CliError::Failed(e.to_string()));
+                results.push(checked.map(|()| format!("remote write: {}", spec.words())));
+                results.extend(login(&spec.http));
+            }
+            SourceSpec::Jobs(spec) => {
+                results.push(spec.check().map_err(|e| CliError::Failed(e.to_string())));
+                results.extend(login(&spec.login()));
+            }
             _ => {}
         }
     }
@@ -156,6 +163,13 @@ fn scrape(arguments: &[String]) -> Vec<Checked> {
         results.push(all.map(|config| format!("scrape: {} targets", config.list.targets.len())));
     }
     results
+}
+
+/// Secrets and certificates of one source: one line per mistake.
+fn login(http: &HttpConfig) -> Vec<Checked> {
+    let tls = if http.tls.is_default() { Ok(()) } else { http.tls.client_config().map(drop) };
+    let wrong = [http.request_headers().map(drop), tls].into_iter().filter_map(Result::err);
+    wrong.map(|e| Err(CliError::Failed(e.to_string()))).collect()
 }
 
 fn is_list(argument: &str) -> bool {

@@ -4,11 +4,13 @@
 
 pub mod alertmanager;
 pub mod doc;
+pub mod http;
 pub mod keys;
 pub mod layer;
 pub mod operator;
 mod recorder;
 pub mod rules;
+pub mod scrape;
 pub mod source;
 
 use std::collections::BTreeMap;
@@ -289,6 +291,8 @@ fn assemble(options: &Options, merged: Layer) -> Result<Settings, CliError> {
         _ if options.sim
             || options.local
             || options.remote_write_listen.is_some()
+            || options.jobs.is_some()
+            || options.slurm.is_some()
             || options.replay.is_some()
             || !options.scrape.is_empty() =>
         {

@@ -184,11 +184,12 @@ fn site_and_sources(settings: &Settings, out: &mut dyn Write) -> Result<(), CliE
                 line(out, "sim", &format!("seed {seed}, speed {speed}{scenario}"))?;
             }
             SourceSpec::RemoteWrite(spec) => line(out, "remote write", &text::clean(&spec.words()))?,
+            SourceSpec::Jobs(spec) => line(out, "jobs", &text::clean(&spec.words()))?,
             SourceSpec::Local => line(out, "local", "this machine")?,
             SourceSpec::Replay { path, speed } => {
                 line(out, "replay", &text::clean(&format!("{}, speed {speed}", path.display())))?;
             }
-            SourceSpec::Scrape { targets } => targets.iter().try_for_each(|t| target(t, out))?,
+            SourceSpec::Scrape { targets, .. } => targets.iter().try_for_each(|t| target(t, out))?,
         }
     }
     Ok(())

@@ -62,6 +62,14 @@ impl<'a, 't, 'i> Table<'a, 't, 'i> {
         }
     }
 
+    /// All keys, in the order of the file.
+    #[must_use]
+    pub fn names(&self) -> Vec<&'t str> {
+        let mut names: Vec<_> = self.table.keys().collect();
+        names.sort_by_key(|k| k.span().start);
+        names.into_iter().map(|k| k.get_ref().as_ref()).collect()
+    }
+
     /// The value of `key`, if it is there.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<Place<'t, 'i>> {

@@ -20,6 +20,8 @@ pub mod watch;
 
 use std::time::Duration;
 
+use crate::source::http::HttpConfig;
+
 pub use fetch::Limits;
 pub use run::run;
 pub use targets::{Spec, TargetError, TargetList};
@@ -37,6 +39,8 @@ pub struct ScrapeConfig {
     pub concurrency: usize,
     /// Bounds of one request.
     pub limits: Limits,
+    /// Login, certificates and headers.
+    pub http: HttpConfig,
     /// Makes the jitter of retries differ between consoles.
     pub seed: u64,
 }
@@ -56,6 +60,7 @@ impl ScrapeConfig {
             interval: Duration::from_secs(15),
             concurrency: 64,
             limits: Limits::default(),
+            http: HttpConfig::default(),
             seed: 1,
         })
     }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use crate::cli::config::http;
 use crate::cli::config::keys::{KEYS, Key, SECTIONS, Value};
 use crate::cli::config::{Settings, SourceSpec, TargetSpec};
 use crate::model::table::show_seconds;
@@ -83,12 +84,14 @@ fn source_table(out: &mut String, source: &SourceSpec) {
             });
             write!(out, "\n[[source]]\nkind = \"sim\"\nseed = {seed}\nspeed = {speed:?}\n{scenario}")
         }
-        SourceSpec::Scrape { targets } => {
+        SourceSpec::Scrape { targets, options } => {
             let targets = Value::Texts(targets.iter().map(TargetSpec::argument).collect());
-            writeln!(out, "\n[[source]]\nkind = \"scrape\"\ntargets = {}", targets.toml())
+            let http = http::toml(&options.http);
+            write!(out, "\n[[source]]\nkind = \"scrape\"\ntargets = {}\n{http}", targets.toml())
         }
         SourceSpec::Local => writeln!(out, "\n[[source]]\nkind = \"local\""),
-        SourceSpec::RemoteWrite(spec) => write!(out, "\n{}", spec.toml()),
+        SourceSpec::RemoteWrite(spec) => write!(out, "\n{}{}", spec.toml(), http::toml(&spec.http)),
+        SourceSpec::Jobs(spec) => write!(out, "\n{}{}", spec.toml(), http::toml(&spec.http)),
         SourceSpec::Replay { path, .. } => writeln!(out, "\n# --replay {:?}", path.to_string_lossy()),
     };
 }

@@ -2,6 +2,7 @@
 //! printed template, docs/config.md and the hints for wrong keys all read this table.
 
 mod alertmanager;
+mod http;
 mod source;
 
 use std::path::PathBuf;
@@ -15,7 +16,8 @@ use crate::cli::units;
 use crate::model::document;
 
 pub use alertmanager::ALERTMANAGER_KEYS;
-pub use source::{SOURCE_KEYS, SOURCE_KINDS, source_has};
+pub use http::{AUTHORIZATION_KEYS, BASIC_AUTH_KEYS, TLS_KEYS};
+pub use source::{HTTP_KINDS, SOURCE_KEYS, SOURCE_KINDS, source_has};
 
 /// What a key takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +71,7 @@ impl Kind {
             Self::Speed => "a number above 0",
             Self::Scenario => "the name of a scenario or a file",
             Self::Start => "a time such as \"60s\"",
-            Self::SourceKind => "a kind of source: sim, scrape, local or remote_write",
+            Self::SourceKind => "a kind of source: sim, scrape, local, remote_write, jobs or slurm",
             Self::Texts => "a string or a list of strings",
         }
     }
@@ -331,6 +333,10 @@ pub const SECTIONS: &[Section] = &[
         keys: SOURCE_KEYS,
         example: "[[source]]\nkind = \"scrape\"\ntargets = [\"targets.json\", \"http://node7:9400/metrics\"]\n",
     },
+    http::AUTHORIZATION,
+    http::BASIC_AUTH,
+    http::TLS,
+    http::HEADERS,
     Section {
         header: "[[place]]",
         doc: "A rule that places live hosts; may be repeated, the first match wins. Hosts that match nothing go to the hall \"unplaced\".",
@@ -354,7 +360,7 @@ pub const SECTIONS: &[Section] = &[
 /// The names that may stand at the top of the file: keys and tables.
 #[must_use]
 pub fn top_names() -> Vec<&'static str> {
-    let tables = SECTIONS.iter().map(|s| s.header.trim_matches(['[', ']']));
+    let tables = SECTIONS.iter().map(|s| s.header.trim_matches(['[', ']'])).filter(|n| !n.contains('.'));
     KEYS.iter().map(|k| k.name).chain(tables).collect()
 }
 

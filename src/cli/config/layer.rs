@@ -7,8 +7,9 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::cli::config::alertmanager::AlertmanagerSpec;
+use crate::cli::config::http::{self, HTTP_NAMES};
 use crate::cli::config::keys::{
-    ALERTMANAGER_KEYS, KEYS, Key, Kind, PLACE_KEYS, SOURCE_KEYS, Value, top_names,
+    ALERTMANAGER_KEYS, HTTP_KINDS, KEYS, Key, Kind, PLACE_KEYS, SOURCE_KEYS, Value, top_names,
 };
 use crate::cli::config::source::SourceSpec;
 use crate::cli::scenario::ScenarioName;
@@ -201,15 +202,19 @@ impl Reader<'_> {
         list.iter().map(|v| Ok((v.span(), v.get_ref().as_table().ok_or_else(|| wrong(v.span()))?))).collect()
     }
 
-    /// All keys of one table, checked against `keys`.
+    /// All keys of one table, checked against `keys`; `others` are read elsewhere.
     fn entries(
         &self,
         table: &DeTable<'_>,
         keys: &[Key],
+        others: &[&str],
     ) -> Result<BTreeMap<&'static str, (Value, std::ops::Range<usize>)>, FileError> {
-        let names: Vec<&str> = keys.iter().map(|k| k.name).collect();
+        let names: Vec<&str> = keys.iter().map(|k| k.name).chain(others.iter().copied()).collect();
         let mut out = BTreeMap::new();
         for (name, value) in in_order(table) {
+            if others.contains(&name.get_ref().as_ref()) {
+                continue;
+            }
             let key = keys
                 .iter()
                 .find(|k| k.name == name.get_ref())
@@ -223,9 +228,14 @@ impl Reader<'_> {
         &self,
         (at, table): (std::ops::Range<usize>, &DeTable<'_>),
     ) -> Result<Setting<SourceSpec>, FileError> {
-        let values = self.entries(table, SOURCE_KEYS)?;
-        let spec = SourceSpec::from_table(&values, |p| self.beside(p))
+        let values = self.entries(table, SOURCE_KEYS, &HTTP_NAMES)?;
+        let mut spec = SourceSpec::from_table(&values, |p| self.beside(p))
             .map_err(|(place, m)| self.doc.error(place.unwrap_or_else(|| at.clone()), m))?;
+        if let Some((http, place)) = http::read(self.doc, table, |p| self.beside(p))? {
+            let kinds = HTTP_KINDS.join(", ");
+            let none = || self.doc.error(place, format!("only sources that speak HTTP log in: {kinds}"));
+            *spec.http_mut().ok_or_else(none)? = http;
+        }
         Ok(Setting { value: spec, origin: self.origin(at) })
     }
 
@@ -233,7 +243,7 @@ impl Reader<'_> {
         &self,
         (at, table): (std::ops::Range<usize>, &DeTable<'_>),
     ) -> Result<Setting<RuleSpec>, FileError> {
-        let values = self.entries(table, PLACE_KEYS)?;
+        let values = self.entries(table, PLACE_KEYS, &[])?;
         let text = |name: &str| match values.get(name) {
             Some((Value::Text(t), _)) => Ok(t.clone()),
             _ => Err(self.doc.error(at.clone(), format!("[[place]] has no `{name}`"))),
@@ -256,7 +266,7 @@ impl Reader<'_> {
         (at, value): (std::ops::Range<usize>, &Spanned<DeValue<'_>>),
     ) -> Result<Setting<AlertmanagerSpec>, FileError> {
         let wrong = || self.doc.error(value.span(), "`alertmanager`: expected the table [alertmanager]");
-        let values = self.entries(value.get_ref().as_table().ok_or_else(wrong)?, ALERTMANAGER_KEYS)?;
+        let values = self.entries(value.get_ref().as_table().ok_or_else(wrong)?, ALERTMANAGER_KEYS, &[])?;
         let spec = AlertmanagerSpec::from_table(&values)
             .map_err(|(place, m)| self.doc.error(place.unwrap_or_else(|| at.clone()), m))?;
         Ok(Setting { value: spec, origin: self.origin(at) })

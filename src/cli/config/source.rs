@@ -1,5 +1,6 @@
 //! Which sources to start: from `[[source]]` tables or from the command line.
 
+pub mod jobs;
 pub mod remote_write;
 
 use std::collections::BTreeMap;
@@ -9,7 +10,10 @@ use std::path::PathBuf;
 use crate::cli::CliError;
 use crate::cli::args::Options;
 use crate::cli::config::keys::{Value, source_has};
+use crate::cli::config::scrape::ScrapeOptions;
 use crate::cli::scenario::Script;
+use crate::source::http::HttpConfig;
+use jobs::JobsSpec;
 use remote_write::RemoteWriteSpec;
 
 /// Seed of the simulator when none is given.
@@ -31,11 +35,15 @@ pub enum SourceSpec {
     Scrape {
         /// What to poll.
         targets: Vec<TargetSpec>,
+        /// How.
+        options: Box<ScrapeOptions>,
     },
     /// This machine.
     Local,
     /// A receiver of remote write.
-    RemoteWrite(RemoteWriteSpec),
+    RemoteWrite(Box<RemoteWriteSpec>),
+    /// Who holds the GPUs, from a file or from Slurm.
+    Jobs(Box<JobsSpec>),
     /// The values of a recording; on the command line alone.
     Replay {
         /// File or folder.
@@ -91,7 +99,9 @@ impl SourceSpec {
         let Some((Value::Text(kind), _)) = values.get("kind") else {
             return Err((
                 None,
-                String::from("[[source]] has no `kind`: expected sim, scrape, local or remote_write"),
+                String::from(
+                    "[[source]] has no `kind`: expected sim, scrape, local, remote_write, jobs or slurm",
+                ),
             ));
         };
         let foreign = values.iter().find(|(name, _)| !source_has(kind, name));
@@ -106,14 +116,17 @@ impl SourceSpec {
             }),
             "scrape" => match values.get("targets") {
                 Some((Value::Texts(list), _)) if !list.is_empty() => {
-                    Ok(Self::Scrape { targets: list.iter().map(|t| TargetSpec::read(t, &file)).collect() })
+                    let targets = list.iter().map(|t| TargetSpec::read(t, &file)).collect();
+                    Ok(Self::Scrape { targets, options: Box::default() })
                 }
                 _ => Err((
                     None,
                     String::from("a source of kind `scrape` needs `targets`: URLs or file_sd lists"),
                 )),
             },
-            "remote_write" => RemoteWriteSpec::from_table(values).map(Self::RemoteWrite),
+            "remote_write" => RemoteWriteSpec::from_table(values).map(|s| Self::RemoteWrite(Box::new(s))),
+            "jobs" => JobsSpec::from_file_table(values).map(|s| Self::Jobs(Box::new(s))),
+            "slurm" => JobsSpec::from_slurm_table(values).map(|s| Self::Jobs(Box::new(s))),
             _ => Ok(Self::Local),
         }
     }
@@ -122,6 +135,16 @@ impl SourceSpec {
     pub const fn script_mut(&mut self) -> Option<&mut Script> {
         match self {
             Self::Sim { script, .. } => script.as_mut(),
+            _ => None,
+        }
+    }
+
+    /// How a source that speaks HTTP logs in.
+    pub fn http_mut(&mut self) -> Option<&mut HttpConfig> {
+        match self {
+            Self::Scrape { options, .. } => Some(&mut options.http),
+            Self::RemoteWrite(spec) => Some(&mut spec.http),
+            Self::Jobs(spec) => spec.http_mut(),
             _ => None,
         }
     }
@@ -161,14 +184,16 @@ pub fn resolve(options: &Options, config: Option<Vec<SourceSpec>>) -> Result<Vec
     }
     if !options.scrape.is_empty() {
         let targets = options.scrape.iter().map(|t| TargetSpec::read(t, |p| PathBuf::from(p))).collect();
-        given.push(SourceSpec::Scrape { targets });
+        given.push(SourceSpec::Scrape { targets, options: Box::default() });
     }
     if options.local {
         given.push(SourceSpec::Local);
     }
     if let Some(listen) = &options.remote_write_listen {
-        given.push(SourceSpec::RemoteWrite(RemoteWriteSpec::new(listen)));
+        given.push(SourceSpec::RemoteWrite(Box::new(RemoteWriteSpec::new(listen))));
     }
+    given.extend(options.jobs.iter().map(|path| SourceSpec::Jobs(Box::new(JobsSpec::file(path.clone())))));
+    given.extend(options.slurm.iter().map(|url| SourceSpec::Jobs(Box::new(JobsSpec::slurm(url)))));
     if let Some(path) = &options.replay {
         if !given.is_empty() {
             return Err(CliError::Usage(String::from("--replay stands alone: the recording is the site")));
@@ -178,10 +203,14 @@ pub fn resolve(options: &Options, config: Option<Vec<SourceSpec>>) -> Result<Vec
         }
         given.push(SourceSpec::Replay { path: path.clone(), speed: options.speed.unwrap_or(1.0) });
     }
+    // A list of jobs says nothing of values: it stands beside what would be watched without it.
+    let is_list = |s: &SourceSpec| matches!(s, SourceSpec::Jobs(_));
+    let lists = if given.iter().all(is_list) { std::mem::take(&mut given) } else { Vec::new() };
     let mut sources = if given.is_empty() { config.unwrap_or_default() } else { given };
-    if sources.is_empty() {
-        sources.push(sim);
+    if sources.iter().all(is_list) {
+        sources.insert(0, sim);
     }
+    sources.extend(lists);
     let (mut simulated, mut scripted) = (false, false);
     for source in &mut sources {
         if let SourceSpec::Sim { seed, speed, script } = source {
@@ -228,7 +257,7 @@ mod tests {
         let options = Options { scrape: vec!["a:9400".into(), "b.json".into()], ..Options::default() };
         let targets = vec![TargetSpec::Address("a:9400".into()), TargetSpec::File("b.json".into())];
         let sources = resolve(&options, Some(vec![SourceSpec::Local])).expect("valid");
-        assert_eq!(sources, [SourceSpec::Scrape { targets }]);
+        assert_eq!(sources, [SourceSpec::Scrape { targets, options: Box::default() }]);
         assert_eq!(
             resolve(&Options::default(), Some(vec![SourceSpec::Local])).expect("valid"),
             [SourceSpec::Local]

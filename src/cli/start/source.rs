@@ -5,11 +5,12 @@ use std::sync::Arc;
 use crate::cli::config::{Settings, SourceSpec};
 use crate::cli::{CliError, scenario};
 use crate::model::Topology;
+use crate::source::jobs::JobsConfig;
 use crate::source::remote_write::RemoteWriteConfig;
 use crate::source::replay::Replay;
 use crate::source::scrape::{ScrapeConfig, TargetError};
 use crate::source::sim::Sim;
-use crate::source::{Outlet, local, remote_write, replay, scrape, sim};
+use crate::source::{Outlet, jobs, local, remote_write, replay, scrape, sim};
 
 /// A source that is ready to start: everything that can be wrong with it has been checked.
 pub(crate) enum Ready {
@@ -19,6 +20,7 @@ pub(crate) enum Ready {
     Scrape(Box<ScrapeConfig>),
     Local,
     RemoteWrite(Box<RemoteWriteConfig>),
+    Jobs(Box<JobsConfig>),
     Replay(Box<Replay>, f64),
 }
 
@@ -35,6 +37,11 @@ impl Ready {
                 Self::Scripted(Box::new(plan.start(Arc::clone(&settings.topology))?), *speed)
             }
             SourceSpec::Local => Self::Local,
+            SourceSpec::Jobs(spec) => {
+                let config = spec.config(settings.interval, settings.timeout);
+                let checked = config.map_err(|e| settings.source_error(index, &e.to_string()))?;
+                Self::Jobs(Box::new(checked))
+            }
             SourceSpec::RemoteWrite(spec) => {
                 let config = spec.bind().map_err(|e| settings.source_error(index, &e.to_string()))?;
                 Self::RemoteWrite(Box::new(config))
@@ -43,12 +50,13 @@ impl Ready {
                 let replay = Replay::open(path).map_err(|e| CliError::Failed(e.to_string()))?;
                 Self::Replay(Box::new(replay.of_site(&settings.topology)), *speed)
             }
-            SourceSpec::Scrape { targets } => {
+            SourceSpec::Scrape { targets, options } => {
                 let arguments: Vec<String> = targets.iter().map(|t| t.argument()).collect();
                 let mut config = ScrapeConfig::load(&arguments).map_err(|e| wrong(settings, index, &e))?;
                 config.interval = settings.interval;
                 config.limits.timeout = settings.timeout;
                 config.seed = u64::from(std::process::id());
+                config.http = options.http.clone();
                 Self::Scrape(Box::new(config))
             }
         })
@@ -77,6 +85,9 @@ impl Ready {
             }
             Self::Replay(replay, speed) => {
                 tokio::spawn(replay::run(*replay, speed, outlet));
+            }
+            Self::Jobs(config) => {
+                tokio::spawn(jobs::run(*config, outlet));
             }
             Self::RemoteWrite(config) => {
                 tokio::spawn(remote_write::run(*config, outlet));

@@ -11,6 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use crate::model::text;
+use crate::source::http::HttpConfig;
 
 /// Bounds of one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,6 +91,7 @@ const UNIT: usize = 1 << 20;
 #[derive(Clone, Debug)]
 pub struct Fetcher {
     client: Client,
+    http: HttpConfig,
     limits: Limits,
     memory: Arc<Semaphore>,
 }
@@ -103,7 +105,7 @@ impl Fetcher {
     ///
     /// # Panics
     /// When no TLS provider is installed in the process (`rustls::crypto::ring`).
-    pub fn new(limits: Limits, targets: usize) -> Result<Self, String> {
+    pub fn new(limits: Limits, http: &HttpConfig, targets: usize) -> Result<Self, String> {
         let client = Client::builder()
             .user_agent(concat!("hallwatch/", env!("CARGO_PKG_VERSION")))
             .redirect(reqwest::redirect::Policy::none())
@@ -112,10 +114,9 @@ impl Fetcher {
             .timeout(limits.timeout)
             .connect_timeout(limits.timeout)
             .read_timeout(limits.stall)
-            .pool_max_idle_per_host(usize::from(targets <= 512))
-            .build();
-        let client = client.map_err(|e| text::clean(&e.to_string()))?;
-        Ok(Self { client, limits, memory: Arc::new(Semaphore::new(BUDGET / UNIT)) })
+            .pool_max_idle_per_host(usize::from(targets <= 512));
+        let client = http.client(client).map_err(|e| e.to_string())?;
+        Ok(Self { client, http: http.clone(), limits, memory: Arc::new(Semaphore::new(BUDGET / UNIT)) })
     }
 
     /// Asks `url`.
@@ -128,6 +129,7 @@ impl Fetcher {
         let fail = |e: reqwest::Error| explain(&e.without_url(), start, self.limits);
         let request =
             self.client.get(url).header(ACCEPT, "text/plain;version=0.0.4, text/plain;q=0.5, */*;q=0.1");
+        let request = self.http.authorize(request).map_err(|e| FetchError::Other(e.to_string()))?;
         let response = request.send().await.map_err(fail)?;
         check(&response)?;
         self.read(response).await.map_err(|e| match e {

@@ -35,7 +35,7 @@ pub async fn run(config: ScrapeConfig, outlet: Outlet) {
 
 async fn drive(config: ScrapeConfig, outlet: Outlet) -> Result<(), Stopped> {
     let watch = Watch::new(&config.specs);
-    let fetcher = match Fetcher::new(config.limits, config.list.targets.len()) {
+    let fetcher = match Fetcher::new(config.limits, &config.http, config.list.targets.len()) {
         Ok(fetcher) => fetcher,
         Err(why) => {
             let mut status = Board::default().report(outlet.source, outlet.now(), config.interval_ms());

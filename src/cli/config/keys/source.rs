@@ -3,7 +3,10 @@
 use super::{Key, Kind, key};
 
 /// The names of the kinds of sources.
-pub const SOURCE_KINDS: [&str; 4] = ["sim", "scrape", "local", "remote_write"];
+pub const SOURCE_KINDS: [&str; 6] = ["sim", "scrape", "local", "remote_write", "jobs", "slurm"];
+
+/// The kinds that speak HTTP and take the tables of `http_config`.
+pub const HTTP_KINDS: &[&str] = &["scrape", "remote_write", "slurm"];
 
 /// The keys of a `[[source]]`.
 pub const SOURCE_KEYS: &[Key] = &[
@@ -12,7 +15,7 @@ pub const SOURCE_KEYS: &[Key] = &[
         Kind::SourceKind,
         "",
         "",
-        "`sim` the simulator, `scrape` exporters over HTTP, `local` this machine, `remote_write` what is pushed here.",
+        "`sim` the simulator, `scrape` exporters over HTTP, `local` this machine, `remote_write` what is pushed here, `jobs` and `slurm` who holds the GPUs.",
     ),
     key("seed", Kind::Count, "1", "", "sim: the same seed gives the same values."),
     key("speed", Kind::Speed, "1", "", "sim: simulated seconds per second."),
@@ -30,6 +33,22 @@ pub const SOURCE_KEYS: &[Key] = &[
         "",
         "",
         "scrape: addresses of exporters (URL or host:port) and file_sd lists (JSON).",
+    ),
+    key(
+        "file",
+        Kind::Path,
+        "",
+        "",
+        "jobs: who holds the GPUs, as CSV with host,gpu,job,tenant or uuid,job,tenant, or as JSON (docs/jobs.md).",
+    ),
+    key("url", Kind::Text, "", "", "slurm: address of slurmrestd, such as http://slurm:6820 (docs/jobs.md)."),
+    key("user", Kind::Text, "", "", "slurm: who asks, as X-SLURM-USER-NAME."),
+    key(
+        "token_file",
+        Kind::Path,
+        "",
+        "",
+        "slurm: file with the token of that user, X-SLURM-USER-TOKEN; read again when it changes.",
     ),
     key(
         "listen",
@@ -61,6 +80,10 @@ const OF_KIND: &[(&str, &[&str])] = &[
     ("scenario", &["sim"]),
     ("at", &["sim"]),
     ("targets", &["scrape"]),
+    ("file", &["jobs"]),
+    ("url", &["slurm"]),
+    ("user", &["slurm"]),
+    ("token_file", &["slurm"]),
     ("listen", &["remote_write"]),
     ("max_series", &["remote_write"]),
     ("max_body", &["remote_write"]),
