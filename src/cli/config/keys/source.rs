@@ -3,10 +3,10 @@
 use super::{Key, Kind, key};
 
 /// The names of the kinds of sources.
-pub const SOURCE_KINDS: [&str; 5] = ["sim", "scrape", "prometheus", "remote_write", "local"];
+pub const SOURCE_KINDS: [&str; 7] = ["sim", "scrape", "prometheus", "remote_write", "jobs", "slurm", "local"];
 
 /// The kinds that speak HTTP and take the tables of `http_config`.
-pub const HTTP_KINDS: &[&str] = &["scrape", "prometheus"];
+pub const HTTP_KINDS: &[&str] = &["scrape", "prometheus", "remote_write", "slurm"];
 
 /// The keys of a `[[source]]`.
 pub const SOURCE_KEYS: &[Key] = &[
@@ -15,7 +15,7 @@ pub const SOURCE_KEYS: &[Key] = &[
         Kind::SourceKind,
         "",
         "",
-        "`sim` the simulator, `scrape` exporters over HTTP, `prometheus` an engine with its query API, `remote_write` what is pushed here, `local` this machine.",
+        "`sim` the simulator, `scrape` exporters over HTTP, `prometheus` an engine with its query API, `remote_write` what is pushed here, `jobs` and `slurm` who holds the GPUs, `local` this machine.",
     ),
     key("seed", Kind::Count, "1", "", "sim: the same seed gives the same values."),
     key("speed", Kind::Speed, "1", "", "sim: simulated seconds per second."),
@@ -34,7 +34,13 @@ pub const SOURCE_KEYS: &[Key] = &[
         "",
         "scrape: addresses of exporters (URL or host:port) and file_sd lists (JSON).",
     ),
-    key("url", Kind::Text, "", "", "prometheus: address of the engine, with the path before `/api/v1`."),
+    key(
+        "url",
+        Kind::Text,
+        "",
+        "",
+        "prometheus: address of the engine, with the path before `/api/v1`; slurm: address of slurmrestd (docs/jobs.md).",
+    ),
     key(
         "metrics",
         Kind::Texts,
@@ -66,6 +72,21 @@ pub const SOURCE_KEYS: &[Key] = &[
         "prometheus: time between two polls, 1s to 1h, in place of the `interval` of all sources.",
     ),
     key(
+        "file",
+        Kind::Path,
+        "",
+        "",
+        "jobs: who holds the GPUs, as CSV with host,gpu,job,tenant or uuid,job,tenant, or as JSON (docs/jobs.md).",
+    ),
+    key("user", Kind::Text, "", "", "slurm: who asks, as X-SLURM-USER-NAME."),
+    key(
+        "token_file",
+        Kind::Path,
+        "",
+        "",
+        "slurm: file with the token of that user, X-SLURM-USER-TOKEN; read again when it changes.",
+    ),
+    key(
         "listen",
         Kind::Text,
         "",
@@ -95,13 +116,16 @@ const OF_KIND: &[(&str, &[&str])] = &[
     ("scenario", &["sim"]),
     ("at", &["sim"]),
     ("targets", &["scrape"]),
-    ("url", &["prometheus"]),
+    ("url", &["prometheus", "slurm"]),
     ("metrics", &["prometheus"]),
     ("queries", &["prometheus"]),
     ("tenant", &["prometheus"]),
     ("selector", &["prometheus"]),
     ("backfill", &["prometheus"]),
     ("interval", &["prometheus"]),
+    ("file", &["jobs"]),
+    ("user", &["slurm"]),
+    ("token_file", &["slurm"]),
     ("listen", &["remote_write"]),
     ("max_series", &["remote_write"]),
     ("max_body", &["remote_write"]),
