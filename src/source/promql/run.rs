@@ -76,6 +76,8 @@ struct Turn {
     wait: Option<Duration>,
     unknown: u32,
     late: u32,
+    /// Queries for times that were not answered yet.
+    times: usize,
     /// Values that wait for their times.
     held: Vec<(usize, Vec<SeriesValue>)>,
 }
@@ -226,6 +228,7 @@ impl Runner {
     async fn ask_all(&mut self, due: Vec<usize>, turn: &mut Turn) -> Result<(), Stopped> {
         self.moment = self.outlet.now().plus_millis(self.skew);
         self.clocks.begin(self.moment);
+        turn.times = due.iter().filter(|i| matches!(self.asks[**i].purpose, Purpose::Times(_))).count();
         let mut queue = due.into_iter();
         loop {
             while self.flight.len() < self.config.concurrency.max(1) && turn.wait.is_none() {
@@ -286,6 +289,7 @@ impl Runner {
         match self.asks[ask].purpose.clone() {
             Purpose::Times(clock) => {
                 self.clocks.set(clock, values, self.roster.members.len());
+                turn.times = turn.times.saturating_sub(1);
                 for (ask, values) in std::mem::take(&mut turn.held) {
                     self.deliver(ask, values, turn).await?;
                 }
@@ -316,6 +320,11 @@ impl Runner {
                     turn.late += u32::try_from(before - values.len()).unwrap_or(u32::MAX);
                     self.own_clock(index);
                 }
+            }
+            // Some of the times may be those of its node.
+            None if turn.times > 0 => {
+                turn.held.push((index, values));
+                return Ok(());
             }
             None => self.clocks.date_or_now(&mut values),
         }
