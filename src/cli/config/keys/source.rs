@@ -52,7 +52,7 @@ pub const SOURCE_KEYS: &[Key] = &[
         "queries",
         Kind::Texts,
         "",
-        "--prometheus-query",
+        "",
         "prometheus: expressions in place of the built-in ones, `METRIC=EXPR`, in the metric's unit.",
     ),
     key("tenant", Kind::Text, "", "", "prometheus: value of the header `X-Scope-OrgID`."),
