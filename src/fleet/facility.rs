@@ -81,6 +81,12 @@ impl Facility {
         get(&self.racks, id.index() * RACK + point.index())
     }
 
+    /// How many points are reported.
+    #[must_use]
+    pub fn reported(&self) -> usize {
+        self.columns().iter().flat_map(|column| column.iter()).filter(|v| v.is_finite()).count()
+    }
+
     /// True when at least one rack reports a point.
     #[must_use]
     pub fn any_rack(&self, point: RackPoint) -> bool {

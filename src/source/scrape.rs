@@ -11,7 +11,7 @@ pub mod fetch;
 pub mod gpus;
 pub mod identity;
 pub mod node;
-mod number;
+pub(in crate::source) mod number;
 pub mod page;
 mod run;
 pub mod schedule;

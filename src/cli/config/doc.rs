@@ -89,6 +89,7 @@ fn source_table(out: &mut String, source: &SourceSpec) {
             let http = http::toml(&options.http);
             write!(out, "\n[[source]]\nkind = \"scrape\"\ntargets = {}\n{http}", targets.toml())
         }
+        SourceSpec::Prometheus(spec) => write!(out, "{}", spec.toml()),
         SourceSpec::Local => writeln!(out, "\n[[source]]\nkind = \"local\""),
         SourceSpec::RemoteWrite(spec) => write!(out, "\n{}{}", spec.toml(), http::toml(&spec.http)),
         SourceSpec::Jobs(spec) => write!(out, "\n{}{}", spec.toml(), http::toml(&spec.http)),

@@ -9,7 +9,8 @@ use std::path::PathBuf;
 
 use crate::cli::CliError;
 use crate::cli::args::Options;
-use crate::cli::config::keys::{Value, source_has};
+use crate::cli::config::keys::{SOURCE_KINDS, Value, source_has};
+use crate::cli::config::prometheus::PromSpec;
 use crate::cli::config::scrape::ScrapeOptions;
 use crate::cli::scenario::Script;
 use crate::source::http::HttpConfig;
@@ -38,6 +39,8 @@ pub enum SourceSpec {
         /// How.
         options: Box<ScrapeOptions>,
     },
+    /// An engine with Prometheus' query API.
+    Prometheus(Box<PromSpec>),
     /// This machine.
     Local,
     /// A receiver of remote write.
@@ -99,9 +102,7 @@ impl SourceSpec {
         let Some((Value::Text(kind), _)) = values.get("kind") else {
             return Err((
                 None,
-                String::from(
-                    "[[source]] has no `kind`: expected sim, scrape, local, remote_write, jobs or slurm",
-                ),
+                format!("[[source]] has no `kind`: expected one of {}", SOURCE_KINDS.join(", ")),
             ));
         };
         let foreign = values.iter().find(|(name, _)| !source_has(kind, name));
@@ -124,6 +125,7 @@ impl SourceSpec {
                     String::from("a source of kind `scrape` needs `targets`: URLs or file_sd lists"),
                 )),
             },
+            "prometheus" => PromSpec::from_table(values).map(|spec| Self::Prometheus(Box::new(spec))),
             "remote_write" => RemoteWriteSpec::from_table(values).map(|s| Self::RemoteWrite(Box::new(s))),
             "jobs" => JobsSpec::from_file_table(values).map(|s| Self::Jobs(Box::new(s))),
             "slurm" => JobsSpec::from_slurm_table(values).map(|s| Self::Jobs(Box::new(s))),
@@ -143,6 +145,7 @@ impl SourceSpec {
     pub fn http_mut(&mut self) -> Option<&mut HttpConfig> {
         match self {
             Self::Scrape { options, .. } => Some(&mut options.http),
+            Self::Prometheus(spec) => Some(&mut spec.config.http),
             Self::RemoteWrite(spec) => Some(&mut spec.http),
             Self::Jobs(spec) => spec.http_mut(),
             _ => None,
@@ -186,6 +189,10 @@ pub fn resolve(options: &Options, config: Option<Vec<SourceSpec>>) -> Result<Vec
         let targets = options.scrape.iter().map(|t| TargetSpec::read(t, |p| PathBuf::from(p))).collect();
         given.push(SourceSpec::Scrape { targets, options: Box::default() });
     }
+    for address in &options.prometheus {
+        let spec = PromSpec::new(address).map_err(|e| CliError::Usage(format!("--prometheus: {e}")))?;
+        given.push(SourceSpec::Prometheus(Box::new(spec)));
+    }
     if options.local {
         given.push(SourceSpec::Local);
     }
@@ -211,6 +218,7 @@ pub fn resolve(options: &Options, config: Option<Vec<SourceSpec>>) -> Result<Vec
         sources.insert(0, sim);
     }
     sources.extend(lists);
+    give_queries(options, &mut sources)?;
     let (mut simulated, mut scripted) = (false, false);
     for source in &mut sources {
         if let SourceSpec::Sim { seed, speed, script } = source {
@@ -235,6 +243,21 @@ pub fn resolve(options: &Options, config: Option<Vec<SourceSpec>>) -> Result<Vec
         return Err(CliError::Usage(String::from("--at needs a scenario: add --scenario")));
     }
     Ok(sources)
+}
+
+/// `--prometheus-query` goes before the queries of every engine.
+fn give_queries(options: &Options, sources: &mut [SourceSpec]) -> Result<(), CliError> {
+    let mut engines = 0;
+    for source in sources {
+        if let SourceSpec::Prometheus(spec) = source {
+            engines += 1;
+            spec.config.queries.splice(0..0, options.prometheus_query.iter().cloned());
+        }
+    }
+    if engines == 0 && !options.prometheus_query.is_empty() {
+        return Err(CliError::Usage(String::from("--prometheus-query needs an engine: add --prometheus")));
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -262,6 +285,25 @@ mod tests {
             resolve(&Options::default(), Some(vec![SourceSpec::Local])).expect("valid"),
             [SourceSpec::Local]
         );
+    }
+
+    #[test]
+    fn given_queries_go_before_those_of_the_config() {
+        let mut options = Options {
+            prometheus: vec!["http://a:1".into(), "http://b:1".into()],
+            prometheus_query: vec![(crate::model::Metric::Power, "watts".into())],
+            ..Options::default()
+        };
+        let sources = resolve(&options, None).expect("valid");
+        let queries = |s: &SourceSpec| match s {
+            SourceSpec::Prometheus(spec) => spec.config.queries.len(),
+            _ => 0,
+        };
+        assert_eq!(sources.iter().map(queries).collect::<Vec<_>>(), [1, 1]);
+        options.prometheus = vec!["a:1".into()];
+        assert_eq!(resolve(&options, None).expect_err("no scheme").exit_code(), 2);
+        options.prometheus.clear();
+        assert_eq!(resolve(&options, None).expect_err("no engine").exit_code(), 2);
     }
 
     #[test]

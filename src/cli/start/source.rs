@@ -6,6 +6,7 @@ use crate::cli::config::{Settings, SourceSpec};
 use crate::cli::{CliError, scenario};
 use crate::model::Topology;
 use crate::source::jobs::JobsConfig;
+use crate::source::promql::{self, PromConfig};
 use crate::source::remote_write::RemoteWriteConfig;
 use crate::source::replay::Replay;
 use crate::source::scrape::{ScrapeConfig, TargetError};
@@ -18,6 +19,7 @@ pub(crate) enum Ready {
     Sim(u64, f64),
     Scripted(Box<Sim>, f64),
     Scrape(Box<ScrapeConfig>),
+    Prometheus(Box<PromConfig>),
     Local,
     RemoteWrite(Box<RemoteWriteConfig>),
     Jobs(Box<JobsConfig>),
@@ -59,6 +61,10 @@ impl Ready {
                 config.http = options.http.clone();
                 Self::Scrape(Box::new(config))
             }
+            SourceSpec::Prometheus(spec) => {
+                let times = (settings.interval, settings.timeout);
+                Self::Prometheus(Box::new(spec.ready(times, settings.place_labels())))
+            }
         })
     }
 
@@ -82,6 +88,9 @@ impl Ready {
             }
             Self::Scrape(config) => {
                 tokio::spawn(scrape::run(*config, outlet));
+            }
+            Self::Prometheus(config) => {
+                tokio::spawn(promql::run(*config, outlet));
             }
             Self::Replay(replay, speed) => {
                 tokio::spawn(replay::run(*replay, speed, outlet));

@@ -8,8 +8,8 @@ use crate::model::Metric;
 use crate::model::Timestamp;
 use crate::model::batch::SeriesValue;
 use crate::model::metric::COUNT;
+use crate::source::scrape::families::SOURCES;
 use crate::source::scrape::families::{Field, Merge};
-use crate::source::scrape::gpus::SOURCES;
 
 /// Most parts that one value is made of: MIG instances, or single reasons.
 const MAX_PARTS: usize = 32;

@@ -3,10 +3,10 @@
 use super::{Key, Kind, key};
 
 /// The names of the kinds of sources.
-pub const SOURCE_KINDS: [&str; 6] = ["sim", "scrape", "local", "remote_write", "jobs", "slurm"];
+pub const SOURCE_KINDS: [&str; 7] = ["sim", "scrape", "prometheus", "remote_write", "local", "jobs", "slurm"];
 
 /// The kinds that speak HTTP and take the tables of `http_config`.
-pub const HTTP_KINDS: &[&str] = &["scrape", "remote_write", "slurm"];
+pub const HTTP_KINDS: &[&str] = &["scrape", "prometheus", "remote_write", "slurm"];
 
 /// The keys of a `[[source]]`.
 pub const SOURCE_KEYS: &[Key] = &[
@@ -15,7 +15,7 @@ pub const SOURCE_KEYS: &[Key] = &[
         Kind::SourceKind,
         "",
         "",
-        "`sim` the simulator, `scrape` exporters over HTTP, `local` this machine, `remote_write` what is pushed here, `jobs` and `slurm` who holds the GPUs.",
+        "`sim` the simulator, `scrape` exporters over HTTP, `prometheus` an engine with its query API, `remote_write` what is pushed here, `local` this machine, `jobs` and `slurm` who holds the GPUs.",
     ),
     key("seed", Kind::Count, "1", "", "sim: the same seed gives the same values."),
     key("speed", Kind::Speed, "1", "", "sim: simulated seconds per second."),
@@ -35,13 +35,49 @@ pub const SOURCE_KEYS: &[Key] = &[
         "scrape: addresses of exporters (URL or host:port) and file_sd lists (JSON).",
     ),
     key(
+        "url",
+        Kind::Text,
+        "",
+        "",
+        "prometheus: address of the engine, with the path before `/api/v1`. slurm: that of slurmrestd, such as http://slurm:6820 (docs/jobs.md).",
+    ),
+    key(
+        "metrics",
+        Kind::Texts,
+        "",
+        "",
+        "prometheus: what is asked for; by default all that views and alarm rules need (docs/prometheus.md).",
+    ),
+    key(
+        "queries",
+        Kind::Texts,
+        "",
+        "--prometheus-query",
+        "prometheus: expressions in place of the built-in ones, `METRIC=EXPR`, in the metric's unit.",
+    ),
+    key("tenant", Kind::Text, "", "", "prometheus: value of the header `X-Scope-OrgID`."),
+    key("selector", Kind::Text, "", "", "prometheus: more label matchers, such as `{cluster=\"kvd\"}`."),
+    key(
+        "backfill",
+        Kind::Backfill,
+        "\"1h\"",
+        "",
+        "prometheus: so much of the past is asked for at the start; 0s to 24h.",
+    ),
+    key(
+        "interval",
+        Kind::Interval,
+        "",
+        "",
+        "prometheus: time between two polls, 1s to 1h, in place of the `interval` of all sources. remote_write: time between two samples of a series, in place of the learned one.",
+    ),
+    key(
         "file",
         Kind::Path,
         "",
         "",
         "jobs: who holds the GPUs, as CSV with host,gpu,job,tenant or uuid,job,tenant, or as JSON (docs/jobs.md).",
     ),
-    key("url", Kind::Text, "", "", "slurm: address of slurmrestd, such as http://slurm:6820 (docs/jobs.md)."),
     key("user", Kind::Text, "", "", "slurm: who asks, as X-SLURM-USER-NAME."),
     key(
         "token_file",
@@ -80,8 +116,14 @@ const OF_KIND: &[(&str, &[&str])] = &[
     ("scenario", &["sim"]),
     ("at", &["sim"]),
     ("targets", &["scrape"]),
+    ("url", &["prometheus", "slurm"]),
+    ("metrics", &["prometheus"]),
+    ("queries", &["prometheus"]),
+    ("tenant", &["prometheus"]),
+    ("selector", &["prometheus"]),
+    ("backfill", &["prometheus"]),
+    ("interval", &["prometheus", "remote_write"]),
     ("file", &["jobs"]),
-    ("url", &["slurm"]),
     ("user", &["slurm"]),
     ("token_file", &["slurm"]),
     ("listen", &["remote_write"]),
