@@ -217,8 +217,8 @@ pub fn resolve(options: &Options, config: Option<Vec<SourceSpec>>) -> Result<Vec
     if sources.iter().all(is_list) {
         sources.insert(0, sim);
     }
-    give_queries(options, &mut sources)?;
     sources.extend(lists);
+    give_queries(options, &mut sources)?;
     let (mut simulated, mut scripted) = (false, false);
     for source in &mut sources {
         if let SourceSpec::Sim { seed, speed, script } = source {

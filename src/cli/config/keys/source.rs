@@ -3,7 +3,7 @@
 use super::{Key, Kind, key};
 
 /// The names of the kinds of sources.
-pub const SOURCE_KINDS: [&str; 7] = ["sim", "scrape", "prometheus", "remote_write", "jobs", "slurm", "local"];
+pub const SOURCE_KINDS: [&str; 7] = ["sim", "scrape", "prometheus", "remote_write", "local", "jobs", "slurm"];
 
 /// The kinds that speak HTTP and take the tables of `http_config`.
 pub const HTTP_KINDS: &[&str] = &["scrape", "prometheus", "remote_write", "slurm"];
@@ -15,7 +15,7 @@ pub const SOURCE_KEYS: &[Key] = &[
         Kind::SourceKind,
         "",
         "",
-        "`sim` the simulator, `scrape` exporters over HTTP, `prometheus` an engine with its query API, `remote_write` what is pushed here, `jobs` and `slurm` who holds the GPUs, `local` this machine.",
+        "`sim` the simulator, `scrape` exporters over HTTP, `prometheus` an engine with its query API, `remote_write` what is pushed here, `local` this machine, `jobs` and `slurm` who holds the GPUs.",
     ),
     key("seed", Kind::Count, "1", "", "sim: the same seed gives the same values."),
     key("speed", Kind::Speed, "1", "", "sim: simulated seconds per second."),
@@ -39,7 +39,7 @@ pub const SOURCE_KEYS: &[Key] = &[
         Kind::Text,
         "",
         "",
-        "prometheus: address of the engine, with the path before `/api/v1`; slurm: address of slurmrestd (docs/jobs.md).",
+        "prometheus: address of the engine, with the path before `/api/v1`. slurm: that of slurmrestd, such as http://slurm:6820 (docs/jobs.md).",
     ),
     key(
         "metrics",
@@ -52,7 +52,7 @@ pub const SOURCE_KEYS: &[Key] = &[
         "queries",
         Kind::Texts,
         "",
-        "",
+        "--prometheus-query",
         "prometheus: expressions in place of the built-in ones, `METRIC=EXPR`, in the metric's unit.",
     ),
     key("tenant", Kind::Text, "", "", "prometheus: value of the header `X-Scope-OrgID`."),
@@ -69,7 +69,7 @@ pub const SOURCE_KEYS: &[Key] = &[
         Kind::Interval,
         "",
         "",
-        "prometheus: time between two polls, 1s to 1h, in place of the `interval` of all sources.",
+        "prometheus: time between two polls, 1s to 1h, in place of the `interval` of all sources. remote_write: time between two samples of a series, in place of the learned one.",
     ),
     key(
         "file",
@@ -122,7 +122,7 @@ const OF_KIND: &[(&str, &[&str])] = &[
     ("tenant", &["prometheus"]),
     ("selector", &["prometheus"]),
     ("backfill", &["prometheus"]),
-    ("interval", &["prometheus"]),
+    ("interval", &["prometheus", "remote_write"]),
     ("file", &["jobs"]),
     ("user", &["slurm"]),
     ("token_file", &["slurm"]),

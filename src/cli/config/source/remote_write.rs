@@ -1,6 +1,7 @@
 //! A receiver of remote write, as it stands in the settings.
 
 use std::ops::Range;
+use std::time::Duration;
 
 use super::Entries;
 use crate::cli::config::keys::Value;
@@ -19,6 +20,8 @@ pub struct RemoteWriteSpec {
     pub max_series: Option<usize>,
     /// Longest request, bytes, where it is not the default.
     pub max_body: Option<usize>,
+    /// Time between two samples of a series, where it is not learned.
+    pub interval: Option<Duration>,
     /// Who may write.
     pub http: HttpConfig,
 }
@@ -29,7 +32,13 @@ impl RemoteWriteSpec {
     /// A receiver at `listen` with the default bounds.
     #[must_use]
     pub fn new(listen: &str) -> Self {
-        Self { listen: listen.to_owned(), max_series: None, max_body: None, http: HttpConfig::default() }
+        Self {
+            listen: listen.to_owned(),
+            max_series: None,
+            max_body: None,
+            interval: None,
+            http: HttpConfig::default(),
+        }
     }
 
     /// The receiver of a checked `[[source]]` table.
@@ -55,6 +64,10 @@ impl RemoteWriteSpec {
             listen: listen.clone(),
             max_series: number("max_series", 1..=100_000_000)?,
             max_body: number("max_body", BODY)?,
+            interval: match values.get("interval") {
+                Some((Value::Time(time), _)) => Some(*time),
+                _ => None,
+            },
             http: HttpConfig::default(),
         })
     }
@@ -66,6 +79,7 @@ impl RemoteWriteSpec {
     pub fn bind(&self) -> Result<RemoteWriteConfig, ListenError> {
         self.check()?;
         let mut config = RemoteWriteConfig::bind(&self.listen)?;
+        config.interval = self.interval;
         config.gate = Gate::new(self.http.clone());
         let limits = &mut config.limits;
         limits.series = self.max_series.unwrap_or(limits.series);
@@ -82,7 +96,9 @@ impl RemoteWriteSpec {
         let number = |name: &str, n: Option<usize>| n.map_or_else(String::new, |n| format!("{name} = {n}\n"));
         let listen = Value::Text(self.listen.clone()).toml();
         let (series, body) = (number("max_series", self.max_series), number("max_body", self.max_body));
-        format!("[[source]]\nkind = \"remote_write\"\nlisten = {listen}\n{series}{body}")
+        let interval =
+            self.interval.map_or_else(String::new, |i| format!("interval = {}\n", Value::Time(i).toml()));
+        format!("[[source]]\nkind = \"remote_write\"\nlisten = {listen}\n{series}{body}{interval}")
     }
 
     /// What it is, in words.
