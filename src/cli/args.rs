@@ -17,6 +17,7 @@ use clap_complete::Shell;
 
 use crate::cli::scenario::ScenarioName;
 use crate::cli::units;
+use crate::source::scrape::Shard;
 
 pub use alarms::AlarmsCommand;
 pub use record::{EngineArgs, RecordArgs, RecorderOptions, ReplayArgs};
@@ -133,6 +134,9 @@ pub struct Options {
     /// Scrape an exporter (URL or host:port) or all targets of a file_sd list (FILE); may be repeated
     #[arg(long, value_name = "URL|FILE", help_heading = "Sources")]
     pub scrape: Vec<String>,
+    /// Ask only one share of the scraped targets, such as 1/4: several collectors watch one site
+    #[arg(long, value_name = "I/N", value_parser = Shard::parse, help_heading = "Sources")]
+    pub shard: Option<Shard>,
     /// Watch this machine and its GPUs
     #[arg(long, help_heading = "Sources")]
     pub local: bool,

@@ -16,7 +16,7 @@ use crate::model::{Entry, Timestamp, Topology};
 use crate::record::{self, Cursor, FlightRecorder, Recording};
 use crate::source::alertmanager::{self, AlertmanagerConfig, View};
 use crate::source::replay::Replay;
-use crate::source::scrape::{ScrapeConfig, TargetError};
+use crate::source::scrape::{Placing, ScrapeConfig, TargetError};
 use crate::source::sim::Sim;
 use crate::source::{Outlet, local, replay, scrape, sim};
 
@@ -80,7 +80,10 @@ pub fn prepare(settings: &Settings) -> Result<Prepared, CliError> {
                 config.interval = settings.interval;
                 config.limits.timeout = settings.timeout;
                 config.seed = u64::from(std::process::id());
-                config.http = options.http.clone();
+                options.apply(&mut config);
+                config.select().map_err(|e| wrong(settings, i, &e))?;
+                let placing = Placing::new(settings.placer.as_ref().clone(), &settings.topology);
+                config.placing = Some(Arc::new(placing));
                 Ready::Scrape(Box::new(config))
             }
         });

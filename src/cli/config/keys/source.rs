@@ -34,6 +34,35 @@ pub const SOURCE_KEYS: &[Key] = &[
         "",
         "scrape: addresses of exporters (URL or host:port) and file_sd lists (JSON).",
     ),
+    key("http_sd", Kind::Texts, "", "", "scrape: URLs of target lists in Prometheus' http_sd form."),
+    key("refresh_interval", Kind::Interval, "\"1m\"", "", "scrape: time between two looks at `http_sd`."),
+    key(
+        "scrape_interval",
+        Kind::Interval,
+        "",
+        "",
+        "scrape: time between two polls of a target; else `interval`.",
+    ),
+    key("scrape_timeout", Kind::Timeout, "", "", "scrape: time for one answer; else `timeout`."),
+    key("body_size_limit", Kind::Size, "\"16MiB\"", "", "scrape: largest answer after decompression."),
+    key(
+        "sample_limit",
+        Kind::Count,
+        "0",
+        "",
+        "scrape: most samples of wanted families on a page; 0 is no limit.",
+    ),
+    key("label_limit", Kind::Count, "0", "", "scrape: most labels of a sample, with the family's name."),
+    key("label_name_length_limit", Kind::Count, "0", "", "scrape: longest name of a label, bytes."),
+    key("label_value_length_limit", Kind::Count, "0", "", "scrape: longest value of a label, bytes."),
+    key("target_limit", Kind::Count, "0", "", "scrape: most targets of the source."),
+    key(
+        "shard",
+        Kind::Text,
+        "",
+        "",
+        "scrape: one share of the targets, such as `1/4`, chosen as Prometheus' hashmod does.",
+    ),
 ];
 
 /// The keys that belong to some kinds of sources alone; the others belong to all.
@@ -43,6 +72,17 @@ const OF_KIND: &[(&str, &[&str])] = &[
     ("scenario", &["sim"]),
     ("at", &["sim"]),
     ("targets", &["scrape"]),
+    ("http_sd", &["scrape"]),
+    ("refresh_interval", &["scrape"]),
+    ("scrape_interval", &["scrape"]),
+    ("scrape_timeout", &["scrape"]),
+    ("body_size_limit", &["scrape"]),
+    ("sample_limit", &["scrape"]),
+    ("label_limit", &["scrape"]),
+    ("label_name_length_limit", &["scrape"]),
+    ("label_value_length_limit", &["scrape"]),
+    ("target_limit", &["scrape"]),
+    ("shard", &["scrape"]),
 ];
 
 /// True when a source of `kind` has the key `name`.
