@@ -9,6 +9,7 @@ pub mod config;
 pub mod doctor;
 pub mod error;
 pub mod export;
+pub mod exporter;
 pub mod files;
 pub mod headless;
 pub mod moment;
@@ -73,6 +74,7 @@ pub fn run(args: Args, out: &mut dyn Write) -> Result<ExitCode, CliError> {
         }
         Some(Command::Clip(args)) => clip::run(&args, out),
         Some(Command::Export(args)) => export::run(&args, out),
+        Some(Command::Exporter(args)) => exporter::run(&args, out),
         Some(Command::Check(check)) => check::run(&check, &config::Surroundings::real(), out),
         Some(Command::Doctor(options)) => doctor::run(&options, &config::Surroundings::real(), out),
         Some(Command::Config { command: ConfigCommand::Print(print) }) => {

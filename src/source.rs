@@ -1,9 +1,12 @@
-//! Sources of data: the simulator, scraped exporters, this machine, a recording, an Alertmanager. Each one yields
+//! Sources of data: the simulator, scraped exporters, engines with Prometheus' query API, this machine, a recording, an Alertmanager. Each one yields
 //! [`Entry`] values through an [`Outlet`]; none of them knows the state or the screen.
 
 pub mod alertmanager;
+pub mod exporter;
 pub mod http;
 pub mod local;
+pub mod promql;
+pub mod remote_write;
 pub mod replay;
 pub mod scrape;
 pub mod serve;

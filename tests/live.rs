@@ -3,6 +3,8 @@
 
 #[path = "live/bad.rs"]
 mod bad;
+#[path = "live/check.rs"]
+mod check;
 #[path = "live/program.rs"]
 mod program;
 #[allow(dead_code, reason = "another test needs more of it")]

@@ -3,6 +3,7 @@
 
 pub mod alarms;
 pub mod export;
+pub mod exporter;
 pub mod record;
 pub mod sim;
 pub mod snapshot;
@@ -18,6 +19,8 @@ use clap_complete::Shell;
 use crate::cli::scenario::ScenarioName;
 use crate::cli::units;
 use crate::source::scrape::Shard;
+use crate::model::Metric;
+use crate::source::promql;
 
 pub use alarms::AlarmsCommand;
 pub use record::{EngineArgs, RecordArgs, RecorderOptions, ReplayArgs};
@@ -31,6 +34,7 @@ Examples:
   hallwatch                                     the simulated site, 100,224 GPUs
   hallwatch --scrape http://node7:9400/metrics  one real dcgm-exporter
   hallwatch --scrape targets.json               all exporters of a Prometheus file_sd list
+  hallwatch --prometheus http://mimir:9009/prometheus  what an engine has of the GPUs
   hallwatch --local                             this machine and its GPUs
   hallwatch --scenario row-cooling-lost         an incident that starts after a minute
   hallwatch snapshot --view hall:H3 --metric temp --format svg > hall.svg
@@ -77,6 +81,8 @@ pub enum Command {
     Clip(export::ClipArgs),
     /// Write recorded values as a table: Parquet, CSV, JSON lines or OpenMetrics
     Export(export::ExportArgs),
+    /// This machine and its GPUs as an exporter, under the names of dcgm-exporter and node_exporter
+    Exporter(exporter::ExporterArgs),
     /// Tools around the simulator
     Sim {
         /// What to do with the simulator.
@@ -137,9 +143,18 @@ pub struct Options {
     /// Ask only one share of the scraped targets, such as 1/4: several collectors watch one site
     #[arg(long, value_name = "I/N", value_parser = Shard::parse, help_heading = "Sources")]
     pub shard: Option<Shard>,
+    /// Ask an engine with Prometheus' query API (Prometheus, VictoriaMetrics, Thanos, Mimir); may be repeated
+    #[arg(long, value_name = "URL", help_heading = "Sources")]
+    pub prometheus: Vec<String>,
+    /// Ask the engines for EXPR instead, in the metric's unit; may be repeated
+    #[arg(long, value_name = "METRIC=EXPR", value_parser = promql::parse_query, help_heading = "Sources")]
+    pub prometheus_query: Vec<(Metric, String)>,
     /// Watch this machine and its GPUs
     #[arg(long, help_heading = "Sources")]
     pub local: bool,
+    /// Take what a Prometheus, a vmagent or agents push by remote write (1.0 and 2.0) to this address
+    #[arg(long, value_name = "ADDR", help_heading = "Sources")]
+    pub remote_write_listen: Option<String>,
     /// Play the values of a recording (FILE, or the folder of the flight recorder) as if they came now
     #[arg(long, value_name = "FILE", help_heading = "Sources")]
     pub replay: Option<PathBuf>,
@@ -221,6 +236,15 @@ pub struct Options {
     pub state: StateOptions,
 }
 
+impl Options {
+    /// True when the command line names sources: then those of the config do not count.
+    #[must_use]
+    pub const fn names_sources(&self) -> bool {
+        let engines = !self.prometheus.is_empty() || self.remote_write_listen.is_some();
+        self.sim || self.local || self.replay.is_some() || !self.scrape.is_empty() || engines
+    }
+}
+
 /// When to use colours.
 #[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum ColorChoice {
@@ -250,6 +274,13 @@ pub struct CheckArgs {
     /// Files to check: config, topology, scenario, alarm rules or theme (.toml), inventory (.csv), targets (.json)
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
+    /// Ask the sources too, and print what they would give: targets, samples, GPUs, hosts without a
+    /// place, metrics that nobody reports
+    #[arg(long, conflicts_with = "files")]
+    pub live: bool,
+    /// How long the sources may take to answer [default: 20s]
+    #[arg(long, value_name = "TIME", value_parser = units::timeout, requires = "live")]
+    pub wait: Option<Duration>,
     /// Sources and display.
     #[command(flatten)]
     pub options: Options,

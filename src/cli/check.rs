@@ -1,8 +1,11 @@
 //! `check`: are all files valid that the console would read, or those given?
 
+mod live;
+
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::cli::CliError;
 use crate::cli::args::{CheckArgs, Options};
@@ -23,6 +26,9 @@ use crate::source::sim::workload::Workload;
 use crate::ui::keymap::Keymap;
 use crate::ui::theme::Theme;
 
+/// How long the sources may take to answer `--live`.
+const LIVE_WAIT: Duration = Duration::from_secs(20);
+
 /// What became of one thing that was checked: what it is, or what is wrong with it.
 type Checked = Result<String, CliError>;
 
@@ -32,7 +38,9 @@ type Checked = Result<String, CliError>;
 /// # Errors
 /// [`CliError::Failed`] with the number of mistakes.
 pub fn run(args: &CheckArgs, around: &Surroundings, out: &mut dyn Write) -> Result<(), CliError> {
-    let results: Vec<Checked> = if args.files.is_empty() {
+    let results: Vec<Checked> = if args.live {
+        asked(args, around)
+    } else if args.files.is_empty() {
         settings(&args.options, around)
     } else {
         args.files.iter().flat_map(|path| file(path, &args.options)).collect()
@@ -75,11 +83,33 @@ fn settings(options: &Options, around: &Surroundings) -> Vec<Checked> {
     results.extend(settings.warnings.iter().map(|w| Err(CliError::Failed(w.clone()))));
     results.extend(settings.alertmanager.iter().map(alertmanager));
     for source in &settings.sources {
-        if let SourceSpec::Scrape { targets, options } = source {
-            let arguments: Vec<_> = targets.iter().map(config::TargetSpec::argument).collect();
-            results.extend(scrape(&arguments, options, &settings));
-            results.extend(login(&options.http));
+        match source {
+            SourceSpec::Scrape { targets, options } => {
+                let arguments: Vec<_> = targets.iter().map(config::TargetSpec::argument).collect();
+                results.extend(scrape(&arguments, options, &settings));
+                results.extend(login(&options.http));
+            }
+            SourceSpec::RemoteWrite(spec) => results.push(match spec.address() {
+                Ok(_) => Ok(format!("remote write: {}", spec.words())),
+                Err(e) => Err(CliError::Failed(e.to_string())),
+            }),
+            _ => {}
         }
+        if let SourceSpec::Prometheus(spec) = source {
+            results.push(Ok(format!("prometheus {}", spec.words())));
+            results.extend(login(&spec.config.http));
+        }
+    }
+    results
+}
+
+/// The settings, and what their sources answer when they are asked.
+fn asked(args: &CheckArgs, around: &Surroundings) -> Vec<Checked> {
+    let mut results = settings(&args.options, around);
+    if results.iter().all(Result::is_ok)
+        && let Ok(settings) = config::load_in(&args.options, around)
+    {
+        results.extend(live::ask(&settings, args.wait.unwrap_or(LIVE_WAIT)));
     }
     results
 }
@@ -350,7 +380,7 @@ mod tests {
         let found = lines(vec![path.clone()], &Surroundings::default());
         assert!(found[0].ends_with("leak.toml: a scenario of 7 events, 7 effects on Kvandal"), "{found:?}");
         let options = Options { topology: Some("sites/air-cooled.toml".into()), ..Options::default() };
-        let args = CheckArgs { files: vec![path], options };
+        let args = CheckArgs { files: vec![path], options, ..CheckArgs::default() };
         let mut out = Vec::new();
         run(&args, &Surroundings::default(), &mut out).expect_err("there is no coolant");
         let text = String::from_utf8(out).expect("text");

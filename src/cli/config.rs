@@ -8,6 +8,7 @@ pub mod http;
 pub mod keys;
 pub mod layer;
 pub mod operator;
+pub mod prometheus;
 mod recorder;
 pub mod rules;
 pub mod scrape;
@@ -35,6 +36,7 @@ pub use alertmanager::AlertmanagerSpec;
 use keys::{KEYS, Kind, Value};
 use layer::{Layer, Origin, Setting};
 pub use operator::OperatorSettings;
+pub use prometheus::PromSpec;
 pub use recorder::RecorderSettings;
 pub use source::{SourceSpec, TargetSpec};
 
@@ -144,6 +146,12 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// True when the settings say where live hosts go.
+    #[must_use]
+    pub fn has_places(&self) -> bool {
+        !self.places.is_empty() || self.placer.inventory_len() > 0 || !self.topology.halls().is_empty()
+    }
+
     /// An error about the setting or the `[keys]` entry `name`, with the file and line that made
     /// it: for what only others can check (names of themes, actions and keys).
     #[must_use]
@@ -161,6 +169,12 @@ impl Settings {
             Some(origin) => origin.error("source", message).into(),
             None => CliError::Failed(format!("--scrape {message}")),
         }
+    }
+
+    /// The labels that placing rules look at.
+    #[must_use]
+    pub fn place_labels(&self) -> Vec<String> {
+        self.places.iter().map(|rule| rule.label.clone()).collect()
     }
 
     /// True when something is measured: no simulator alone.
@@ -288,9 +302,7 @@ macro_rules! pick {
 fn assemble(options: &Options, merged: Layer) -> Result<Settings, CliError> {
     let v = &merged.values;
     let source_origin = match &merged.sources {
-        _ if options.sim || options.local || options.replay.is_some() || !options.scrape.is_empty() => {
-            Origin::Given
-        }
+        _ if options.names_sources() => Origin::Given,
         Some(list) => list.first().map_or(Origin::Default, |s| s.origin.clone()),
         None => Origin::Default,
     };

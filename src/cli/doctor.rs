@@ -183,6 +183,8 @@ fn site_and_sources(settings: &Settings, out: &mut dyn Write) -> Result<(), CliE
                 });
                 line(out, "sim", &format!("seed {seed}, speed {speed}{scenario}"))?;
             }
+            SourceSpec::Prometheus(spec) => line(out, "prometheus", &text::clean(&spec.words()))?,
+            SourceSpec::RemoteWrite(spec) => line(out, "remote write", &text::clean(&spec.words()))?,
             SourceSpec::Local => line(out, "local", "this machine")?,
             SourceSpec::Replay { path, speed } => {
                 line(out, "replay", &text::clean(&format!("{}, speed {speed}", path.display())))?;

@@ -31,6 +31,14 @@ pub fn interval(text: &str) -> Result<Duration, String> {
     between(duration(text)?, Duration::from_secs(1), Duration::from_secs(3600))
 }
 
+/// How much of the past is asked for: nothing to 24 hours.
+///
+/// # Errors
+/// Not a duration, or out of range.
+pub fn backfill(text: &str) -> Result<Duration, String> {
+    between(duration(text)?, Duration::ZERO, Duration::from_secs(86_400))
+}
+
 /// The length of a recording: 1 second to 30 days.
 ///
 /// # Errors

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::alarm::{AlarmEngine, Happened, Rules, Sight};
 use crate::fleet::history::Archive;
 use crate::fleet::period::Period;
+use crate::fleet::rebuild::Portion;
 use crate::fleet::snapshot::EngineStatus;
 use crate::fleet::{Frame, History, Snapshot, Sources, Stage};
 use crate::model::alarm::{AlarmBoard, JournalNews, JournalState};
@@ -139,6 +140,12 @@ impl Core {
         self.archive.restore(periods);
     }
 
+    /// The same with moments of before this core began.
+    pub fn restore_portion(&mut self, portion: Portion) {
+        self.archive.restore(portion.periods);
+        self.archive.restore_frames(portion.frames);
+    }
+
     /// Work on the past that readers need not wait for; see [`Archive::maintain`].
     pub fn maintain(&mut self) {
         self.archive.maintain();
@@ -152,6 +159,7 @@ impl Core {
             trays: Arc::clone(&self.trays),
             history: Arc::clone(&self.history),
             inventory: Arc::clone(self.stage.inventory()),
+            origins: Arc::new(self.stage.origins().clone()),
             sources: self.sources.list().into(),
             alarms: Arc::clone(&self.board),
             recorder: Arc::default(),

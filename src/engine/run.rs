@@ -11,7 +11,7 @@ use crate::engine::core::Core;
 use crate::engine::desk::{Desk, Order};
 use crate::engine::keep::{Keeper, Loose};
 use crate::fleet::Snapshot;
-use crate::fleet::period::Period;
+use crate::fleet::rebuild::Portion;
 use crate::fleet::snapshot::EngineStatus;
 use crate::model::{Entry, Timestamp};
 use crate::record::FlightRecorder;
@@ -50,7 +50,7 @@ pub struct Engine {
     keeper: Option<Keeper>,
     recorder: Option<FlightRecorder>,
     /// Periods of the past that are read back, in portions.
-    backfill: Option<mpsc::Receiver<Vec<Period>>>,
+    backfill: Option<mpsc::Receiver<Portion>>,
     loose: Loose,
     publish: watch::Sender<Arc<Snapshot>>,
     status: EngineStatus,
@@ -89,9 +89,9 @@ impl Engine {
         self
     }
 
-    /// The same with a past that is read back from a recording while the engine runs.
+    /// The same with a past that is read back, from a recording or an engine, while this one runs.
     #[must_use]
-    pub fn with_backfill(mut self, periods: mpsc::Receiver<Vec<Period>>) -> Self {
+    pub fn with_backfill(mut self, periods: mpsc::Receiver<Portion>) -> Self {
         self.backfill = Some(periods);
         self
     }
@@ -117,7 +117,7 @@ impl Engine {
                     self.take_all(&entries);
                 }
                 periods = portion(&mut self.backfill) => match periods {
-                    Some(periods) => self.core.restore(periods),
+                    Some(periods) => self.core.restore_portion(periods),
                     None => self.backfill = None,
                 },
                 due = ticks.tick(), if self.pace != Pace::Batches => {
@@ -206,7 +206,7 @@ async fn next(keeper: &mut Option<Keeper>) -> crate::journal::worker::News {
 }
 
 /// The next portion of the past; never where none is read back.
-async fn portion(backfill: &mut Option<mpsc::Receiver<Vec<Period>>>) -> Option<Vec<Period>> {
+async fn portion(backfill: &mut Option<mpsc::Receiver<Portion>>) -> Option<Portion> {
     match backfill {
         Some(periods) => periods.recv().await,
         None => std::future::pending().await,

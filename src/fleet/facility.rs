@@ -1,5 +1,7 @@
 //! Columns of racks, CDUs, rows, halls and the site: one `f32` per point, NaN = not reported.
 
+mod cell;
+
 use std::sync::Arc;
 
 use crate::fleet::limits::plant::BMS_SILENT_S;
@@ -20,6 +22,7 @@ pub struct Facility {
 }
 
 pub use crate::model::coolant::COOLANT_KJ;
+pub(crate) use cell::{Kind, cell, cell_of};
 /// Power below which a heat balance says nothing, kW.
 const LEAST_BALANCED_KW: f32 = 5.0;
 
@@ -43,9 +46,9 @@ impl Facility {
         }
     }
 
-    /// Takes in readings of assets that have moved since their source learned of them; those that
-    /// are gone are dropped.
-    pub(crate) fn apply_moved(&mut self, readings: &[FacilityReading], moves: &Moves) {
+    /// Readings of assets that have moved since their source learned of them; those that are gone
+    /// are left out.
+    pub(crate) fn moved(readings: &[FacilityReading], moves: &Moves) -> Vec<FacilityReading> {
         let moved = |reading: &FacilityReading| {
             Some(match *reading {
                 FacilityReading::Rack(id, p, v) => FacilityReading::Rack(moves.rack(id)?, p, v),
@@ -55,7 +58,7 @@ impl Facility {
                 site => site,
             })
         };
-        self.apply(&readings.iter().filter_map(moved).collect::<Vec<_>>());
+        readings.iter().filter_map(moved).collect()
     }
 
     /// Takes in readings; numbers that are not finite and unknown assets are dropped.
@@ -76,6 +79,12 @@ impl Facility {
     #[must_use]
     pub fn rack(&self, id: RackId, point: RackPoint) -> Option<f32> {
         get(&self.racks, id.index() * RACK + point.index())
+    }
+
+    /// How many points are reported.
+    #[must_use]
+    pub fn reported(&self) -> usize {
+        self.columns().iter().flat_map(|column| column.iter()).filter(|v| v.is_finite()).count()
     }
 
     /// True when at least one rack reports a point.

@@ -32,6 +32,12 @@ impl Slot {
         Self { time: frame.time, body: Body::Hot(frame) }
     }
 
+    /// A slot that holds a packed frame.
+    #[must_use]
+    pub fn packed(frame: PackedFrame) -> Self {
+        Self { time: frame.time(), body: Body::Packed(Arc::new(frame)) }
+    }
+
     /// The frame; unpacked where needed (about a millisecond at 100,000 GPUs).
     #[must_use]
     pub fn frame(&self) -> Arc<Frame> {
@@ -56,6 +62,8 @@ impl Slot {
 pub struct Ring {
     slots: VecDeque<(Slot, usize)>,
     packed: usize,
+    /// How many, from the front, were put back and not pushed.
+    restored: usize,
     bytes: usize,
     budget: usize,
     packer: Packer,
@@ -65,7 +73,8 @@ impl Ring {
     /// A ring that holds at most `budget` bytes of frames (but always the newest two).
     #[must_use]
     pub fn new(budget: usize) -> Self {
-        Self { slots: VecDeque::new(), packed: 0, bytes: 0, budget, packer: Packer::default() }
+        let packer = Packer::default();
+        Self { slots: VecDeque::new(), packed: 0, restored: 0, bytes: 0, budget, packer }
     }
 
     /// Adds the newest frame and lets the oldest go where the budget asks for it.
@@ -74,12 +83,37 @@ impl Ring {
         let bytes = frame.own_bytes(previous.map(Arc::as_ref));
         self.slots.push_back((Slot::of(frame), bytes));
         self.bytes += bytes;
+        self.evict();
+    }
+
+    fn evict(&mut self) {
         while self.bytes > self.budget && self.slots.len() > 2 {
             if let Some((_, bytes)) = self.slots.pop_front() {
                 self.bytes -= bytes;
                 self.packed = self.packed.saturating_sub(1);
+                self.restored = self.restored.saturating_sub(1);
             }
         }
+    }
+
+    /// Puts back a moment that is older than those pushed and newer than those put back before; any
+    /// other is left out.
+    pub fn restore(&mut self, slot: Slot) {
+        let before = self.restored.checked_sub(1).and_then(|i| self.slots.get(i));
+        let after = self.slots.get(self.restored);
+        if before.is_some_and(|(s, _)| s.time >= slot.time) || after.is_none_or(|(s, _)| s.time <= slot.time)
+        {
+            return;
+        }
+        let bytes = match &slot.body {
+            Body::Hot(frame) => frame.own_bytes(None),
+            Body::Packed(packed) => packed.own_bytes(),
+        };
+        self.bytes += bytes;
+        self.slots.insert(self.restored, (slot, bytes));
+        self.restored += 1;
+        self.packed += 1;
+        self.evict();
     }
 
     /// Packs the oldest hot frame if there are too many. True when something was packed.

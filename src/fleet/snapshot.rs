@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::fleet::frame::Frame;
 use crate::fleet::history::History;
 use crate::fleet::inventory::Inventory;
+use crate::fleet::origin::Origins;
 use crate::fleet::past::RecorderView;
 use crate::fleet::sources::SourceView;
 use crate::model::alarm::AlarmBoard;
@@ -22,6 +23,8 @@ pub struct Snapshot {
     pub history: Arc<History>,
     /// Identities of GPUs and nodes.
     pub inventory: Arc<Inventory>,
+    /// Where every value comes from.
+    pub origins: Arc<Origins>,
     /// The sources and their targets.
     pub sources: Arc<[SourceView]>,
     /// All alarms.
@@ -56,6 +59,7 @@ impl Snapshot {
             frame: Arc::new(Frame::empty(topology, time)),
             history: Arc::default(),
             inventory: Arc::default(),
+            origins: Arc::default(),
             sources: Arc::new([]),
             alarms: Arc::default(),
             recorder: Arc::default(),

@@ -2,7 +2,9 @@
 
 mod health;
 mod hosts;
+mod ledger;
 mod names;
+mod series;
 
 use std::sync::Arc;
 
@@ -11,6 +13,7 @@ use crate::fleet::frame::{Frame, Parts};
 use crate::fleet::inventory::Inventory;
 use crate::fleet::jobs::Energy;
 use crate::fleet::jobs::energy::Meter;
+use crate::fleet::origin::{Mark, Origins};
 use crate::fleet::staleness::{Change, TrayClock};
 use crate::model::batch::DenseBatch;
 use crate::model::metric::{COUNT, Metric};
@@ -20,7 +23,9 @@ use crate::model::{Batch, Column, Health, Quality, Timestamp, Topology, TrayId};
 
 use health::XidWatch;
 use hosts::Hosts;
+use ledger::Ledger;
 use names::Names;
+use series::Bindings;
 
 /// Where things are once the site has grown: for each GPU and each tray of the present topology, its
 /// index in the first one, and where the racks, CDUs, rows and halls of the first one are now.
@@ -51,6 +56,8 @@ pub struct Stage {
     names: Names,
     inventory: Arc<Inventory>,
     hosts: Hosts,
+    ledger: Ledger,
+    bindings: Bindings,
     xids: XidWatch,
     meter: Meter,
     seq: u64,
@@ -73,6 +80,8 @@ impl Stage {
             names: Names::default(),
             inventory: Arc::default(),
             hosts: Hosts::new(placer, &topology),
+            ledger: Ledger::default(),
+            bindings: Bindings::default(),
             xids: XidWatch::new(n),
             meter: Meter::default(),
             seq: 0,
@@ -95,22 +104,38 @@ impl Stage {
         &self.inventory
     }
 
+    /// Where every value comes from.
+    #[must_use]
+    pub const fn origins(&self) -> &Origins {
+        &self.ledger.origins
+    }
+
     /// Takes in a batch of a source that polls every `interval_ms`.
     pub fn apply(&mut self, batch: &Batch, interval_ms: u32) {
+        self.ledger.polls_all(batch.source, interval_ms);
         if let Some(dense) = &batch.dense {
-            self.apply_dense(dense, batch.time, interval_ms);
+            self.ledger.stands_in(batch.source);
+            self.apply_dense(dense, batch, interval_ms);
         }
         for reading in &batch.hosts {
-            self.apply_host(reading, batch.time, interval_ms);
+            self.apply_host(reading, Mark::new(batch.source, batch.time), interval_ms);
         }
+        for reading in &batch.series {
+            self.apply_series(batch.source, reading);
+        }
+        self.apply_plant(batch);
+    }
+
+    fn apply_plant(&mut self, batch: &Batch) {
         if batch.facility.is_empty() {
             return;
         }
         self.find_moved();
-        match &self.from_first {
-            Some(moved) => self.facility.apply_moved(&batch.facility, &moved.plant),
-            None => self.facility.apply(&batch.facility),
-        }
+        let moved = self.from_first.as_ref().map(|moved| Facility::moved(&batch.facility, &moved.plant));
+        let readings = moved.as_deref().unwrap_or(&batch.facility);
+        let by = Mark::new(batch.source, batch.time);
+        let kept = self.ledger.claim_plant(readings, by, &self.topology);
+        self.facility.apply(&kept);
     }
 
     fn find_moved(&mut self) {
@@ -123,7 +148,8 @@ impl Stage {
         }
     }
 
-    fn apply_dense(&mut self, dense: &DenseBatch, time: Timestamp, interval_ms: u32) {
+    fn apply_dense(&mut self, dense: &DenseBatch, batch: &Batch, interval_ms: u32) {
+        let by = Mark::new(batch.source, batch.time);
         if let Some(jobs) = &dense.jobs {
             self.names.set_dense(jobs);
         }
@@ -133,7 +159,9 @@ impl Stage {
                 continue;
             }
             self.dirty |= *metric == Metric::Health && !self.columns[metric.index()].same(column);
-            self.columns[metric.index()] = self.widened(*metric, column);
+            let column = self.widened(*metric, column);
+            let old = &self.columns[metric.index()];
+            self.columns[metric.index()] = self.ledger.claim_column(*metric, by, old, column);
         }
         // Once the site has grown, the trays of the dense source are found by name.
         let trays = self.from_first.as_ref().map(|moved| &moved.trays);
@@ -145,8 +173,9 @@ impl Stage {
         }
         for (t, clock) in self.clocks.iter_mut().enumerate() {
             let old = trays.map_or(t, |map| map[t] as usize);
-            if silent.get(old) == Some(&false) {
-                clock.saw(time.millis(), interval_ms);
+            // What is measured there tells how old it is; what is invented beside it does not.
+            if silent.get(old) == Some(&false) && !self.hosts.is_measured(t) {
+                clock.saw(batch.time.millis(), interval_ms);
             }
         }
         self.dense_written = true;
@@ -165,6 +194,8 @@ impl Stage {
     /// Makes the frame of `now`: ages and qualities are brought up to date first.
     pub fn commit(&mut self, now: Timestamp) -> Frame {
         self.grow();
+        self.take_waiting_series();
+        self.expire(now);
         self.refresh(now);
         self.seq += 1;
         let column = |m: Metric| &self.columns[m.index()];

@@ -1,8 +1,9 @@
 //! This machine: its CPU, memory and load from the operating system, its GPUs from NVIDIA's
 //! management library where that is installed. Without the library the rest still works.
 
-mod gpus;
+pub(super) mod gpus;
 mod machine;
+pub(super) mod margin;
 
 use std::sync::Arc;
 use std::time::Duration;

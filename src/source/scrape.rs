@@ -15,7 +15,7 @@ pub mod guards;
 pub mod identity;
 pub mod login;
 pub mod node;
-mod number;
+pub(in crate::source) mod number;
 pub mod page;
 pub mod placing;
 pub mod pool;

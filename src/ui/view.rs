@@ -13,6 +13,7 @@ pub mod help;
 pub mod jobs;
 pub mod map;
 pub mod nodes;
+pub mod origin;
 pub mod palette;
 pub mod plant;
 pub mod power;

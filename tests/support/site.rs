@@ -304,6 +304,7 @@ impl Builder {
             frame,
             history: self.archive.publish(),
             inventory: Arc::clone(self.stage.inventory()),
+            origins: Arc::new(self.stage.origins().clone()),
             sources: sources(time).list().to_vec().into(),
             alarms: Arc::default(),
             recorder: Arc::default(),

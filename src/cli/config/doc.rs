@@ -88,7 +88,9 @@ fn source_table(out: &mut String, source: &SourceSpec) {
             let more = options.toml();
             write!(out, "\n[[source]]\nkind = \"scrape\"\ntargets = {}\n{more}", targets.toml())
         }
+        SourceSpec::Prometheus(spec) => write!(out, "{}", spec.toml()),
         SourceSpec::Local => writeln!(out, "\n[[source]]\nkind = \"local\""),
+        SourceSpec::RemoteWrite(spec) => write!(out, "\n{}", spec.toml()),
         SourceSpec::Replay { path, .. } => writeln!(out, "\n# --replay {:?}", path.to_string_lossy()),
     };
 }

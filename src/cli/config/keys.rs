@@ -48,6 +48,8 @@ pub enum Kind {
     Scenario,
     /// When a scenario starts.
     Start,
+    /// How much of the past: `"1h"`.
+    Backfill,
     /// A name of a kind of source.
     SourceKind,
     /// A string or a list of strings.
@@ -71,7 +73,8 @@ impl Kind {
             Self::Speed => "a number above 0",
             Self::Scenario => "the name of a scenario or a file",
             Self::Start => "a time such as \"60s\"",
-            Self::SourceKind => "a kind of source: sim, scrape or local",
+            Self::SourceKind => "a kind of source such as \"scrape\"",
+            Self::Backfill => "a time such as \"1h\"",
             Self::Texts => "a string or a list of strings",
         }
     }
@@ -124,6 +127,7 @@ impl Value {
             }),
             Kind::Scenario => ScenarioName::parse(text).map(Self::Scenario),
             Kind::Start => units::scenario_start(text).map(|s| Self::Time(Duration::from_secs(s))),
+            Kind::Backfill => units::backfill(text).map(Self::Time),
             Kind::SourceKind if SOURCE_KINDS.contains(&text) => Ok(Self::Text(text.to_owned())),
             Kind::SourceKind => Err(format!("`{}`: {}", clean(), document::hint(text, &SOURCE_KINDS))),
             Kind::Texts => Ok(Self::Texts(vec![text.to_owned()])),

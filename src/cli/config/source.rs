@@ -1,15 +1,19 @@
 //! Which sources to start: from `[[source]]` tables or from the command line.
 
+pub mod remote_write;
+
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::PathBuf;
 
 use crate::cli::CliError;
 use crate::cli::args::Options;
-use crate::cli::config::keys::{Value, source_has};
+use crate::cli::config::keys::{SOURCE_KINDS, Value, source_has};
+use crate::cli::config::prometheus::PromSpec;
 use crate::cli::config::scrape::ScrapeOptions;
 use crate::cli::scenario::Script;
 use crate::source::http::HttpConfig;
+use remote_write::RemoteWriteSpec;
 
 /// Seed of the simulator when none is given.
 pub const DEFAULT_SEED: u64 = 1;
@@ -33,8 +37,12 @@ pub enum SourceSpec {
         /// How.
         options: Box<ScrapeOptions>,
     },
+    /// An engine with Prometheus' query API.
+    Prometheus(Box<PromSpec>),
     /// This machine.
     Local,
+    /// A receiver of remote write.
+    RemoteWrite(RemoteWriteSpec),
     /// The values of a recording; on the command line alone.
     Replay {
         /// File or folder.
@@ -76,7 +84,7 @@ impl TargetSpec {
     }
 }
 
-type Entries = BTreeMap<&'static str, (Value, Range<usize>)>;
+pub(super) type Entries = BTreeMap<&'static str, (Value, Range<usize>)>;
 
 impl SourceSpec {
     /// The source of a checked `[[source]]` table; `file` finds relative paths.
@@ -88,7 +96,10 @@ impl SourceSpec {
         file: impl Fn(&str) -> PathBuf,
     ) -> Result<Self, (Option<Range<usize>>, String)> {
         let Some((Value::Text(kind), _)) = values.get("kind") else {
-            return Err((None, String::from("[[source]] has no `kind`: expected sim, scrape or local")));
+            return Err((
+                None,
+                format!("[[source]] has no `kind`: expected one of {}", SOURCE_KINDS.join(", ")),
+            ));
         };
         let foreign = values.iter().find(|(name, _)| !source_has(kind, name));
         if let Some((name, (_, at))) = foreign {
@@ -114,6 +125,8 @@ impl SourceSpec {
                 }
                 Ok(Self::Scrape { targets, options })
             }
+            "prometheus" => PromSpec::from_table(values).map(|spec| Self::Prometheus(Box::new(spec))),
+            "remote_write" => RemoteWriteSpec::from_table(values).map(Self::RemoteWrite),
             _ => Ok(Self::Local),
         }
     }
@@ -138,6 +151,7 @@ impl SourceSpec {
     pub fn http_mut(&mut self) -> Option<&mut HttpConfig> {
         match self {
             Self::Scrape { options, .. } => Some(&mut options.http),
+            Self::Prometheus(spec) => Some(&mut spec.config.http),
             _ => None,
         }
     }
@@ -179,8 +193,15 @@ pub fn resolve(options: &Options, config: Option<Vec<SourceSpec>>) -> Result<Vec
         let targets = options.scrape.iter().map(|t| TargetSpec::read(t, |p| PathBuf::from(p))).collect();
         given.push(SourceSpec::Scrape { targets, options: Box::default() });
     }
+    for address in &options.prometheus {
+        let spec = PromSpec::new(address).map_err(|e| CliError::Usage(format!("--prometheus: {e}")))?;
+        given.push(SourceSpec::Prometheus(Box::new(spec)));
+    }
     if options.local {
         given.push(SourceSpec::Local);
+    }
+    if let Some(listen) = &options.remote_write_listen {
+        given.push(SourceSpec::RemoteWrite(RemoteWriteSpec::new(listen)));
     }
     if let Some(path) = &options.replay {
         if !given.is_empty() {
@@ -202,6 +223,7 @@ pub fn resolve(options: &Options, config: Option<Vec<SourceSpec>>) -> Result<Vec
     if sources.is_empty() {
         sources.push(sim);
     }
+    give_queries(options, &mut sources)?;
     let (mut simulated, mut scripted) = (false, false);
     for source in &mut sources {
         if let SourceSpec::Sim { seed, speed, script } = source {
@@ -226,6 +248,21 @@ pub fn resolve(options: &Options, config: Option<Vec<SourceSpec>>) -> Result<Vec
         return Err(CliError::Usage(String::from("--at needs a scenario: add --scenario")));
     }
     Ok(sources)
+}
+
+/// `--prometheus-query` goes before the queries of every engine.
+fn give_queries(options: &Options, sources: &mut [SourceSpec]) -> Result<(), CliError> {
+    let mut engines = 0;
+    for source in sources {
+        if let SourceSpec::Prometheus(spec) = source {
+            engines += 1;
+            spec.config.queries.splice(0..0, options.prometheus_query.iter().cloned());
+        }
+    }
+    if engines == 0 && !options.prometheus_query.is_empty() {
+        return Err(CliError::Usage(String::from("--prometheus-query needs an engine: add --prometheus")));
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -263,6 +300,25 @@ mod tests {
         assert_eq!(sources[0].scrape_mut().map(|o| o.selection.shard), Some(shard));
         let alone = Options { shard, ..Options::default() };
         assert_eq!(resolve(&alone, None).expect_err("nothing to share").exit_code(), 2);
+    }
+
+    #[test]
+    fn given_queries_go_before_those_of_the_config() {
+        let mut options = Options {
+            prometheus: vec!["http://a:1".into(), "http://b:1".into()],
+            prometheus_query: vec![(crate::model::Metric::Power, "watts".into())],
+            ..Options::default()
+        };
+        let sources = resolve(&options, None).expect("valid");
+        let queries = |s: &SourceSpec| match s {
+            SourceSpec::Prometheus(spec) => spec.config.queries.len(),
+            _ => 0,
+        };
+        assert_eq!(sources.iter().map(queries).collect::<Vec<_>>(), [1, 1]);
+        options.prometheus = vec!["a:1".into()];
+        assert_eq!(resolve(&options, None).expect_err("no scheme").exit_code(), 2);
+        options.prometheus.clear();
+        assert_eq!(resolve(&options, None).expect_err("no engine").exit_code(), 2);
     }
 
     #[test]

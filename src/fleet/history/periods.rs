@@ -120,6 +120,12 @@ impl Archive {
         }
     }
 
+    /// Puts moments back into the ring, oldest first: those that are older than what was pushed. They
+    /// are the first to go where the budget asks for it.
+    pub fn restore_frames(&mut self, frames: impl IntoIterator<Item = Slot>) {
+        frames.into_iter().for_each(|slot| self.ring.restore(slot));
+    }
+
     fn restore_one(&mut self, period: Period) {
         let i = period.level.index();
         self.restored = self.restored.max(Some(period.start));

@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::fleet::origin::Mark;
 use crate::fleet::stage::Stage;
-use crate::model::batch::{GpuReading, HostFacts, HostReading};
+use crate::model::batch::{GpuFacts, GpuReading, HostFacts, HostReading};
 use crate::model::topology::Moves;
 use crate::model::topology::place::Placer;
 use crate::model::topology::plan::{MAX_GPUS_PER_HOST, NewHost};
-use crate::model::{GpuId, Metric, Quality, Timestamp, Topology, TrayId};
+use crate::model::{GpuId, Metric, Quality, Topology, TrayId};
 
 /// Bindings of hosts to trays.
 #[derive(Debug)]
@@ -17,7 +18,11 @@ pub(super) struct Hosts {
     bound: HashMap<String, TrayId>,
     by_tray_host: HashMap<String, TrayId>,
     /// Newest readings of hosts that have no place yet, by host.
-    waiting: HashMap<String, (HostReading, Timestamp, u32)>,
+    waiting: HashMap<String, (HostReading, Mark, u32)>,
+    /// Hosts without a place that are known by their series: what they are, and GPUs at least.
+    strangers: HashMap<String, (Arc<HostFacts>, u16)>,
+    /// Per tray: some host or series has reported it.
+    measured: Vec<bool>,
     /// Per GPU: the host that reports it, so that its absence there can be seen.
     owner: Vec<Option<Arc<HostFacts>>>,
     gone: Vec<bool>,
@@ -31,6 +36,8 @@ impl Hosts {
             bound: HashMap::new(),
             by_tray_host: tray_hosts(topology),
             waiting: HashMap::new(),
+            strangers: HashMap::new(),
+            measured: vec![false; topology.trays().len()],
             owner: vec![None; n],
             gone: vec![false; n],
         }
@@ -46,7 +53,31 @@ impl Hosts {
         self.owner.get(gpu).is_some_and(Option::is_some)
     }
 
-    fn tray_of(&self, facts: &HostFacts) -> Option<TrayId> {
+    /// True when a tray has been reported by a source that measures.
+    pub fn is_measured(&self, tray: usize) -> bool {
+        self.measured.get(tray).copied().unwrap_or(false)
+    }
+
+    /// A host that is known by its series needs a place.
+    pub fn expect(&mut self, facts: &Arc<HostFacts>, gpus: u16) {
+        let entry = self.strangers.entry(facts.host.clone()).or_insert_with(|| (Arc::clone(facts), gpus));
+        entry.1 = entry.1.max(gpus);
+    }
+
+    /// A series reports a GPU.
+    pub fn reports(&mut self, tray: TrayId, gpu: usize, host: &Arc<HostFacts>) {
+        self.measured[tray.index()] = true;
+        if self.owner[gpu].is_none() {
+            self.owner[gpu] = Some(Arc::clone(host));
+        }
+    }
+
+    /// A GPU says something, or has fallen silent while its tray answers.
+    pub fn set_gone(&mut self, gpu: usize, gone: bool) {
+        self.gone[gpu] = gone;
+    }
+
+    pub fn tray_of(&self, facts: &HostFacts) -> Option<TrayId> {
         if let Some(tray) = self.bound.get(&facts.host) {
             return Some(*tray);
         }
@@ -62,23 +93,24 @@ fn tray_hosts(topology: &Topology) -> HashMap<String, TrayId> {
 }
 
 impl Stage {
-    pub(super) fn apply_host(&mut self, reading: &HostReading, time: Timestamp, interval_ms: u32) {
+    pub(super) fn apply_host(&mut self, reading: &HostReading, by: Mark, interval_ms: u32) {
         let needed = reading.gpus.iter().map(|g| g.index + 1).max().unwrap_or(0).min(MAX_GPUS_PER_HOST);
         match self.hosts.tray_of(&reading.facts) {
             Some(tray) if self.topology.tray(tray).gpus.len() >= usize::from(needed) => {
-                self.write_host(tray, reading, time, interval_ms);
+                self.write_host(tray, reading, by, interval_ms);
             }
             _ => {
                 // One growth per tick, however many hosts appear: the newest reading waits for it.
-                self.hosts.waiting.insert(reading.facts.host.clone(), (reading.clone(), time, interval_ms));
+                self.hosts.waiting.insert(reading.facts.host.clone(), (reading.clone(), by, interval_ms));
             }
         }
     }
 
-    fn write_host(&mut self, tray: TrayId, reading: &HostReading, time: Timestamp, interval_ms: u32) {
+    fn write_host(&mut self, tray: TrayId, reading: &HostReading, by: Mark, interval_ms: u32) {
         self.hosts.bound.entry(reading.facts.host.clone()).or_insert(tray);
         if !reading.gpus.is_empty() || self.topology.tray(tray).gpus.is_empty() {
-            self.clocks[tray.index()].saw(time.millis(), interval_ms);
+            self.clocks[tray.index()].saw(by.time().millis(), interval_ms);
+            self.hosts.measured[tray.index()] = true;
         }
         let span = self.topology.tray(tray).gpus;
         for gpu in span.range() {
@@ -90,7 +122,7 @@ impl Stage {
         for g in &reading.gpus {
             let id = GpuId(span.start + u32::from(g.index));
             if span.contains(id.0) {
-                self.write_gpu(id, &reading.facts, g);
+                self.write_gpu(id, &reading.facts, g, by);
             }
         }
         if !reading.gpus.is_empty() {
@@ -99,7 +131,8 @@ impl Stage {
         Arc::make_mut(&mut self.inventory).merge_node(tray, &reading.node);
     }
 
-    fn write_gpu(&mut self, id: GpuId, host: &Arc<HostFacts>, reading: &GpuReading) {
+    fn write_gpu(&mut self, id: GpuId, host: &Arc<HostFacts>, reading: &GpuReading, by: Mark) {
+        let len = self.topology.gpu_count();
         let i = id.index();
         let owner = &mut self.hosts.owner[i];
         let mine = owner.as_ref().is_none_or(|o| o.host == host.host);
@@ -111,30 +144,47 @@ impl Stage {
             match (m, reading.get(m)) {
                 (Metric::Health, None) => {
                     let health = self.xids.judge(i, reading);
-                    self.columns[m.index()].set_raw(i, health as u16);
+                    if self.ledger.claim(m, i, by, len) {
+                        self.columns[m.index()].set_raw(i, health as u16);
+                    }
                 }
                 (Metric::Job | Metric::Tenant | Metric::Age, _) => {}
-                (_, Some(v)) => self.columns[m.index()].set_raw(i, m.encode(v)),
+                (_, Some(v)) => {
+                    if self.ledger.claim(m, i, by, len) {
+                        self.columns[m.index()].set_raw(i, m.encode(v));
+                    }
+                }
                 // Only the exporter that owns the GPU may say that a value is gone.
-                (_, None) if mine => self.columns[m.index()].set_raw(i, m.none_raw()),
+                (_, None) if mine && self.ledger.holds(m, i, by.source) => {
+                    self.columns[m.index()].set_raw(i, m.none_raw())
+                }
                 (_, None) => {}
             }
         }
         if let Some(facts) = &reading.facts {
-            let (job, tenant) = self.names.slots(&facts.job, &facts.tenant);
-            self.columns[Metric::Job.index()].set_raw(i, job);
-            self.columns[Metric::Tenant.index()].set_raw(i, tenant);
-            Arc::make_mut(&mut self.inventory).set_gpu(id, Arc::clone(facts));
+            self.learn(id, facts);
         }
+    }
+
+    /// Who a GPU is and for whom it works.
+    pub(super) fn learn(&mut self, id: GpuId, facts: &Arc<GpuFacts>) {
+        let (job, tenant) = self.names.slots(&facts.job, &facts.tenant);
+        self.columns[Metric::Job.index()].set_raw(id.index(), job);
+        self.columns[Metric::Tenant.index()].set_raw(id.index(), tenant);
+        Arc::make_mut(&mut self.inventory).set_gpu(id, Arc::clone(facts));
     }
 
     /// Gives the waiting hosts a place, in a larger topology where needed.
     pub(super) fn grow(&mut self) {
-        if self.hosts.waiting.is_empty() {
+        if self.hosts.waiting.is_empty() && self.hosts.strangers.is_empty() {
             return;
         }
         let waiting = std::mem::take(&mut self.hosts.waiting);
-        let mut new: Vec<NewHost> = waiting.values().map(|(reading, ..)| self.new_host(reading)).collect();
+        let strangers = std::mem::take(&mut self.hosts.strangers);
+        let gpus_of = |r: &HostReading| r.gpus.iter().map(|g| g.index + 1).max().unwrap_or(0);
+        let asked = waiting.values().map(|(r, ..)| self.new_host(&r.facts, gpus_of(r)));
+        let mut new: Vec<NewHost> =
+            asked.chain(strangers.values().map(|(facts, gpus)| self.new_host(facts, *gpus))).collect();
         new.sort_by(|a, b| a.host.cmp(&b.host));
         let plan = self.topology.plan().with_hosts(&new);
         if plan != **self.topology.plan()
@@ -149,19 +199,19 @@ impl Stage {
                 self.hosts.bound.insert(host.host.clone(), *tray);
             }
         }
-        for (reading, time, interval_ms) in waiting.values() {
+        for (reading, by, interval_ms) in waiting.values() {
             if let Some(tray) = self.hosts.tray_of(&reading.facts) {
-                self.write_host(tray, reading, *time, *interval_ms);
+                self.write_host(tray, reading, *by, *interval_ms);
             }
         }
     }
 
-    fn new_host(&self, reading: &HostReading) -> NewHost {
-        let known = self.hosts.tray_of(&reading.facts).map(|t| self.topology.place_of(t));
+    fn new_host(&self, facts: &Arc<HostFacts>, gpus: u16) -> NewHost {
+        let known = self.hosts.tray_of(facts).map(|t| self.topology.place_of(t));
         NewHost {
-            host: reading.facts.host.clone(),
-            place: known.or_else(|| self.hosts.placer.place(&reading.facts)),
-            gpus: reading.gpus.iter().map(|g| g.index + 1).max().unwrap_or(0),
+            host: facts.host.clone(),
+            place: known.or_else(|| self.hosts.placer.place(facts)),
+            gpus: gpus.min(MAX_GPUS_PER_HOST),
         }
     }
 
@@ -187,7 +237,10 @@ impl Stage {
         self.hosts.bound = bound.into_iter().filter_map(|(h, t)| moved.get(&t.0).map(|n| (h, *n))).collect();
         self.xids = self.xids.remapped(&gpus);
         self.inventory = Arc::new(self.inventory.remapped(&gpus, &trays));
-        self.facility = self.facility.remapped(&topology, &Moves::new(&topology, &self.topology));
+        self.hosts.measured = trays.iter().map(|o| self.hosts.is_measured(*o as usize)).collect();
+        let moves = Moves::new(&topology, &self.topology);
+        self.ledger.origins = self.ledger.origins.remapped(&topology, &gpus, &moves);
+        self.facility = self.facility.remapped(&topology, &moves);
         self.hosts.by_tray_host = tray_hosts(&topology);
         self.topology = topology;
         self.from_first = None;

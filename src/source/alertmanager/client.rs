@@ -175,7 +175,8 @@ fn said(bytes: &[u8]) -> String {
     text::clean(words.trim())
 }
 
-fn identity(url: &Url) -> String {
+/// `host:port/path` of an address, without a password.
+pub(in crate::source) fn identity(url: &Url) -> String {
     let mut name = url.host_str().unwrap_or_default().to_owned();
     if let Some(port) = url.port_or_known_default() {
         name.push_str(&format!(":{port}"));

@@ -8,6 +8,7 @@ use nvml_wrapper::enum_wrappers::device::{Clock, TemperatureSensor, TemperatureT
 use nvml_wrapper::enums::device::SampleValue;
 use nvml_wrapper::structs::device::FieldId;
 
+use super::margin;
 use crate::model::batch::GpuFacts;
 use crate::model::{GpuReading, Metric, text};
 
@@ -15,6 +16,8 @@ use crate::model::{GpuReading, Metric, text};
 const MEMORY_TEMP: FieldId = FieldId(82);
 /// Bytes of a MiB.
 const MIB: u64 = 1 << 20;
+/// GPUs that are looked at: what fits into one machine.
+const MAX_GPUS: u32 = 64;
 
 /// The library, and what is known of each GPU.
 pub struct Gpus {
@@ -40,23 +43,31 @@ impl Gpus {
 
     /// All GPUs that answer. One that has fallen off the bus is missing.
     pub fn read(&mut self) -> Vec<GpuReading> {
-        let count = self.nvml.device_count().unwrap_or(0).min(64);
+        self.visit(|device, index, facts, is_new| {
+            let mut reading = GpuReading::new(index);
+            fill(device, &mut reading);
+            reading.facts = is_new.then(|| Arc::clone(facts));
+            reading
+        })
+    }
+
+    /// Calls `look` with every GPU that answers: the device, its position in the machine (0 to 63),
+    /// who it is, and whether that is new.
+    pub fn visit<T>(&mut self, mut look: impl FnMut(&Device<'_>, u16, &Arc<GpuFacts>, bool) -> T) -> Vec<T> {
+        let count = self.nvml.device_count().unwrap_or(0).min(MAX_GPUS);
         self.known.resize(count as usize, None);
-        let mut readings = Vec::with_capacity(count as usize);
-        for index in 0..count {
+        let mut seen = Vec::with_capacity(count as usize);
+        for (index, known) in (0..count).zip(&mut self.known) {
             let Ok(device) = self.nvml.device_by_index(index) else { continue };
             let Ok(uuid) = device.uuid() else { continue };
-            let mut reading = GpuReading::new(index as u16);
-            fill(&device, &mut reading);
-            let known = &mut self.known[index as usize];
-            if known.as_ref().is_none_or(|k| k.uuid != uuid) {
-                let facts = Arc::new(facts(&device, &uuid, &self.driver));
-                reading.facts = Some(Arc::clone(&facts));
-                *known = Some(facts);
+            let is_new = known.as_ref().is_none_or(|k| k.uuid != uuid);
+            if is_new {
+                *known = Some(Arc::new(facts(&device, &uuid, &self.driver)));
             }
-            readings.push(reading);
+            let Some(facts) = known else { continue };
+            seen.push(look(&device, index as u16, facts, is_new));
         }
-        readings
+        seen
     }
 }
 
@@ -83,7 +94,7 @@ fn fill(device: &Device<'_>, reading: &mut GpuReading) {
         (Metric::MemTemp, memory_temp(device)),
         (Metric::MemUsed, device.memory_info().ok().map(|m| (m.used / MIB) as f32)),
         (Metric::SmClock, device.clock_info(Clock::SM).ok().map(|mhz| mhz as f32)),
-        (Metric::Margin, margin(slowdown, temp)),
+        (Metric::Margin, margin::margin(device).map(|k| k as f32).or_else(|| to_slowdown(slowdown, temp))),
         (Metric::ClockEvents, device.current_throttle_reasons().ok().map(|r| mask(r.bits()))),
     ];
     for (metric, value) in values {
@@ -105,8 +116,9 @@ fn memory_temp(device: &Device<'_>) -> Option<f32> {
     (1.0..300.0).contains(&celsius).then_some(celsius as f32)
 }
 
-/// Distance to the slowdown threshold, K. Some parts do not tell the threshold, or tell zero.
-fn margin(slowdown: Option<u32>, temp: Option<f32>) -> Option<f32> {
+/// Distance to the slowdown threshold, K, for parts that do not tell their margin. Some do not tell
+/// the threshold either, or tell zero.
+fn to_slowdown(slowdown: Option<u32>, temp: Option<f32>) -> Option<f32> {
     let slowdown = slowdown.filter(|s| (40..=150).contains(s))?;
     Some(slowdown as f32 - temp?)
 }
@@ -130,10 +142,10 @@ mod tests {
 
     #[test]
     fn margin_needs_a_threshold_that_can_be_true() {
-        assert_eq!(margin(Some(89), Some(70.0)), Some(19.0));
-        assert_eq!(margin(Some(0), Some(70.0)), None);
-        assert_eq!(margin(None, Some(70.0)), None);
-        assert_eq!(margin(Some(89), None), None);
+        assert_eq!(to_slowdown(Some(89), Some(70.0)), Some(19.0));
+        assert_eq!(to_slowdown(Some(0), Some(70.0)), None);
+        assert_eq!(to_slowdown(None, Some(70.0)), None);
+        assert_eq!(to_slowdown(Some(89), None), None);
     }
 
     #[test]

@@ -7,6 +7,8 @@
 
 use std::cmp::Ordering;
 
+use crate::model::Metric;
+
 /// What a series of a GPU, or of its node, says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -117,6 +119,23 @@ pub enum Merge {
     /// The union of bits.
     Or,
 }
+
+/// The metrics that exporters give, each with the fields that say it: the best one first.
+pub const SOURCES: [(Metric, &[Field]); 12] = [
+    (Metric::Util, &[Field::Util]),
+    (Metric::Power, &[Field::Power, Field::PowerAverage, Field::PowerInstant]),
+    (Metric::Temp, &[Field::Temp]),
+    (Metric::MemTemp, &[Field::MemTemp]),
+    (Metric::MemUsed, &[Field::MemUsed]),
+    (Metric::SmClock, &[Field::SmClock]),
+    // How busy the SMs are is the best measure of work; the engine is busy with any kernel.
+    (Metric::Activity, &[Field::SmActive, Field::TensorActive, Field::EngineActive]),
+    (Metric::Margin, &[Field::Margin]),
+    (Metric::ClockEvents, &[Field::Events, Field::EventBit]),
+    (Metric::Xid, &[Field::Xid]),
+    (Metric::Fabric, &[Field::Fabric]),
+    (Metric::Recovery, &[Field::Recovery]),
+];
 
 /// One family that is wanted.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -282,6 +301,12 @@ impl FamilyId {
 pub fn lookup(name: &[u8]) -> Option<FamilyId> {
     let found = TABLE.binary_search_by(|f| order(f.name.as_bytes(), name)).ok()?;
     u8::try_from(found).ok().map(FamilyId)
+}
+
+/// All families of a GPU that say `field`, shortest name first.
+pub fn of_field(field: Field) -> impl Iterator<Item = &'static Family> {
+    const ALL: &[Family] = &TABLE;
+    ALL.iter().filter(move |f| f.field == field)
 }
 
 fn order(a: &[u8], b: &[u8]) -> Ordering {

@@ -1,9 +1,9 @@
 //! The GPUs of one page: series gathered by GPU and by MIG instance, then made into one value for
 //! each metric.
 
-use super::families::{Family, FamilyId, Field, Merge};
+use super::families::{self, Family, FamilyId, Field, Merge};
 use super::identity::{Identity, Instance};
-use crate::model::{GpuReading, Metric};
+use crate::model::GpuReading;
 
 /// Most GPUs of one target.
 pub const MAX_GPUS: usize = 64;
@@ -120,23 +120,8 @@ impl Gpu<'_> {
     /// The metrics, as a reading of position `index`.
     #[must_use]
     pub fn reading(&self, index: u16) -> GpuReading {
-        const SOURCES: [(Metric, &[Field]); 12] = [
-            (Metric::Util, &[Field::Util]),
-            (Metric::Power, &[Field::Power, Field::PowerAverage, Field::PowerInstant]),
-            (Metric::Temp, &[Field::Temp]),
-            (Metric::MemTemp, &[Field::MemTemp]),
-            (Metric::MemUsed, &[Field::MemUsed]),
-            (Metric::SmClock, &[Field::SmClock]),
-            // How busy the SMs are is the best measure of work; the engine is busy with any kernel.
-            (Metric::Activity, &[Field::SmActive, Field::TensorActive, Field::EngineActive]),
-            (Metric::Margin, &[Field::Margin]),
-            (Metric::ClockEvents, &[Field::Events, Field::EventBit]),
-            (Metric::Xid, &[Field::Xid]),
-            (Metric::Fabric, &[Field::Fabric]),
-            (Metric::Recovery, &[Field::Recovery]),
-        ];
         let mut reading = GpuReading::new(index);
-        for (metric, fields) in SOURCES {
+        for (metric, fields) in families::SOURCES {
             if let Some(value) = fields.iter().find_map(|f| self.value(*f)) {
                 reading.set(metric, value as f32);
             }
@@ -223,6 +208,7 @@ impl<'a> Gpu<'a> {
 mod tests {
     use super::super::families::lookup;
     use super::*;
+    use crate::model::Metric;
 
     fn id(index: u16, instance: Option<(&'static str, f64)>) -> Identity<'static> {
         let instance = instance.map(|(id, slices)| Instance { id: id.as_bytes(), slices });

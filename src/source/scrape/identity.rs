@@ -5,7 +5,7 @@
 //! and by a list of aliases. A Prometheus between the exporter and us renames the labels that
 //! clash with its own to `exported_…`; then the plain `pod` is the exporter's own.
 
-use super::exposition::{Label, Labels};
+use super::exposition::Label;
 use crate::model::text;
 
 /// Longest label name that has a meaning here.
@@ -70,7 +70,7 @@ impl<'a> Identity<'a> {
     /// Reads the labels of a GPU series. `info` is true for the family that exists for its
     /// labels (`nvidia_smi_gpu_info`), where `index` and `name` are those of the GPU.
     #[must_use]
-    pub fn read(labels: Labels<'a>, info: bool) -> Self {
+    pub fn read(labels: impl IntoIterator<Item = Label<'a>>, info: bool) -> Self {
         let mut id = Self::default();
         let mut instance: &[u8] = b"";
         let mut slices = 1.0;

@@ -34,7 +34,7 @@ fn time(token: &[u8]) -> Option<i64> {
 
 /// A floating-point number as exporters write it. Short decimals, which nearly all are, go a fast
 /// way that is exact: their digits fit a double, and dividing by an exact power of ten rounds once.
-fn number(token: &[u8]) -> Option<f64> {
+pub fn number(token: &[u8]) -> Option<f64> {
     const POWERS: [f64; 16] =
         [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
     let digits = token.strip_prefix(b"-").unwrap_or(token);

@@ -185,7 +185,7 @@ fn is_uuid(kept: &str, raw: &[u8]) -> bool {
 }
 
 /// True for a UUID without its `GPU-`, as nvidia_gpu_exporter writes it.
-fn is_bare_uuid(raw: &[u8]) -> bool {
+pub(in crate::source) fn is_bare_uuid(raw: &[u8]) -> bool {
     raw.len() == 36 && raw.iter().filter(|b| **b == b'-').count() == 4 && raw.is_ascii()
 }
 

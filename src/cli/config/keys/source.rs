@@ -3,10 +3,10 @@
 use super::{Key, Kind, key};
 
 /// The names of the kinds of sources.
-pub const SOURCE_KINDS: [&str; 3] = ["sim", "scrape", "local"];
+pub const SOURCE_KINDS: [&str; 5] = ["sim", "scrape", "prometheus", "remote_write", "local"];
 
 /// The kinds that speak HTTP and take the tables of `http_config`.
-pub const HTTP_KINDS: &[&str] = &["scrape"];
+pub const HTTP_KINDS: &[&str] = &["scrape", "prometheus"];
 
 /// The keys of a `[[source]]`.
 pub const SOURCE_KEYS: &[Key] = &[
@@ -15,7 +15,7 @@ pub const SOURCE_KEYS: &[Key] = &[
         Kind::SourceKind,
         "",
         "",
-        "`sim` the simulator, `scrape` exporters over HTTP, `local` this machine.",
+        "`sim` the simulator, `scrape` exporters over HTTP, `prometheus` an engine with its query API, `remote_write` what is pushed here, `local` this machine.",
     ),
     key("seed", Kind::Count, "1", "", "sim: the same seed gives the same values."),
     key("speed", Kind::Speed, "1", "", "sim: simulated seconds per second."),
@@ -63,6 +63,58 @@ pub const SOURCE_KEYS: &[Key] = &[
         "",
         "scrape: one share of the targets, such as `1/4`, chosen as Prometheus' hashmod does.",
     ),
+    key("url", Kind::Text, "", "", "prometheus: address of the engine, with the path before `/api/v1`."),
+    key(
+        "metrics",
+        Kind::Texts,
+        "",
+        "",
+        "prometheus: what is asked for; by default all that views and alarm rules need (docs/prometheus.md).",
+    ),
+    key(
+        "queries",
+        Kind::Texts,
+        "",
+        "--prometheus-query",
+        "prometheus: expressions in place of the built-in ones, `METRIC=EXPR`, in the metric's unit.",
+    ),
+    key("tenant", Kind::Text, "", "", "prometheus: value of the header `X-Scope-OrgID`."),
+    key("selector", Kind::Text, "", "", "prometheus: more label matchers, such as `{cluster=\"kvd\"}`."),
+    key(
+        "backfill",
+        Kind::Backfill,
+        "\"1h\"",
+        "",
+        "prometheus: so much of the past is asked for at the start; 0s to 24h.",
+    ),
+    key(
+        "interval",
+        Kind::Interval,
+        "",
+        "",
+        "prometheus: time between two polls, 1s to 1h, in place of the `interval` of all sources.",
+    ),
+    key(
+        "listen",
+        Kind::Text,
+        "",
+        "",
+        "remote_write: address to listen on, IP:port, or :port for all of this machine's.",
+    ),
+    key(
+        "max_series",
+        Kind::Count,
+        "3000000",
+        "",
+        "remote_write: series of wanted families that are known at a time, at least 1; one costs 48 bytes.",
+    ),
+    key(
+        "max_body",
+        Kind::Count,
+        "16777216",
+        "",
+        "remote_write: longest request as it is sent, bytes, 1024 to 268435456; decompressed at most twice as long.",
+    ),
 ];
 
 /// The keys that belong to some kinds of sources alone; the others belong to all.
@@ -83,6 +135,16 @@ const OF_KIND: &[(&str, &[&str])] = &[
     ("label_value_length_limit", &["scrape"]),
     ("target_limit", &["scrape"]),
     ("shard", &["scrape"]),
+    ("url", &["prometheus"]),
+    ("metrics", &["prometheus"]),
+    ("queries", &["prometheus"]),
+    ("tenant", &["prometheus"]),
+    ("selector", &["prometheus"]),
+    ("backfill", &["prometheus"]),
+    ("interval", &["prometheus"]),
+    ("listen", &["remote_write"]),
+    ("max_series", &["remote_write"]),
+    ("max_body", &["remote_write"]),
 ];
 
 /// True when a source of `kind` has the key `name`.

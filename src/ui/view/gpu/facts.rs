@@ -8,6 +8,7 @@ use crate::model::{Asset, ClockEvents, GpuId, Metric, Quality, xid};
 use crate::ui::context::Context;
 use crate::ui::text;
 use crate::ui::theme::Scope;
+use crate::ui::view::origin::{self, Origin};
 use crate::ui::view::{nodes, value};
 use crate::ui::widget::band::Band;
 
@@ -82,6 +83,7 @@ pub fn render(cx: &Context<'_>, gpu: GpuId, area: Rect, buf: &mut Buffer) {
 fn lines(cx: &Context<'_>, gpu: GpuId, compact: bool) -> Vec<Line> {
     let mut out = state(cx, gpu);
     out.extend(quantities(cx, gpu));
+    out.extend(origins(cx, gpu));
     if !compact {
         out.push(plain(cx, "", String::new()));
     }
@@ -150,6 +152,22 @@ fn state(cx: &Context<'_>, gpu: GpuId) -> Vec<Line> {
     out.extend(word(cx, gpu, Metric::Fabric, &FABRIC));
     out.extend(word(cx, gpu, Metric::Recovery, &RECOVERY));
     out
+}
+
+/// Which source gave the quantities, and how long ago.
+fn origins(cx: &Context<'_>, gpu: GpuId) -> Vec<Line> {
+    let value = |metric: Metric| Origin {
+        label: metric.spec().label,
+        present: value::long(cx, gpu, metric).share.is_some(),
+        mark: cx.snapshot.origins.gpu(gpu, metric),
+    };
+    let values = QUANTITIES.map(value);
+    let lines = origin::lines(cx, &values).into_iter().enumerate();
+    let line = |(i, (text, scope)): (usize, (String, Scope))| Line {
+        style: cx.brush.style(scope),
+        ..plain(cx, if i == 0 { "values from" } else { "" }, text)
+    };
+    lines.map(line).collect()
 }
 
 /// A code in its words (`words[code]`, with the priority of what it means, 0 = none); nothing where

@@ -12,6 +12,7 @@ use crate::ui::text;
 use crate::ui::theme::Scope;
 use crate::ui::view::chart;
 use crate::ui::view::nodes;
+use crate::ui::view::origin::{self, Origin};
 use crate::ui::view::rack::CHARTS;
 use crate::ui::widget::band::Band;
 
@@ -42,6 +43,13 @@ pub fn render(cx: &Context<'_>, rack: RackId, area: Rect, series: &[Vec<Option<P
         point_line(cx, rack, Rect { y, height: 1, ..area }, *point, buf);
         y += 1;
     }
+    for (line, scope) in origins(cx, rack) {
+        if y >= area.bottom() {
+            return;
+        }
+        cx.brush.on(area, buf).text((area.x, y), &line, cx.brush.style(scope));
+        y += 1;
+    }
     let rest = Rect { y: (y + 1).min(area.bottom()), height: area.bottom().saturating_sub(y + 1), ..area };
     let fit = (rest.height / CHART).min(series.len() as u16);
     for i in 0..fit {
@@ -57,6 +65,18 @@ pub fn render(cx: &Context<'_>, rack: RackId, area: Rect, series: &[Vec<Option<P
         let chart = chart::Chart { points, scale, limits: [None; 2], span_ms: 900_000 };
         chart.render(cx, at, &title, buf);
     }
+}
+
+/// Which sources gave the points, and how long ago.
+fn origins(cx: &Context<'_>, rack: RackId) -> Vec<(String, Scope)> {
+    let value = |point: &RackPoint| Origin {
+        label: point.spec().label,
+        present: cx.frame.facility.rack(rack, *point).is_some(),
+        mark: cx.snapshot.origins.plant(Asset::Rack(rack), point.index()),
+    };
+    let values: Vec<_> = RackPoint::ALL.iter().map(value).collect();
+    let lines = origin::lines(cx, &values).into_iter();
+    lines.map(|(text, scope)| (format!("values from {text}"), scope)).collect()
 }
 
 /// What there is to say about the whole rack.

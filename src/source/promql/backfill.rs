@@ -1,0 +1,311 @@
+//! The past before the console began: asked of the engines while the live values come in, stretch by
+//! stretch, oldest first, and put back into charts and ring.
+//!
+//! Prometheus gives its samples as it stores them (remote read with streamed chunks); of others, and
+//! where that is refused, ranges are asked for. Several engines make one past together.
+
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+
+use super::answer::Series;
+use super::api::{Api, AskError, Flavor};
+use super::grid::{Grid, METRICS, SLOT_MS, SLOTS, Uuids};
+use super::plan::{self, Ask, Convert, Form, Purpose};
+use super::remote::{self, Compare, Matcher, StreamError};
+use super::{PromConfig, PromError};
+use crate::fleet::Snapshot;
+use crate::fleet::rebuild::{Portion, Rebuild};
+use crate::model::Metric;
+use crate::source::Clock;
+use crate::source::scrape::families::{self, Family};
+
+/// Memory for periods that are being made.
+const BUDGET: usize = 256 << 20;
+/// Labels that may hold a UUID.
+const UUIDS: [&str; 3] = ["UUID", "uuid", "gpu_uuid"];
+/// Time between the values of a range, s.
+const STEP: i64 = 60;
+/// A stored value holds for so many moments.
+const REACH: u16 = 7;
+/// A value of a range holds until the next one.
+const REACH_OF_RANGE: u16 = (STEP * 1000 / SLOT_MS) as u16;
+
+/// What operators are told of the progress; empty: nothing.
+pub type Progress = watch::Sender<String>;
+
+/// How an engine is asked for the past.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    Chunks,
+    Ranges,
+}
+
+/// Why an engine gives no past.
+#[derive(Debug, thiserror::Error)]
+enum PastError {
+    #[error(transparent)]
+    Ask(#[from] AskError),
+    #[error(transparent)]
+    Stream(#[from] StreamError),
+    #[error(transparent)]
+    Config(#[from] PromError),
+}
+
+/// One engine.
+struct Engine {
+    config: PromConfig,
+    api: Api,
+    flavor: Flavor,
+    way: Way,
+    asks: Vec<Ask>,
+}
+
+/// Asks `engines` for their past once the site is known from `snapshots`, and hands it to `portions`.
+/// Progress and failures go to `progress`; the live values do not wait for any of it.
+pub async fn run(
+    engines: Vec<PromConfig>,
+    mut snapshots: watch::Receiver<std::sync::Arc<Snapshot>>,
+    clock: Clock,
+    portions: mpsc::Sender<Portion>,
+    progress: Progress,
+) {
+    let Some(snapshot) = settled(&mut snapshots).await else { return };
+    let start = Instant::now();
+    let uuids = Uuids::of(&snapshot.inventory);
+    let topology = snapshot.frame.topology.clone();
+    drop(snapshot);
+    if uuids.is_empty() {
+        progress.send_replace("no history: the engine does not tell the UUIDs of GPUs".to_owned());
+        return;
+    }
+    let reach = engines.iter().map(|e| e.backfill).max().unwrap_or_default();
+    let end = clock().millis().div_euclid(SLOT_MS) * SLOT_MS;
+    let begin = end - i64::try_from(reach.as_millis()).unwrap_or(0);
+    let stretches = stretches(begin, end);
+    let (mut ready, mut why) = introduce(engines, &progress).await;
+    let mut work = Work { grid: Grid::new(topology.gpu_count()), rebuild: Rebuild::new(topology, BUDGET) };
+    for (i, stretch) in stretches.iter().enumerate() {
+        progress.send_replace(format!("history: {} %", 100 * i / stretches.len()));
+        work.grid.begin(*stretch);
+        let mut kept = Vec::new();
+        for mut engine in ready {
+            match engine.read(&uuids, &mut work.grid).await {
+                Ok(()) => kept.push(engine),
+                // What it gave so far stays; the rest of its past is missing.
+                Err(e) => why = Some(format!("{}: {e}", engine.config.name)),
+            }
+        }
+        ready = kept;
+        if ready.is_empty() {
+            break;
+        }
+        let reach = if ready.iter().any(|e| e.way == Way::Ranges) { REACH_OF_RANGE } else { REACH };
+        // Packing takes seconds at full size: not on a thread that others wait for.
+        let built = tokio::task::spawn_blocking(move || {
+            let portion = work.grid.hand_over(&mut work.rebuild, end, reach);
+            (work, portion)
+        });
+        let Ok((back, portion)) = built.await else { return };
+        work = back;
+        if portions.send(portion).await.is_err() {
+            return;
+        }
+    }
+    let took = start.elapsed().as_secs_f32();
+    progress.send_replace(match why {
+        Some(why) => format!("history is missing in part: {why}"),
+        None => format!("history of {} min read in {took:.1} s", reach.as_secs() / 60),
+    });
+}
+
+/// What goes from stretch to stretch.
+struct Work {
+    grid: Grid,
+    rebuild: Rebuild,
+}
+
+/// The first snapshot in which there are GPUs and as many as in the one before; `None` when the engine
+/// of the console has ended.
+async fn settled(
+    snapshots: &mut watch::Receiver<std::sync::Arc<Snapshot>>,
+) -> Option<std::sync::Arc<Snapshot>> {
+    let mut before = 0;
+    loop {
+        snapshots.changed().await.ok()?;
+        let snapshot = snapshots.borrow_and_update().clone();
+        let now = snapshot.inventory.gpus().count();
+        if now > 0 && now == before {
+            return Some(snapshot);
+        }
+        before = now;
+    }
+}
+
+/// The first moments of the stretches from `begin` up to `end`, ms.
+fn stretches(begin: i64, end: i64) -> Vec<i64> {
+    let length = SLOTS as i64 * SLOT_MS;
+    let first = begin.div_euclid(SLOT_MS) * SLOT_MS;
+    (0..).map(|i| first + i * length).take_while(|s| *s < end).collect()
+}
+
+/// The engines that can be asked, and why others cannot.
+async fn introduce(engines: Vec<PromConfig>, progress: &Progress) -> (Vec<Engine>, Option<String>) {
+    let (mut ready, mut why) = (Vec::new(), None);
+    for config in engines.into_iter().filter(|c| !c.backfill.is_zero()) {
+        progress.send_replace("history: 0 %".to_owned());
+        let name = config.name.clone();
+        match Engine::new(config).await {
+            Ok(engine) => ready.push(engine),
+            Err(e) => why = Some(format!("{name}: {e}")),
+        }
+    }
+    (ready, why)
+}
+
+impl Engine {
+    async fn new(mut config: PromConfig) -> Result<Self, PastError> {
+        config.metrics.retain(|m| METRICS.contains(m));
+        let api = Api::new(&config)?;
+        let now = crate::model::Timestamp(0);
+        let (flavor, _) = api.probe(now).await?;
+        let names = api.names().await?;
+        let mut asks = plan::asks(&config, &names);
+        asks.retain(|a| matches!(a.purpose, Purpose::Values { .. }));
+        let way = if matches!(flavor, Flavor::Prometheus(..)) { Way::Chunks } else { Way::Ranges };
+        Ok(Self { config, api, flavor, way, asks })
+    }
+
+    /// Reads the stretch of `grid`.
+    async fn read(&mut self, uuids: &Uuids, grid: &mut Grid) -> Result<(), PastError> {
+        for ask in self.asks.clone() {
+            let Purpose::Values { metric, convert, .. } = ask.purpose else { continue };
+            let Some(row) = METRICS.iter().position(|m| *m == metric) else { continue };
+            let matchers = if ask.given.is_empty() { remote::matchers(&self.config.selector) } else { None };
+            if let (Way::Chunks, Some(matchers)) = (self.way, matchers) {
+                match self.chunks((&ask, matchers), row, uuids, grid).await {
+                    Ok(()) => continue,
+                    Err(PastError::Ask(e)) if !is_refusal(&e) => return Err(e.into()),
+                    // Not here, or not in this form.
+                    Err(_) => self.way = Way::Ranges,
+                }
+            }
+            self.range(&ask, (row, convert), uuids, grid).await?;
+        }
+        Ok(())
+    }
+
+    async fn chunks(
+        &self,
+        (ask, mut matchers): (&Ask, Vec<Matcher>),
+        row: usize,
+        uuids: &Uuids,
+        grid: &mut Grid,
+    ) -> Result<(), PastError> {
+        matchers.push(Matcher {
+            name: "__name__".to_owned(),
+            compare: if ask.names.len() == 1 { Compare::Equal } else { Compare::Match },
+            value: ask.names.join("|"),
+        });
+        let span = grid.span();
+        let mut response = self.api.remote_read(remote::request(span, &matchers)).await?;
+        let mut stream = remote::Stream::default();
+        let mut sink = |message: &[u8]| {
+            remote::message(message, |series| {
+                let uuid = UUIDS.iter().map(|l| series.label(l.as_bytes())).find(|u| !u.is_empty());
+                let family = families::lookup(series.label(b"__name__")).map(families::FamilyId::get);
+                let (Some(gpu), Some(family)) = (uuid.and_then(|u| uuids.find(u)), family) else { return };
+                fill((row, gpu), family, series.samples(), grid);
+            })
+        };
+        while let Some(chunk) = self.api.chunk(&mut response).await? {
+            stream.feed(&chunk, &mut sink)?;
+        }
+        Ok(stream.finish()?)
+    }
+
+    async fn range(
+        &self,
+        ask: &Ask,
+        (row, convert): (usize, Convert),
+        uuids: &Uuids,
+        grid: &mut Grid,
+    ) -> Result<(), PastError> {
+        let by = UUIDS.map(str::to_owned);
+        let expression = Form { by: &by, selector: &self.config.selector }.expression(ask);
+        let (from, to) = grid.span();
+        let from = (from + STEP * 1000 - 1).div_euclid(STEP * 1000) * STEP;
+        let (from, to, step) = (from.to_string(), (to / 1000).to_string(), STEP.to_string());
+        // Without this a node that died is repeated for five minutes.
+        let mut more = self.flavor.look_back(Duration::from_secs(STEP.unsigned_abs()));
+        more.retain(|(name, _)| *name != "step");
+        let mut fields = vec![("query", &*expression), ("start", &*from), ("end", &*to), ("step", &*step)];
+        fields.extend(more.iter().map(|(name, value)| (*name, value.as_str())));
+        let response = self.api.post("api/v1/query_range", &fields).await?;
+        let mut scratch = Vec::new();
+        let mut sink = |series: &Series<'_>| {
+            let spans = UUIDS.iter().map(|l| series.label(l.as_bytes()));
+            let Some(span) = spans.into_iter().find(|s| s.end > s.start) else { return };
+            let Some(gpu) = uuids.find(span.bytes(series.text(), &mut scratch)) else { return };
+            for (time, value) in series.points {
+                if let Some(value) = convert.value(*value) {
+                    grid.set(row, gpu, ((time * 1000.0) as i64, value));
+                }
+            }
+        };
+        self.api.read(response, &mut sink).await?;
+        Ok(())
+    }
+}
+
+/// True when the engine answered that it does not do this.
+const fn is_refusal(e: &AskError) -> bool {
+    matches!(
+        e,
+        AskError::Answer(_) | AskError::Refused { status: 400 | 404 | 405 | 415 | 422 | 500 | 501, .. }
+    )
+}
+
+fn fill(
+    (row, gpu): (usize, usize),
+    family: &Family,
+    samples: impl Iterator<Item = (i64, f64)>,
+    grid: &mut Grid,
+) {
+    let (from, to) = grid.span();
+    for (time, value) in samples {
+        // Chunks begin before the stretch and end after it.
+        if time < from || time > to {
+            continue;
+        }
+        if let Some(value) = family.convert(value) {
+            grid.set(row, gpu, (time, value as f32));
+        }
+    }
+}
+
+/// The metrics of the past, for the page about it.
+#[must_use]
+pub const fn metrics() -> [Metric; 3] {
+    METRICS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stretches_cover_the_past_and_no_more() {
+        assert_eq!(stretches(0, 3_600_000), [0, 1_200_000, 2_400_000]);
+        assert_eq!(stretches(5_000, 1_200_001), [0, 1_200_000]);
+        assert_eq!(stretches(7, 7), [0; 0]);
+    }
+
+    #[test]
+    fn engines_that_refuse_are_asked_in_another_way_and_silent_ones_are_not() {
+        let refused = |status| AskError::Refused { status, words: String::new(), wait: None };
+        assert!(is_refusal(&refused(404)) && is_refusal(&refused(400)));
+        assert!(!is_refusal(&refused(401)) && !is_refusal(&refused(503)));
+    }
+}

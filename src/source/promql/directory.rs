@@ -1,0 +1,488 @@
+//! Who the series are: GPUs by the labels of an engine, learned once in a while, so that a poll needs
+//! no more of a series than the label that tells it from the others.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use super::answer::Series;
+use super::json::Span;
+use crate::model::batch::{GpuFacts, HostFacts, Member, Roster};
+use crate::model::text;
+use crate::source::scrape::exposition::Label;
+use crate::source::scrape::identity::Identity;
+use crate::source::scrape::page::is_bare_uuid;
+
+/// Most GPUs of one host.
+const MAX_GPUS: usize = 64;
+/// Most GPUs of one engine.
+pub const MAX_MEMBERS: usize = 1_000_000;
+/// Labels that hold a UUID.
+const UUIDS: [&str; 3] = ["UUID", "uuid", "gpu_uuid"];
+/// Labels that tell GPUs apart where some have no UUID.
+const OTHERS: [&str; 5] = ["instance", "Hostname", "hostname", "gpu", "index"];
+/// Labels that say who a GPU is and what holds it.
+const FACTS: [&str; 14] = [
+    "modelName",
+    "model_name",
+    "name",
+    "pci_bus_id",
+    "DCGM_FI_DRIVER_VERSION",
+    "driver_version",
+    "pod",
+    "pod_name",
+    "exported_pod",
+    "namespace",
+    "pod_namespace",
+    "exported_namespace",
+    "hpc_job",
+    "exported_pod_name",
+];
+/// Labels that say where a host stands.
+const PLACES: [&str; 8] = ["hall", "row", "rack", "tray", "slot", "cluster", "datacenter", "node"];
+
+/// All labels that the directory asks for; `more` are those that the site's placing rules look at.
+#[must_use]
+pub fn labels(more: &[String]) -> Vec<String> {
+    let known = UUIDS.iter().chain(&OTHERS).chain(&FACTS).chain(&PLACES).map(|l| (*l).to_owned());
+    let mut out: Vec<String> = known.collect();
+    for label in more.iter().filter(|l| *l != "host") {
+        if is_name(label) && !out.contains(label) {
+            out.push(label.clone());
+        }
+    }
+    out
+}
+
+/// True for what can stand as a label in a query.
+fn is_name(label: &str) -> bool {
+    let good = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    !label.is_empty() && label.chars().all(good) && !label.starts_with(|c: char| c.is_ascii_digit())
+}
+
+/// Finds the member that a series is about.
+#[derive(Clone, Debug, Default)]
+pub struct Table {
+    /// The labels that queries keep.
+    pub by: Vec<String>,
+    members: HashMap<Box<[u8]>, u32>,
+}
+
+/// What a lookup needs: kept from series to series, so that it allocates nothing.
+#[derive(Clone, Debug, Default)]
+pub struct Scratch {
+    key: Vec<u8>,
+    text: Vec<u8>,
+}
+
+impl Table {
+    /// The member that `series` is about, if it is known.
+    pub fn find(&self, series: &Series<'_>, scratch: &mut Scratch) -> Option<u32> {
+        let Scratch { key, text } = scratch;
+        if let [only] = self.by.as_slice() {
+            return self.members.get(series.label(only.as_bytes()).bytes(series.text(), text)).copied();
+        }
+        key.clear();
+        for label in &self.by {
+            key.extend_from_slice(series.label(label.as_bytes()).bytes(series.text(), text));
+            key.push(0xff);
+        }
+        self.members.get(key.as_slice()).copied()
+    }
+
+    /// How many series are known.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    /// True when none is.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+}
+
+/// A host with the members at its positions.
+#[derive(Clone, Debug)]
+struct Host {
+    facts: Arc<HostFacts>,
+    /// By position; `u32::MAX`: none.
+    members: Vec<u32>,
+    /// The last round in which its labels were looked at.
+    round: u32,
+    /// What it called itself then.
+    called: Vec<u8>,
+}
+
+/// Everything that is known, and what the present round has shown so far.
+#[derive(Clone, Debug, Default)]
+pub struct Directory {
+    members: Vec<Member>,
+    hosts: HashMap<String, Host>,
+    /// Values of `instance` that several hosts have: these are known by what they call themselves.
+    shared: HashSet<String>,
+    /// The engine renames labels of exporters to `exported_…`: the plain ones are those of the
+    /// exporter's own pod.
+    renamed: bool,
+    /// The present round found out something that earlier series of it should have been read with.
+    torn: bool,
+    /// A roster was handed out: positions in it must stay.
+    told: bool,
+    /// The round in which each member was seen last.
+    seen: Vec<u32>,
+    round: u32,
+    /// The roster has changed since it was told.
+    changed: bool,
+    /// The values of the labels that may make a key, one row per series, each value ended by 0xff.
+    keys: Vec<u8>,
+    rows: Vec<u32>,
+    /// Which of those labels occurred, and in how many series the UUIDs did.
+    occurred: [bool; UUIDS.len() + OTHERS.len()],
+    with_uuid: usize,
+    /// Series of the present round that are about no GPU, about one of an unknown host, or too many.
+    pub left_out: u32,
+    /// Series of the present round that claim a position that another GPU has.
+    pub clashes: u32,
+}
+
+impl Directory {
+    /// Begins a round: what is known stays.
+    pub fn begin(&mut self) {
+        self.round += 1;
+        self.keys.clear();
+        self.rows.clear();
+        self.occurred = Default::default();
+        (self.with_uuid, self.left_out, self.clashes) = (0, 0, 0);
+    }
+
+    /// Takes one series of the directory; `info`: its family exists for its labels.
+    pub fn learn(&mut self, series: &Series<'_>, info: bool) {
+        let plain: Vec<(&[u8], Vec<u8>)> =
+            series.labels().map(|(n, v)| (n, bytes(v, series.text()))).collect();
+        let named = plain.iter().map(|(name, raw)| Label { name, raw });
+        let id = Identity::read(named, info);
+        let instance = series.label(b"instance").text(series.text());
+        let own = clean(id.hostname);
+        let instance = text::clean(&instance);
+        let is_own = instance.is_empty() || (self.shared.contains(&instance) && !own.is_empty());
+        let host = if is_own { own } else { instance };
+        if !id.is_gpu() || host.is_empty() || self.members.len() >= MAX_MEMBERS {
+            self.left_out += 1;
+            return;
+        }
+        if id.is_renamed() && !self.renamed {
+            (self.renamed, self.torn) = (true, true);
+        }
+        let facts = facts(&id, self.renamed);
+        let Some(member) = self.member(&host, &id, &plain, facts) else {
+            self.left_out += 1;
+            return;
+        };
+        self.rows.push(member);
+        let mut has_uuid = false;
+        for (i, label) in UUIDS.iter().chain(&OTHERS).enumerate() {
+            let value = series.label(label.as_bytes()).raw(series.text());
+            self.occurred[i] |= !value.is_empty();
+            has_uuid |= i < UUIDS.len() && !value.is_empty();
+            self.keys
+                .extend(bytes(series.label(label.as_bytes()), series.text()).iter().filter(|b| **b != 0xff));
+            self.keys.push(0xff);
+        }
+        self.with_uuid += usize::from(has_uuid);
+    }
+
+    /// The position in the roster of the GPU that `id` describes: a new one where it is not known.
+    fn member(
+        &mut self,
+        host: &str,
+        id: &Identity<'_>,
+        labels: &[(&[u8], Vec<u8>)],
+        facts: GpuFacts,
+    ) -> Option<u32> {
+        let round = self.round;
+        if !self.hosts.contains_key(host) {
+            let (facts, called) = (Arc::new(host_facts(host, id, labels)), id.hostname.to_vec());
+            let fresh = Host { facts, members: Vec::new(), round, called };
+            self.hosts.insert(host.to_owned(), fresh);
+        }
+        let entry = self.hosts.get_mut(host)?;
+        if entry.round != round {
+            entry.round = round;
+            entry.called = id.hostname.to_vec();
+            let now = host_facts(host, id, labels);
+            if *entry.facts != now {
+                entry.facts = Arc::new(now);
+                self.changed = true;
+            }
+        }
+        if !id.hostname.is_empty() && !entry.called.is_empty() && entry.called != id.hostname {
+            // An exporter that was restarted may call itself otherwise, but not both at once.
+            self.torn |= self.shared.insert(host.to_owned());
+        }
+        let known = |m: &u32| self.members.get(*m as usize).filter(|m| m.facts.uuid == facts.uuid);
+        let same = || entry.members.iter().position(|m| !facts.uuid.is_empty() && known(m).is_some());
+        let index = id.index.map(usize::from).or_else(same);
+        let index =
+            index.or_else(|| (0..MAX_GPUS).find(|i| entry.members.get(*i).is_none_or(|m| *m == u32::MAX)))?;
+        if index >= MAX_GPUS {
+            return None;
+        }
+        if entry.members.len() <= index {
+            entry.members.resize(index + 1, u32::MAX);
+        }
+        let slot = &mut entry.members[index];
+        if *slot == u32::MAX {
+            *slot = u32::try_from(self.members.len()).ok()?;
+            let (host, index) = (Arc::clone(&entry.facts), u16::try_from(index).ok()?);
+            self.members.push(Member { host, index, facts: Arc::new(facts) });
+            self.seen.push(round);
+            self.changed = true;
+            return Some(*slot);
+        }
+        let at = *slot as usize;
+        let (member, seen) = (&mut self.members[at], &mut self.seen[at]);
+        if !Arc::ptr_eq(&member.host, &entry.facts) {
+            member.host = Arc::clone(&entry.facts);
+        }
+        if *seen == round {
+            if member.facts.uuid != facts.uuid {
+                self.clashes += 1;
+                return None;
+            }
+            // The same GPU twice, as with instances or while a job changes: the first holder counts.
+            let job = if member.facts.job.is_empty() { facts.job } else { member.facts.job.clone() };
+            let tenant =
+                if member.facts.tenant.is_empty() { facts.tenant } else { member.facts.tenant.clone() };
+            if (&job, &tenant) != (&member.facts.job, &member.facts.tenant) {
+                member.facts = Arc::new(GpuFacts { job, tenant, ..(*member.facts).clone() });
+                self.changed = true;
+            }
+        } else if *member.facts != facts {
+            member.facts = Arc::new(facts);
+            self.changed = true;
+        }
+        *seen = round;
+        Some(*slot)
+    }
+
+    /// Ends a round: the table for lookups, and the roster where something about it has changed.
+    pub fn end(&mut self) -> (Table, Option<Arc<Roster>>) {
+        let all_have_uuids = self.with_uuid == self.rows.len() && !self.rows.is_empty();
+        let wanted = if all_have_uuids { 0..UUIDS.len() } else { 0..UUIDS.len() + OTHERS.len() };
+        let columns: Vec<usize> = wanted.filter(|i| self.occurred[*i]).collect();
+        let name = |i: &usize| UUIDS.iter().chain(&OTHERS).nth(*i).map(|l| (*l).to_owned());
+        let mut table = Table { by: columns.iter().filter_map(name).collect(), members: HashMap::new() };
+        table.members.reserve(self.rows.len());
+        let mut values = self.keys.split(|b| *b == 0xff);
+        for member in &self.rows {
+            let row: [&[u8]; UUIDS.len() + OTHERS.len()] =
+                std::array::from_fn(|_| values.next().unwrap_or_default());
+            let key: Box<[u8]> = match columns.as_slice() {
+                [only] => row[*only].into(),
+                _ => columns.iter().flat_map(|c| row[*c].iter().copied().chain([0xff])).collect(),
+            };
+            table.members.entry(key).or_insert(*member);
+        }
+        self.keys = Vec::new();
+        self.rows = Vec::new();
+        self.told = true;
+        let roster =
+            std::mem::take(&mut self.changed).then(|| Arc::new(Roster { members: self.members.clone() }));
+        (table, roster)
+    }
+
+    /// True when the round that has been read must be read again: it was found that hosts share an
+    /// `instance`, as behind one proxy, or that the engine renames labels.
+    pub fn is_torn(&mut self) -> bool {
+        let torn = std::mem::take(&mut self.torn);
+        if torn && !self.told {
+            let (shared, renamed) = (std::mem::take(&mut self.shared), self.renamed);
+            *self = Self { shared, renamed, ..Self::default() };
+        }
+        torn
+    }
+
+    /// GPUs known.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    /// True when none is.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+}
+
+fn bytes(span: Span, text: &[u8]) -> Vec<u8> {
+    let mut scratch = Vec::new();
+    span.bytes(text, &mut scratch).to_vec()
+}
+
+fn clean(raw: &[u8]) -> String {
+    text::clean(&String::from_utf8_lossy(raw))
+}
+
+fn facts(id: &Identity<'_>, renamed: bool) -> GpuFacts {
+    let mut uuid = clean(id.uuid);
+    if is_bare_uuid(uuid.as_bytes()) {
+        uuid.insert_str(0, "GPU-");
+    }
+    GpuFacts {
+        uuid,
+        model: clean(id.model),
+        pci: clean(id.pci),
+        driver: clean(id.driver),
+        memory_mib: 0,
+        job: clean(id.job(renamed)),
+        tenant: clean(id.tenant(renamed)),
+    }
+}
+
+/// The host with the labels that can place it.
+fn host_facts(host: &str, id: &Identity<'_>, labels: &[(&[u8], Vec<u8>)]) -> HostFacts {
+    let is_own = |name: &[u8]| !UUIDS.iter().chain(&OTHERS).chain(&FACTS).any(|l| l.as_bytes() == name);
+    let others = labels.iter().filter(|(n, _)| is_own(n));
+    let mut out: Vec<(String, String)> = others.map(|(n, v)| (clean(n), clean(v))).collect();
+    if !id.hostname.is_empty() {
+        out.push(("hostname".to_owned(), clean(id.hostname)));
+    }
+    out.sort();
+    HostFacts { host: host.to_owned(), labels: out }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::answer::{Bounds, Reader};
+    use super::*;
+
+    /// Reads a vector of label sets.
+    fn each(labels: &[&str], mut sink: impl FnMut(&Series<'_>)) {
+        let series = |l: &&str| format!("{{\"metric\":{{{l}}},\"value\":[1,\"1\"]}}");
+        let list: Vec<String> = labels.iter().map(series).collect();
+        let body = format!("{{\"status\":\"success\",\"data\":{{\"result\":[{}]}}}}", list.join(","));
+        let mut reader = Reader::new(Bounds::default());
+        reader.feed(body.as_bytes(), &mut sink).expect("an answer");
+        reader.finish(&mut sink).expect("whole");
+    }
+
+    fn round(directory: &mut Directory, labels: &[&str]) -> (Table, Option<Arc<Roster>>) {
+        loop {
+            directory.begin();
+            each(labels, |s| directory.learn(s, false));
+            if !directory.is_torn() {
+                return directory.end();
+            }
+        }
+    }
+
+    fn find(table: &Table, labels: &str) -> Option<u32> {
+        let (mut found, mut scratch) = (None, Scratch::default());
+        each(&[labels], |s| found = table.find(s, &mut scratch));
+        found
+    }
+
+    const A: &str = r#""UUID":"GPU-a","gpu":"0","instance":"n1:9400","Hostname":"node1","hall":"H1","modelName":"GB300","exported_pod":"train-0","pod":"dcgm-x""#;
+    const B: &str = r#""UUID":"GPU-b","gpu":"1","instance":"n1:9400","Hostname":"node1","hall":"H1","pod":"dcgm-x","exported_namespace":"a""#;
+
+    #[test]
+    fn gpus_are_known_by_their_uuid_and_their_hosts_by_who_was_asked() {
+        let mut directory = Directory::default();
+        let (table, roster) = round(&mut directory, &[A, B]);
+        let members = roster.expect("it is new").members.clone();
+        assert_eq!((table.by.as_slice(), table.len()), (&["UUID".to_owned()][..], 2));
+        assert_eq!(find(&table, r#""UUID":"GPU-b""#), Some(1));
+        assert_eq!(find(&table, r#""UUID":"GPU-c""#), None);
+        assert_eq!((members[0].host.host.as_str(), members[1].index), ("n1:9400", 1));
+        assert_eq!(members[0].host.label("hostname"), Some("node1"));
+        assert_eq!(members[0].host.label("hall"), Some("H1"));
+        assert!(Arc::ptr_eq(&members[0].host, &members[1].host), "one host, told once");
+        let facts = &members[0].facts;
+        assert_eq!((facts.job.as_str(), facts.model.as_str()), ("train-0", "GB300"));
+        assert_eq!((members[1].facts.job.as_str(), members[1].facts.tenant.as_str()), ("", "a"));
+    }
+
+    #[test]
+    fn a_member_keeps_its_position_and_changes_are_told() {
+        let mut directory = Directory::default();
+        round(&mut directory, &[A, B]);
+        let (_, same) = round(&mut directory, &[B, A]);
+        assert!(same.is_none(), "nothing has changed");
+        let other = A.replace("train-0", "train-1").replace("GPU-a", "GPU-z");
+        let (table, roster) = round(&mut directory, &[&other, B]);
+        let members = roster.expect("a GPU was replaced").members.clone();
+        assert_eq!((members.len(), members[0].facts.uuid.as_str()), (2, "GPU-z"));
+        assert_eq!((find(&table, r#""UUID":"GPU-z""#), find(&table, r#""UUID":"GPU-a""#)), (Some(0), None));
+        let (_, roster) = round(&mut directory, &[B]);
+        assert!(roster.is_none() && directory.len() == 2, "who is silent stays a member");
+    }
+
+    #[test]
+    fn without_uuids_host_and_position_tell_gpus_apart() {
+        let mut directory = Directory::default();
+        let labels =
+            [r#""gpu":"0","instance":"n1""#, r#""gpu":"1","instance":"n1""#, r#""gpu":"0","instance":"n2""#];
+        let (table, _) = round(&mut directory, &labels);
+        assert_eq!(table.by, ["instance", "gpu"]);
+        assert_eq!(labels.map(|l| find(&table, l)), [Some(0), Some(1), Some(2)]);
+        let (table, _) = round(&mut Directory::default(), &[r#""Hostname":"n\u00e51","gpu":"3""#]);
+        assert_eq!(find(&table, r#""Hostname":"nå1","gpu":"3""#), Some(0), "escapes make no difference");
+    }
+
+    #[test]
+    fn one_uuid_in_two_spellings_keeps_both_labels() {
+        let bare = "3c6ef372-1de3-63bd-6c32-47d381df2495";
+        let smi = format!(r#""uuid":"{bare}","instance":"n2:9835""#);
+        let mut directory = Directory::default();
+        let (table, roster) = round(&mut directory, &[A, &smi]);
+        assert_eq!(table.by, ["UUID", "uuid"]);
+        assert_eq!(find(&table, &format!(r#""uuid":"{bare}""#)), Some(1));
+        assert_eq!(find(&table, r#""UUID":"GPU-a""#), Some(0));
+        let members = roster.expect("new").members.clone();
+        assert_eq!((members[1].facts.uuid.as_str(), members[1].index), (&*format!("GPU-{bare}"), 0));
+    }
+
+    #[test]
+    fn what_cannot_be_a_gpu_is_left_out_and_counted() {
+        let mut directory = Directory::default();
+        let clash = A.replace("GPU-a", "GPU-q");
+        let far = r#""UUID":"GPU-x","gpu":"0""#;
+        round(&mut directory, &[A, r#""instance":"n1""#, far, &clash]);
+        assert_eq!((directory.left_out, directory.clashes, directory.len()), (3, 1, 1));
+    }
+
+    #[test]
+    fn hosts_that_share_an_instance_are_known_by_what_they_call_themselves() {
+        let other = A.replace("GPU-a", "GPU-o").replace("node1", "node2");
+        let mut directory = Directory::default();
+        directory.begin();
+        each(&[A, B, &other], |s| directory.learn(s, false));
+        assert!(directory.is_torn());
+        let (table, roster) = round(&mut directory, &[A, B, &other]);
+        assert!(!directory.is_torn() && directory.clashes == 0);
+        let roster = roster.expect("it is new");
+        let hosts: Vec<_> = roster.members.iter().map(|m| m.host.host.as_str()).collect();
+        assert_eq!((hosts, table.len()), (vec!["node1", "node1", "node2"], 3));
+        let renamed = [A.replace("node1", "pod-2"), B.replace("node1", "pod-2")];
+        let mut directory = Directory::default();
+        round(&mut directory, &[A, B]);
+        round(&mut directory, &[&renamed[0], &renamed[1]]);
+        assert!(!directory.is_torn() && directory.len() == 2, "a restarted exporter is the same host");
+    }
+
+    #[test]
+    fn a_gpu_that_is_seen_twice_keeps_the_holder_that_is_named() {
+        let mut directory = Directory::default();
+        let idle = A.replace(r#","exported_pod":"train-0""#, "");
+        let (_, roster) = round(&mut directory, &[&idle, A]);
+        assert_eq!(roster.expect("new").members[0].facts.job, "train-0");
+    }
+
+    #[test]
+    fn labels_of_placing_rules_are_asked_for_when_they_can_be() {
+        let all = labels(&["zone".into(), "host".into(), "hall".into(), "a b".into(), "x}".into()]);
+        assert_eq!(all.last().map(String::as_str), Some("zone"));
+        assert_eq!(all.iter().filter(|l| *l == "hall").count(), 1);
+    }
+}

@@ -1,0 +1,532 @@
+//! The running source: turn by turn it asks what is due, reads the answers, and hands the values over
+//! with the times of their samples.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
+
+use super::PromConfig;
+use super::answer::{AnswerError, Series, Summary};
+use super::api::{Api, AskError, Flavor};
+use super::board::Board;
+use super::clocks::Clocks;
+use super::directory::{self, Directory, Scratch, Table};
+use super::plan::{self, Ask, Clock, Form, Names, Purpose};
+use crate::model::batch::{Roster, SeriesReading, SeriesValue};
+use crate::model::{Batch, Entry, Timestamp};
+use crate::source::{Outlet, Stopped};
+
+/// Who the GPUs are is asked again after this long, and sooner where unknown ones appear.
+const DIRECTORY_EVERY: Duration = Duration::from_secs(300);
+/// Never sooner than this.
+const DIRECTORY_PAUSE: Duration = Duration::from_secs(30);
+/// Longest pause between two turns while an engine does not answer.
+const LONGEST_PAUSE: Duration = Duration::from_secs(120);
+/// A clock that is further off than this is corrected, and told, ms.
+const SKEW_MS: i64 = 5_000;
+
+/// Asks the engine until the console's own engine stops taking entries. `past` says how far the reading
+/// of the past is, which operators are told beside the rest. A TLS provider for `rustls`
+/// must have been installed in the process.
+pub async fn run(config: PromConfig, outlet: Outlet, past: Option<watch::Receiver<String>>) {
+    // The only error is that the engine has stopped: then there is nothing left to do.
+    let _: Result<(), Stopped> = drive(config, outlet, past).await;
+}
+
+async fn drive(
+    config: PromConfig,
+    outlet: Outlet,
+    past: Option<watch::Receiver<String>>,
+) -> Result<(), Stopped> {
+    let mut board = Board::default();
+    board.rename(&config.name, &[]);
+    let api = match Api::new(&config) {
+        Ok(api) => Arc::new(api),
+        Err(why) => {
+            board.turned(Err(why.to_string()), 0);
+            let status = board.report(outlet.source, outlet.now(), config.interval_ms());
+            return outlet.send(Entry::Source(status)).await;
+        }
+    };
+    let status = board.report(outlet.source, outlet.now(), config.interval_ms());
+    outlet.send(Entry::Source(status)).await?;
+    let mut runner = Runner::new(config, outlet, api, board);
+    runner.past = past;
+    let mut due = Instant::now();
+    loop {
+        let pause = runner.turn().await?;
+        // What took longer than an interval is not made up for.
+        due = (due + pause).max(Instant::now());
+        sleep_until(due).await;
+    }
+}
+
+/// What a request gave.
+struct Landed {
+    /// Which of the asks.
+    ask: usize,
+    duration_ms: u32,
+    result: Result<(Got, Summary), AskError>,
+    /// The directory that was lent to the request.
+    directory: Option<Box<Directory>>,
+}
+
+/// What was read from an answer.
+enum Got {
+    /// Nothing but what the directory took in.
+    Directory,
+    /// Values or times by member, and how many series were about unknown ones.
+    Values(Vec<SeriesValue>, u32),
+}
+
+/// What a turn has met so far.
+#[derive(Default)]
+struct Turn {
+    answered: usize,
+    failed: usize,
+    /// The first reason of a failure.
+    why: Option<String>,
+    /// The engine wants to be left alone.
+    wait: Option<Duration>,
+    unknown: u32,
+    late: u32,
+    /// Values that wait for their times.
+    held: Vec<(usize, Vec<SeriesValue>)>,
+}
+
+struct Runner {
+    config: PromConfig,
+    outlet: Outlet,
+    api: Arc<Api>,
+    board: Board,
+    /// What is known of the engine; `None` before it was asked.
+    flavor: Option<Flavor>,
+    skew: i64,
+    asks: Vec<Ask>,
+    directory: Box<Directory>,
+    directory_due: Instant,
+    directory_at: Option<Instant>,
+    table: Arc<Table>,
+    roster: Arc<Roster>,
+    clocks: Clocks,
+    turn: u32,
+    moment: Timestamp,
+    flight: JoinSet<Landed>,
+    /// What engines remark, by ask.
+    remarks: Vec<(usize, String)>,
+    /// How far the reading of the past is.
+    past: Option<watch::Receiver<String>>,
+    random: u64,
+}
+
+impl Runner {
+    fn new(config: PromConfig, outlet: Outlet, api: Arc<Api>, board: Board) -> Self {
+        let now = Instant::now();
+        Self {
+            api,
+            board,
+            flavor: None,
+            skew: 0,
+            asks: Vec::new(),
+            directory: Box::default(),
+            directory_due: now,
+            directory_at: None,
+            table: Arc::default(),
+            roster: Arc::default(),
+            clocks: Clocks::default(),
+            turn: 0,
+            moment: Timestamp(0),
+            flight: JoinSet::new(),
+            remarks: Vec::new(),
+            past: None,
+            random: config.seed | 1,
+            config,
+            outlet,
+        }
+    }
+
+    /// One turn; the answer is the pause until the next one.
+    async fn turn(&mut self) -> Result<Duration, Stopped> {
+        let start = Instant::now();
+        self.moment = self.outlet.now().plus_millis(self.skew);
+        let mut turn = Turn::default();
+        self.remarks.clear();
+        let learned = self.learn(&mut turn).await;
+        if learned && self.directory.is_empty() && turn.why.is_none() {
+            turn.why = Some(self.nobody());
+        }
+        if learned && !self.table.is_empty() {
+            let due = (0..self.asks.len()).filter(|i| self.is_due(*i)).collect();
+            self.ask_all(due, &mut turn).await?;
+            self.turn = self.turn.wrapping_add(1).max(1);
+        }
+        self.finish(start, turn).await
+    }
+
+    fn is_due(&self, index: usize) -> bool {
+        let ask = &self.asks[index];
+        !matches!(ask.purpose, Purpose::Directory { .. }) && ask.is_due(self.turn)
+    }
+
+    /// Finds out which engine it is, what it has, and who the GPUs are, where that is due. False when
+    /// the engine did not answer.
+    async fn learn(&mut self, turn: &mut Turn) -> bool {
+        if Instant::now() < self.directory_due {
+            return true;
+        }
+        let known = match self.introduce().await {
+            Ok(names) => names,
+            Err(e) => {
+                turn.fail(&e);
+                return false;
+            }
+        };
+        let asks = plan::asks(&self.config, &known);
+        if asks != self.asks {
+            self.asks = asks;
+            let names: Vec<String> = self.asks.iter().map(|a| a.name.clone()).collect();
+            self.board.rename(&self.config.name, &names);
+            (self.turn, self.clocks) = (0, Clocks::default());
+        }
+        let who = |(i, a): (usize, &Ask)| matches!(a.purpose, Purpose::Directory { .. }).then_some(i);
+        let who: Vec<usize> = self.asks.iter().enumerate().filter_map(who).collect();
+        for _ in 0..3 {
+            self.directory.begin();
+            for index in &who {
+                self.start(*index);
+                while let Some(landed) = self.flight.join_next().await {
+                    self.land_directory(landed.ok(), turn);
+                }
+            }
+            if !self.directory.is_torn() {
+                break;
+            }
+        }
+        let whole = turn.failed == 0;
+        if whole || self.table.is_empty() {
+            let (table, roster) = self.directory.end();
+            self.table = Arc::new(table);
+            if let Some(roster) = roster {
+                self.roster = roster;
+            }
+        }
+        let now = Instant::now();
+        self.directory_at = Some(now);
+        self.directory_due = now + if whole { DIRECTORY_EVERY } else { DIRECTORY_PAUSE };
+        !self.table.is_empty() || whole
+    }
+
+    /// Which engine it is, and which families it has.
+    async fn introduce(&mut self) -> Result<Names, AskError> {
+        let (flavor, skew) = self.api.probe(self.outlet.now()).await?;
+        self.flavor = Some(flavor);
+        self.skew = if skew.abs() > SKEW_MS { skew } else { 0 };
+        self.moment = self.outlet.now().plus_millis(self.skew);
+        self.api.names().await
+    }
+
+    fn land_directory(&mut self, landed: Option<Landed>, turn: &mut Turn) {
+        let Some(mut landed) = landed else { return };
+        if let Some(directory) = landed.directory.take() {
+            self.directory = directory;
+        }
+        let summary = landed.result.as_ref().map(|(_, s)| s.clone());
+        self.tell(landed.ask, landed.duration_ms, summary.map_err(Clone::clone), turn);
+    }
+
+    /// Asks all of `due`, some at once; what needs no times is handed over as it comes.
+    async fn ask_all(&mut self, due: Vec<usize>, turn: &mut Turn) -> Result<(), Stopped> {
+        self.moment = self.outlet.now().plus_millis(self.skew);
+        self.clocks.begin(self.moment);
+        let mut queue = due.into_iter();
+        loop {
+            while self.flight.len() < self.config.concurrency.max(1) && turn.wait.is_none() {
+                let Some(next) = queue.next() else { break };
+                self.start(next);
+            }
+            let Some(landed) = self.flight.join_next().await else { break };
+            if let Ok(landed) = landed {
+                self.land(landed, turn).await?;
+            }
+        }
+        // What is still held has no times: it is not shown, because it might be old.
+        for (_, values) in turn.held.drain(..) {
+            turn.late += u32::try_from(values.len()).unwrap_or(u32::MAX);
+        }
+        Ok(())
+    }
+
+    fn start(&mut self, index: usize) {
+        let ask = self.asks[index].clone();
+        let is_directory = matches!(ask.purpose, Purpose::Directory { .. });
+        let by =
+            if is_directory { directory::labels(&self.config.place_labels) } else { self.table.by.clone() };
+        let expression = Form { by: &by, selector: &self.config.selector }.expression(&ask);
+        let reach = 2 * self.config.interval * ask.every;
+        let flavor = self.flavor.unwrap_or_default();
+        let mut more = flavor.always();
+        if let Purpose::Values { clock: None, .. } = &ask.purpose {
+            more.extend(flavor.look_back(reach));
+        }
+        let lent = is_directory.then(|| std::mem::take(&mut self.directory));
+        let request = Request {
+            api: Arc::clone(&self.api),
+            table: Arc::clone(&self.table),
+            purpose: ask.purpose,
+            expression,
+            more,
+            moment: self.moment,
+            // A GPU may be new since the table was made; one more growth is the exception.
+            room: self.table.len(),
+        };
+        self.flight.spawn(request.send(index, lent));
+    }
+
+    async fn land(&mut self, landed: Landed, turn: &mut Turn) -> Result<(), Stopped> {
+        let Landed { ask, duration_ms, result, .. } = landed;
+        let (got, summary) = match result {
+            Ok((got, summary)) => (got, Ok(summary)),
+            Err(e) => (Got::Directory, Err(e)),
+        };
+        let ok = summary.is_ok();
+        self.tell(ask, duration_ms, summary, turn);
+        let Got::Values(values, unknown) = got else { return Ok(()) };
+        if !ok {
+            return Ok(());
+        }
+        turn.unknown += unknown;
+        match self.asks[ask].purpose.clone() {
+            Purpose::Times(clock) => {
+                self.clocks.set(clock, values, self.roster.members.len());
+                for (ask, values) in std::mem::take(&mut turn.held) {
+                    self.deliver(ask, values, turn).await?;
+                }
+            }
+            _ => self.deliver(ask, values, turn).await?,
+        }
+        Ok(())
+    }
+
+    /// Hands values over, or holds them until their times have come.
+    async fn deliver(
+        &mut self,
+        index: usize,
+        mut values: Vec<SeriesValue>,
+        turn: &mut Turn,
+    ) -> Result<(), Stopped> {
+        let ask = &self.asks[index];
+        let Purpose::Values { clock, .. } = &ask.purpose else { return Ok(()) };
+        match clock {
+            Some(clock) if !self.clocks.has(clock) => {
+                turn.held.push((index, values));
+                return Ok(());
+            }
+            Some(clock) => {
+                let before = values.len();
+                self.clocks.date(clock, &mut values);
+                if values.len() < before {
+                    turn.late += u32::try_from(before - values.len()).unwrap_or(u32::MAX);
+                    self.own_clock(index);
+                }
+            }
+            None => self.clocks.date_or_now(&mut values),
+        }
+        values.iter_mut().for_each(|v| v.time = v.time.plus_millis(-self.skew));
+        self.send(index, values).await
+    }
+
+    async fn send(&self, index: usize, values: Vec<SeriesValue>) -> Result<(), Stopped> {
+        let ask = &self.asks[index];
+        let Purpose::Values { metric, .. } = &ask.purpose else { return Ok(()) };
+        let interval_ms = self.config.interval_ms().saturating_mul(ask.every);
+        let reading =
+            SeriesReading { roster: Arc::clone(&self.roster), metric: *metric, interval_ms, values };
+        let mut batch = Batch::new(self.outlet.source, self.outlet.now());
+        batch.series.push(reading);
+        self.outlet.send(Entry::Batch(batch)).await
+    }
+
+    /// Some values of a query had no times: from the next turn on it brings its own.
+    fn own_clock(&mut self, index: usize) {
+        let ask = &mut self.asks[index];
+        let (names, Purpose::Values { clock, .. }) = (ask.names.clone(), &mut ask.purpose) else { return };
+        if matches!(clock, Some(Clock::Own(_))) || names.is_empty() {
+            return;
+        }
+        let own = Clock::Own(names.clone());
+        *clock = Some(own.clone());
+        // Behind all others, so that their positions stay, and in step with its values.
+        let (every, phase) = (ask.every, ask.phase);
+        self.asks.push(Ask { every, phase, ..plan::of_clock(own, names) });
+        let names: Vec<String> = self.asks.iter().map(|a| a.name.clone()).collect();
+        self.board.rename(&self.config.name, &names);
+    }
+
+    /// Writes down how a query went.
+    fn tell(&mut self, ask: usize, duration_ms: u32, outcome: Result<Summary, AskError>, turn: &mut Turn) {
+        match outcome {
+            Ok(summary) => {
+                turn.answered += 1;
+                self.board.answered(ask, self.outlet.now(), duration_ms, &summary);
+                let partial = summary.partial.then(|| "parts of the answer are missing".to_owned());
+                let name = &self.asks[ask].name;
+                self.remarks.extend(
+                    partial.into_iter().chain(summary.warnings).map(|w| (ask, format!("{name}: {w}"))),
+                );
+            }
+            Err(e) => {
+                let advice = if e.is_too_much() {
+                    "; ask for less with `selector`, or allow more in the engine"
+                } else {
+                    ""
+                };
+                self.board.failed(ask, duration_ms, format!("{e}{advice}"));
+                turn.fail(&e);
+            }
+        }
+    }
+
+    async fn finish(&mut self, start: Instant, turn: Turn) -> Result<Duration, Stopped> {
+        let took = start.elapsed();
+        let outcome = match &turn.why {
+            Some(why) if turn.answered == 0 || self.directory.is_empty() => Err(why.clone()),
+            _ => Ok((self.outlet.now(), self.directory.len())),
+        };
+        let failed = outcome.is_err();
+        self.board.turned(outcome, u32::try_from(took.as_millis()).unwrap_or(u32::MAX));
+        let mut status = self.board.report(self.outlet.source, self.outlet.now(), self.config.interval_ms());
+        status.note = self.note(&turn, took);
+        self.outlet.send(Entry::Source(status)).await?;
+        if turn.unknown > 0
+            && let Some(at) = self.directory_at
+        {
+            self.directory_due = self.directory_due.min(at + DIRECTORY_PAUSE);
+        }
+        if let Some(wait) = turn.wait {
+            return Ok(took + self.jittered(wait).max(self.config.interval));
+        }
+        if failed {
+            self.directory_due = self.directory_due.min(Instant::now());
+            let doubled = self.config.interval * (1 << (self.board.failures().saturating_sub(1)).min(6));
+            return Ok(took + self.jittered(doubled.min(LONGEST_PAUSE.max(self.config.interval))));
+        }
+        Ok(self.config.interval)
+    }
+
+    /// Up to a quarter shorter or longer, so that consoles do not come back all at once.
+    fn jittered(&mut self, wait: Duration) -> Duration {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        let thousandths = 750 + self.random % 501;
+        wait.mul_f64(thousandths as f64 / 1000.0)
+    }
+
+    fn nobody(&self) -> String {
+        let selector = if self.config.selector.is_empty() { "" } else { " with this selector" };
+        if self.asks.is_empty() {
+            return "the engine knows no family of dcgm-exporter or nvidia_gpu_exporter".to_owned();
+        }
+        format!("the engine has no GPU{selector}")
+    }
+
+    fn note(&self, turn: &Turn, took: Duration) -> Option<String> {
+        let (directory, interval) = (&self.directory, self.config.interval);
+        let slow = took > interval;
+        let parts = [
+            (self.skew != 0).then(|| {
+                format!(
+                    "the engine's clock is {} s {}",
+                    self.skew.abs() / 1000,
+                    if self.skew > 0 { "ahead" } else { "behind" }
+                )
+            }),
+            slow.then(|| {
+                format!("a turn takes {:.1} s, the interval is {} s", took.as_secs_f32(), interval.as_secs())
+            }),
+            (turn.unknown > 0).then(|| format!("{} series are of unknown GPUs", turn.unknown)),
+            (turn.late > 0).then(|| format!("{} values without a time are left out", turn.late)),
+            (directory.left_out > 0).then(|| format!("{} series name no GPU or host", directory.left_out)),
+            (directory.clashes > 0).then(|| {
+                format!("{} GPUs claim the place of another one; the first one counts", directory.clashes)
+            }),
+            turn.wait.map(|w| format!("the engine asks for a pause of {} s", w.as_secs())),
+            (turn.failed > 0 && turn.answered > 0).then(|| format!("{} queries failed", turn.failed)),
+        ];
+        let remarks = self.remarks.iter().map(|(_, words)| words.clone()).take(4);
+        let past = self.past.as_ref().map(|p| p.borrow().clone()).filter(|p| !p.is_empty());
+        let all: Vec<String> = parts.into_iter().flatten().chain(remarks).chain(past).collect();
+        (!all.is_empty()).then(|| all.join("; "))
+    }
+}
+
+impl Turn {
+    fn fail(&mut self, e: &AskError) {
+        self.failed += 1;
+        self.why.get_or_insert_with(|| e.to_string());
+        self.wait = self.wait.max(e.wait());
+    }
+}
+
+/// One query on its way.
+struct Request {
+    api: Arc<Api>,
+    table: Arc<Table>,
+    purpose: Purpose,
+    expression: String,
+    more: Vec<(&'static str, String)>,
+    moment: Timestamp,
+    room: usize,
+}
+
+impl Request {
+    async fn send(self, ask: usize, mut directory: Option<Box<Directory>>) -> Landed {
+        let start = Instant::now();
+        let result = match (&self.purpose, &mut directory) {
+            (Purpose::Directory { info }, Some(directory)) => {
+                let info = *info;
+                let mut sink = |s: &Series<'_>| directory.learn(s, info);
+                self.ask(&mut sink).await.map(|s| (Got::Directory, s))
+            }
+            _ => self.values().await,
+        };
+        let duration_ms = u32::try_from(start.elapsed().as_millis()).unwrap_or(u32::MAX);
+        Landed { ask, duration_ms, result, directory }
+    }
+
+    async fn ask(&self, sink: &mut (impl FnMut(&Series<'_>) + Send)) -> Result<Summary, AskError> {
+        self.api.query(&self.expression, self.moment, &self.more, sink).await
+    }
+
+    async fn values(&self) -> Result<(Got, Summary), AskError> {
+        let (mut out, mut unknown, mut matrix) = (Vec::with_capacity(self.room), 0, false);
+        let mut scratch = Scratch::default();
+        let read = |value: f64| match &self.purpose {
+            Purpose::Values { convert, .. } => convert.value(value).map(|v| (v, Timestamp(0))),
+            _ => time(value).map(|t| (f32::NAN, t)),
+        };
+        let mut sink = |series: &Series<'_>| {
+            matrix |= series.points.len() > 1;
+            let Some((_, value)) = series.points.first() else { return };
+            match self.table.find(series, &mut scratch) {
+                Some(member) => {
+                    out.extend(read(*value).map(|(value, time)| SeriesValue { member, value, time }))
+                }
+                None => unknown += 1,
+            }
+        };
+        let summary = self.ask(&mut sink).await?;
+        if matrix {
+            return Err(AnswerError::Kind("range of values".to_owned()).into());
+        }
+        Ok((Got::Values(out, unknown), summary))
+    }
+}
+
+/// A time that a query gave as its value: seconds since the epoch, between 2001 and 2286.
+fn time(value: f64) -> Option<Timestamp> {
+    (1e9..1e10).contains(&value).then(|| Timestamp((value * 1000.0).round() as i64))
+}
