@@ -18,9 +18,9 @@ use clap_complete::Shell;
 
 use crate::cli::scenario::ScenarioName;
 use crate::cli::units;
-use crate::source::scrape::Shard;
 use crate::model::Metric;
 use crate::source::promql;
+use crate::source::scrape::Shard;
 
 pub use alarms::AlarmsCommand;
 pub use record::{EngineArgs, RecordArgs, RecorderOptions, ReplayArgs};
