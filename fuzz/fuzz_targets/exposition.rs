@@ -1,6 +1,6 @@
 //! Any bytes as the answer of an exporter: no panic, no control character in what is kept, GPU
 //! positions unique and in bounds. The same target reads the page twice, as a console does.
-//! Run: `cargo +nightly fuzz run exposition`.
+//! Run: `fuzz/run exposition`.
 #![no_main]
 
 use hallwatch::model::{Timestamp, text};

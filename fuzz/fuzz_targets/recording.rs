@@ -1,5 +1,5 @@
 //! Any bytes as a recording: no panic, and an error that is safe to show.
-//! Run: `cargo +nightly fuzz run recording`.
+//! Run: `fuzz/run recording`.
 #![no_main]
 
 use hallwatch::record::{Cursor, Recording};

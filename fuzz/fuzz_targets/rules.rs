@@ -1,5 +1,5 @@
 //! Any text as a query and as a file of alarm rules: no panic, and an error that is safe to show.
-//! Run: `cargo +nightly fuzz run rules`.
+//! Run: `fuzz/run rules`.
 #![no_main]
 
 use hallwatch::alarm::read;

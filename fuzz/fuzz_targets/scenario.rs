@@ -1,6 +1,6 @@
 //! Any text as a scenario: no panic, an error that is safe to show, and what is accepted gives
 //! effects in order of time on a small site, or an error again.
-//! Run: `cargo +nightly fuzz run scenario`.
+//! Run: `fuzz/run scenario`.
 #![no_main]
 
 use hallwatch::model::{Topology, text};

@@ -1,5 +1,5 @@
 //! Any text as a target list: no panic, and an error that is safe to show.
-//! Run: `cargo +nightly fuzz run targets`.
+//! Run: `fuzz/run targets`.
 #![no_main]
 
 use hallwatch::model::text;

@@ -20,6 +20,7 @@ use crate::cli::scenario::ScenarioName;
 use crate::cli::units;
 use crate::model::Metric;
 use crate::source::promql;
+use crate::source::scrape::Shard;
 
 pub use alarms::AlarmsCommand;
 pub use record::{EngineArgs, RecordArgs, RecorderOptions, ReplayArgs};
@@ -139,6 +140,9 @@ pub struct Options {
     /// Scrape an exporter (URL or host:port) or all targets of a file_sd list (FILE); may be repeated
     #[arg(long, value_name = "URL|FILE", help_heading = "Sources")]
     pub scrape: Vec<String>,
+    /// Ask only one share of the scraped targets, such as 1/4: several collectors watch one site
+    #[arg(long, value_name = "I/N", value_parser = Shard::parse, help_heading = "Sources")]
+    pub shard: Option<Shard>,
     /// Ask an engine with Prometheus' query API (Prometheus, VictoriaMetrics, Thanos, Mimir); may be repeated
     #[arg(long, value_name = "URL", help_heading = "Sources")]
     pub prometheus: Vec<String>,

@@ -10,14 +10,17 @@ use std::time::Duration;
 use crate::cli::CliError;
 use crate::cli::args::{CheckArgs, Options};
 use crate::cli::config::layer::{self, Origin};
+use crate::cli::config::scrape::ScrapeOptions;
 use crate::cli::config::source::DEFAULT_SEED;
 use crate::cli::config::{self, Settings, SourceSpec, Surroundings, ThemeFile};
 use crate::cli::files;
 use crate::model::Topology;
+use crate::model::batch::HostFacts;
 use crate::model::document::{Document, FileError};
 use crate::model::topology::place::Placer;
 use crate::source::http::HttpConfig;
-use crate::source::scrape::{ScrapeConfig, TargetError};
+use crate::source::scrape::targets::Target;
+use crate::source::scrape::{Placing, ScrapeConfig, TargetError, placing};
 use crate::source::sim::scenario::Scenario;
 use crate::source::sim::workload::Workload;
 use crate::ui::keymap::Keymap;
@@ -82,7 +85,8 @@ fn settings(options: &Options, around: &Surroundings) -> Vec<Checked> {
     for source in &settings.sources {
         match source {
             SourceSpec::Scrape { targets, options } => {
-                results.extend(scrape(&targets.iter().map(config::TargetSpec::argument).collect::<Vec<_>>()));
+                let arguments: Vec<_> = targets.iter().map(config::TargetSpec::argument).collect();
+                results.extend(scrape(&arguments, options, &settings));
                 results.extend(login(&options.http));
             }
             SourceSpec::RemoteWrite(spec) => {
@@ -172,7 +176,7 @@ fn theme(name: &str, file: &str, sources: &[(&str, &str)]) -> Vec<Checked> {
 }
 
 /// Checks the arguments of one scraping source: a line per list, one per mistake, and the sum.
-fn scrape(arguments: &[String]) -> Vec<Checked> {
+fn scrape(arguments: &[String], options: &ScrapeOptions, settings: &Settings) -> Vec<Checked> {
     let mut results: Vec<Checked> = Vec::new();
     for argument in arguments {
         match targets(argument) {
@@ -182,10 +186,29 @@ fn scrape(arguments: &[String]) -> Vec<Checked> {
         }
     }
     if results.iter().all(Result::is_ok) {
-        let all = ScrapeConfig::load(arguments).map_err(failed);
-        results.push(all.map(|config| format!("scrape: {} targets", config.list.targets.len())));
+        let all = ScrapeConfig::load(arguments).and_then(|mut config| {
+            options.apply(&mut config);
+            config.select().map(|()| config)
+        });
+        let placing = Placing::new(settings.placer.as_ref().clone(), &settings.topology);
+        results.push(all.map_err(failed).map(|config| told(&config, &placing)));
     }
     results
+}
+
+/// How many targets there are, and how many of their hosts nothing places as far as the lists tell.
+fn told(config: &ScrapeConfig, placing: &Placing) -> String {
+    let targets = &config.list.targets;
+    let mut text = format!("scrape: {} targets", targets.len());
+    if let Some(shard) = config.selection.shard {
+        text.push_str(&format!(" (shard {shard} of {})", targets.len() + config.list.elsewhere));
+    }
+    let facts = |t: &Target| HostFacts { host: t.name.clone(), labels: t.labels.clone() };
+    let mut lost = targets.iter().filter(|t| placing.hall(&facts(t)).is_none());
+    if let Some(first) = lost.next() {
+        text.push_str(&format!("; {}", placing::unplaced(1 + lost.count(), &first.name)));
+    }
+    text
 }
 
 /// Secrets and certificates of one source: one line per mistake.

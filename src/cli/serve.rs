@@ -10,6 +10,7 @@ use crate::cli::args::ServeArgs;
 use crate::cli::scenario::{self, Script};
 use crate::cli::{files, runtime};
 use crate::model::Topology;
+use crate::source::serve::site::Layout;
 use crate::source::serve::{ServeConfig, Server};
 
 /// Serves until interrupted; prints the base URL, the path of the target list, and `ready`.
@@ -39,12 +40,17 @@ pub fn run(args: &ServeArgs, out: &mut dyn Write) -> Result<(), CliError> {
         frozen: args.frozen.is_some(),
         speed: args.speed,
         targets_file: Some(args.targets_file.clone().unwrap_or_else(default_list)),
+        layout: Layout { own_addresses: args.own_addresses, hanging: args.hang },
     };
     runtime::start()?.block_on(serve(args, config, out))
 }
 
 async fn serve(args: &ServeArgs, config: ServeConfig, out: &mut dyn Write) -> Result<(), CliError> {
-    let listener = TcpListener::bind(args.listen)
+    let mut address = args.listen;
+    if args.own_addresses {
+        address.set_ip(std::net::Ipv4Addr::UNSPECIFIED.into());
+    }
+    let listener = TcpListener::bind(address)
         .await
         .map_err(|source| CliError::Start { what: "listening on the address of --listen", source })?;
     let server = Server::prepare(listener, config).map_err(|e| CliError::Failed(e.to_string()))?;

@@ -16,19 +16,18 @@ pub struct SourceView {
     /// Name and note as last reported; `targets` in it is empty, see the field of this struct.
     pub status: SourceStatus,
     /// The targets, by their position in the target list.
-    pub targets: Arc<[TargetStatus]>,
+    pub targets: Arc<[Arc<TargetStatus>]>,
 }
 
 impl SourceView {
     /// Targets that are up, down, and not tried yet.
     #[must_use]
     pub fn tally(&self) -> (usize, usize, usize) {
-        let count = |f: fn(&TargetState) -> bool| self.targets.iter().filter(|t| f(&t.state)).count();
-        (
-            count(|s| matches!(s, TargetState::Up)),
-            count(|s| matches!(s, TargetState::Down(_))),
-            count(|s| matches!(s, TargetState::Waiting)),
-        )
+        self.targets.iter().fold((0, 0, 0), |(up, down, waiting), t| match t.state {
+            TargetState::Up => (up + 1, down, waiting),
+            TargetState::Down(_) => (up, down + 1, waiting),
+            TargetState::Waiting => (up, down, waiting + 1),
+        })
     }
 }
 
@@ -47,14 +46,21 @@ impl Sources {
             self.list.len() - 1
         });
         let view = &mut self.list[at];
-        let mut targets = view.targets.to_vec();
-        targets.resize(report.target_count as usize, TargetStatus::default());
-        for (i, status) in &report.targets {
-            if let Some(slot) = targets.get_mut(*i as usize) {
-                *slot = status.clone();
+        let count = report.target_count as usize;
+        if view.targets.len() != count {
+            let mut targets = view.targets.to_vec();
+            targets.resize(count, Arc::default());
+            view.targets = targets.into();
+        }
+        if !report.targets.is_empty() {
+            // Where a reader holds the list its pointers are copied, never the targets themselves.
+            let targets = Arc::make_mut(&mut view.targets);
+            for (i, status) in &report.targets {
+                if let Some(slot) = targets.get_mut(*i as usize) {
+                    *slot = Arc::new(status.clone());
+                }
             }
         }
-        view.targets = targets.into();
         view.status = SourceStatus { targets: Vec::new(), ..report.clone() };
     }
 
@@ -97,6 +103,19 @@ mod tests {
         assert_eq!(s.list()[0].tally(), (0, 2, 0));
         assert_eq!(s.interval_ms(3), 15_000);
         assert_eq!(s.interval_ms(9), DEFAULT_INTERVAL_MS);
+    }
+
+    #[test]
+    fn a_report_copies_what_changed_and_nothing_else() {
+        let mut s = Sources::default();
+        let named = |n: &str| TargetStatus { name: n.into(), ..TargetStatus::default() };
+        s.apply(&report(vec![(0, named("a")), (1, named("b"))]));
+        let held = s.list()[0].targets.clone();
+        s.apply(&report(vec![(1, named("c"))]));
+        let now = &s.list()[0].targets;
+        assert!(Arc::ptr_eq(&held[0], &now[0]) && held[1].name == "b" && now[1].name == "c");
+        s.apply(&report(Vec::new()));
+        assert_eq!(s.list()[0].targets.len(), 2, "a report without news keeps them");
     }
 
     #[test]

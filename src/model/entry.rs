@@ -1,5 +1,7 @@
 //! The vocabulary of change: everything that can alter shared state is an [`Entry`].
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::model::alarm::{ExternalAlarms, JournalNews, Operation};
@@ -44,7 +46,7 @@ pub struct SourceStatus {
 }
 
 /// State of one scraped target.
-#[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TargetStatus {
     /// Identity, `host:port/path`, clean.
@@ -65,6 +67,8 @@ pub struct TargetStatus {
     pub gpus: u16,
     /// Failures in a row.
     pub failures: u32,
+    /// The hall that it stands in; empty while nothing says so.
+    pub hall: Arc<str>,
 }
 
 /// What the last try at a target gave.

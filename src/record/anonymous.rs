@@ -144,15 +144,16 @@ impl Anonymous {
     }
 
     fn source(&mut self, view: &SourceView) -> SourceView {
-        let target = |t: &TargetStatus| TargetStatus {
+        let mut target = |t: &TargetStatus| TargetStatus {
             name: self.targets.of(&t.name).to_string(),
             state: match &t.state {
                 TargetState::Down(_) => TargetState::Down("it did not answer".to_owned()),
                 other => other.clone(),
             },
+            hall: Arc::default(),
             ..t.clone()
         };
-        let targets = view.targets.iter().map(target).collect();
+        let targets = view.targets.iter().map(|t| Arc::new(target(t))).collect();
         let name = self.sources.of(&view.status.name).to_string();
         let status = SourceStatus { name, note: None, targets: Vec::new(), ..view.status.clone() };
         SourceView { status, targets }

@@ -193,15 +193,15 @@ impl SourcesWriter {
         if !whole && (Arc::ptr_eq(&self.0, sources) || self.0 == *sources) {
             return None;
         }
-        let none: Arc<[TargetStatus]> = Arc::new([]);
+        let none: Arc<[Arc<TargetStatus>]> = Arc::new([]);
         let one = |(i, view): (usize, &SourceView)| {
             let old = if whole { &none } else { self.0.get(i).map_or(&none, |v| &v.targets) };
-            let changed = |(at, t): &(usize, &TargetStatus)| old.get(*at) != Some(*t);
+            let changed = |(at, t): &(usize, &Arc<TargetStatus>)| old.get(*at) != Some(*t);
             let same = Arc::ptr_eq(old, &view.targets);
             let targets = view.targets.iter().enumerate().filter(|t| !same && changed(t));
             SourceMessage {
                 status: view.status.clone(),
-                targets: targets.map(|(at, t)| (at as u32, t.clone())).collect(),
+                targets: targets.map(|(at, t)| (at as u32, t.as_ref().clone())).collect(),
             }
         };
         let message = SourcesMessage { whole, sources: sources.iter().enumerate().map(one).collect() };
@@ -223,10 +223,10 @@ impl SourcesReader {
         self.0.resize_with(message.sources.len(), SourceView::default);
         for (view, told) in self.0.iter_mut().zip(message.sources) {
             let mut targets = view.targets.to_vec();
-            targets.resize(told.status.target_count.min(MOST_TARGETS) as usize, TargetStatus::default());
+            targets.resize(told.status.target_count.min(MOST_TARGETS) as usize, Arc::default());
             for (at, status) in told.targets {
                 if let Some(slot) = targets.get_mut(at as usize) {
-                    *slot = status;
+                    *slot = Arc::new(status);
                 }
             }
             view.targets = targets.into();

@@ -1,30 +1,46 @@
 //! Direct scrape of exporters: many targets, each asked once an interval, none trusted.
 //!
-//! `targets` says who is asked, `schedule` when, `fetch` asks, `exposition` reads the text,
+//! `targets` and `discovery` say who is asked, `schedule` when, `fetch` asks, `exposition` reads the text,
 //! `families` and `identity` know what it means, `page` makes a host reading of it, and `run`
 //! holds it all together.
 
 pub mod board;
+pub mod chunked;
+pub mod discovery;
 pub mod exposition;
 pub mod families;
 pub mod fetch;
 pub mod gpus;
+pub mod guards;
 pub mod identity;
+pub mod login;
 pub mod node;
 pub(in crate::source) mod number;
 pub mod page;
+pub mod placing;
+pub mod pool;
 mod run;
 pub mod schedule;
+pub mod shard;
 pub mod targets;
 pub mod watch;
+pub mod wire;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::source::http::HttpConfig;
 
+pub use discovery::Remote;
 pub use fetch::Limits;
+pub use guards::Guards;
+pub use placing::Placing;
 pub use run::run;
-pub use targets::{Spec, TargetError, TargetList};
+pub use shard::Shard;
+pub use targets::{Selection, Spec, TargetError, TargetList};
+
+/// Most lists over HTTP of one source.
+pub const MAX_REMOTES: usize = 32;
 
 /// What a scraping source needs to run.
 #[derive(Clone, Debug)]
@@ -41,6 +57,14 @@ pub struct ScrapeConfig {
     pub limits: Limits,
     /// Login, certificates and headers.
     pub http: HttpConfig,
+    /// Limits on what a page may hold.
+    pub guards: Guards,
+    /// Which of the targets are asked, and how many there may be.
+    pub selection: Selection,
+    /// Lists over HTTP, at most [`MAX_REMOTES`].
+    pub remotes: Vec<Remote>,
+    /// Tells which hall a target belongs to; `None`: nobody asks.
+    pub placing: Option<Arc<Placing>>,
     /// Makes the jitter of retries differ between consoles.
     pub seed: u64,
 }
@@ -61,8 +85,21 @@ impl ScrapeConfig {
             concurrency: 64,
             limits: Limits::default(),
             http: HttpConfig::default(),
+            guards: Guards::default(),
+            selection: Selection::default(),
+            remotes: Vec::new(),
+            placing: None,
             seed: 1,
         })
+    }
+
+    /// Reads the lists again, for the present selection.
+    ///
+    /// # Errors
+    /// As [`Self::load`], or more targets than `target_limit`.
+    pub fn select(&mut self) -> Result<(), TargetError> {
+        self.list = targets::gather(&self.specs, &[], self.selection)?;
+        Ok(())
     }
 
     /// The interval in whole milliseconds.

@@ -7,17 +7,20 @@
 //! | `/targets.json` | the target list of all trays, in Prometheus' `file_sd` form |
 //! | `/truth.json` | what is being served right now, host by host |
 //!
+//! As a site looks, with an address per tray ([`site`]), the page of a tray is at `/metrics` of its address.
+//!
 //! A tray whose exporter is silent answers 503 when its number is even; when it is odd it keeps the
 //! asker waiting. A lost GPU is missing from its page.
 
 pub mod fleet;
 pub mod page;
+pub mod site;
 
 use std::convert::Infallible;
 use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -34,15 +37,17 @@ use tokio::time::MissedTickBehavior;
 
 use crate::model::Topology;
 use crate::model::document::FileError;
-use crate::source::serve::fleet::{Fleet, Moment, Site};
+use crate::source::serve::fleet::{Fleet, Moment, Reach, Site};
+use crate::source::serve::site::Layout;
 use crate::source::sim::scenario::Plan;
 
-/// Connections that are held at a time; more wait in the listener's queue.
-const MAX_CONNECTIONS: usize = 4096;
+/// Connections that are held at a time; more wait in the listener's queue. Scrapers keep one to each
+/// tray.
+const MAX_CONNECTIONS: usize = 65_536;
 /// How long a silent tray keeps its asker waiting before it gives up.
 const STALL: Duration = Duration::from_secs(60);
 /// How long a connection may take to send its request line and headers.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+const HEADER_TIMEOUT: Duration = Duration::from_secs(75);
 /// Pause after the system refused a connection (too many open files).
 const REFUSED_PAUSE: Duration = Duration::from_millis(100);
 
@@ -63,6 +68,8 @@ pub struct ServeConfig {
     pub speed: f64,
     /// Where to write the target list, besides serving it.
     pub targets_file: Option<PathBuf>,
+    /// How the trays are reached.
+    pub layout: Layout,
 }
 
 /// Why nothing is served.
@@ -71,6 +78,9 @@ pub enum ServeError {
     /// No tray was asked for, or the site has none.
     #[error("no trays to serve")]
     NoTrays,
+    /// More trays than loopback has addresses.
+    #[error("more trays than loopback has addresses: at most {}", site::MAX_NODES)]
+    TooMany,
     /// The scenario does not fit the trays that are served.
     #[error(transparent)]
     Scenario(#[from] FileError),
@@ -108,8 +118,12 @@ impl Server {
         for _ in 1..config.ticks.max(1) {
             fleet.step();
         }
+        if config.layout.own_addresses && fleet.site().trays() > site::MAX_NODES {
+            return Err(ServeError::TooMany);
+        }
+        let reach = Reach::new(&address, config.layout);
         if let Some(path) = &config.targets_file {
-            write_whole(path, fleet.site().targets(&address).as_bytes())
+            write_whole(path, fleet.site().targets(&reach).as_bytes())
                 .map_err(|source| ServeError::TargetsFile { path: path.clone(), source })?;
         }
         Ok(Self { listener, fleet, base_url: format!("http://{address}"), config })
@@ -137,7 +151,9 @@ impl Server {
         let (tx, rx) = watch::channel(self.fleet.moment());
         let shared = Arc::new(Shared {
             site: Arc::clone(self.fleet.site()),
-            address: self.base_url.trim_start_matches("http://").to_owned(),
+            reach: Reach::new(self.base_url.trim_start_matches("http://"), self.config.layout),
+            layout: self.config.layout,
+            pages: self.config.frozen.then(|| Mutex::new(vec![None; self.fleet.site().trays()])),
             moment: rx,
         });
         let speed = if self.config.speed.is_finite() { self.config.speed.clamp(0.01, 1000.0) } else { 1.0 };
@@ -177,10 +193,12 @@ pub async fn serve(
 }
 
 /// What all connections read.
-#[derive(Debug)]
 struct Shared {
     site: Arc<Site>,
-    address: String,
+    reach: Reach,
+    layout: Layout,
+    /// The pages that have been asked for, where they never change.
+    pages: Option<Mutex<Vec<Option<Bytes>>>>,
     moment: watch::Receiver<Arc<Moment>>,
 }
 
@@ -217,9 +235,14 @@ async fn accept(
 }
 
 async fn connection((stream, permit): (TcpStream, tokio::sync::OwnedSemaphorePermit), shared: Arc<Shared>) {
+    let local = stream.local_addr().ok().map(|a| a.ip());
+    if shared.layout.own_addresses && !local.is_some_and(|ip| ip.is_loopback()) {
+        return;
+    }
+    let here = local.filter(|_| shared.layout.own_addresses).and_then(site::tray_at);
     let service = service_fn(move |request| {
         let shared = Arc::clone(&shared);
-        async move { Ok::<_, Infallible>(answer(&request, &shared).await) }
+        async move { Ok::<_, Infallible>(answer(&request, &shared, here).await) }
     });
     // An asker that goes away or talks nonsense ends its own connection; nobody else is told.
     let _ = hyper::server::conn::http1::Builder::new()
@@ -230,7 +253,8 @@ async fn connection((stream, permit): (TcpStream, tokio::sync::OwnedSemaphorePer
     drop(permit);
 }
 
-async fn answer(request: &Request<Incoming>, shared: &Shared) -> Response<Full<Bytes>> {
+/// The answer to `request`, which came to the address of tray `here`.
+async fn answer(request: &Request<Incoming>, shared: &Shared, here: Option<usize>) -> Response<Full<Bytes>> {
     if request.method() != Method::GET && request.method() != Method::HEAD {
         let mut refused = plain(StatusCode::METHOD_NOT_ALLOWED, "only GET\n");
         refused.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
@@ -238,9 +262,9 @@ async fn answer(request: &Request<Incoming>, shared: &Shared) -> Response<Full<B
     }
     let moment = Arc::clone(&shared.moment.borrow());
     match request.uri().path() {
-        "/targets.json" => body("application/json", shared.site.targets(&shared.address)),
+        "/targets.json" => body("application/json", shared.site.targets(&shared.reach)),
         "/truth.json" => body("application/json", moment.truth(&shared.site)),
-        path => match tray_number(path) {
+        path => match here.filter(|_| path == "/metrics").or_else(|| tray_number(path)) {
             Some(tray) if tray < shared.site.trays() => tray_page(tray, &moment, shared).await,
             _ => plain(StatusCode::NOT_FOUND, "not found\n"),
         },
@@ -255,13 +279,32 @@ fn tray_number(path: &str) -> Option<usize> {
 }
 
 async fn tray_page(tray: usize, moment: &Moment, shared: &Shared) -> Response<Full<Bytes>> {
-    if moment.is_silent(tray) {
-        if tray % 2 == 1 {
+    let hangs = shared.layout.hangs(tray);
+    if hangs || moment.is_silent(tray) {
+        if hangs || tray % 2 == 1 {
             tokio::time::sleep(STALL).await;
         }
         return plain(StatusCode::SERVICE_UNAVAILABLE, "exporter is silent\n");
     }
-    body("text/plain; version=0.0.4; charset=utf-8", page::render(&shared.site, moment, tray))
+    let page = match &shared.pages {
+        None => page::render(&shared.site, moment, tray).into(),
+        Some(pages) => {
+            let known = |p: &Mutex<Vec<Option<Bytes>>>| {
+                p.lock().unwrap_or_else(PoisonError::into_inner).get(tray).cloned().flatten()
+            };
+            known(pages).unwrap_or_else(|| {
+                let page = Bytes::from(page::render(&shared.site, moment, tray));
+                if let Some(slot) = pages.lock().unwrap_or_else(PoisonError::into_inner).get_mut(tray) {
+                    *slot = Some(page.clone());
+                }
+                page
+            })
+        }
+    };
+    let mut response = Response::new(Full::new(page));
+    let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    response.headers_mut().insert(CONTENT_TYPE, kind);
+    response
 }
 
 fn body(kind: &'static str, text: String) -> Response<Full<Bytes>> {

@@ -96,8 +96,8 @@ impl Views {
     pub const JOBS: Self = Self::of(&[ViewKind::Jobs]);
     /// The view of alarms alone.
     pub const ALARMS: Self = Self::of(&[ViewKind::Alarms]);
-    /// Views with tabs: jobs and alarms.
-    pub const TABS: Self = Self::JOBS.or(Self::ALARMS);
+    /// Views with tabs: jobs, alarms, and sources (targets, halls).
+    pub const TABS: Self = Self::JOBS.or(Self::ALARMS).or(Self::of(&[ViewKind::Sources]));
     /// Views in which alarms are handled: where one of them, or a place, is selected.
     pub const HANDLED: Self = Self::RACKS.or(Self::ALARMS);
     /// Views that cycle through the metrics: all but jobs, where the key leads to the map.

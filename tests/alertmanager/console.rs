@@ -95,7 +95,7 @@ impl Console {
     pub fn targets(&self) -> Vec<TargetStatus> {
         let snapshot = self.handle.snapshots.borrow();
         let source = snapshot.sources.iter().find(|s| s.status.name == "alertmanager");
-        source.map(|s| s.targets.to_vec()).unwrap_or_default()
+        source.map(|s| s.targets.iter().map(|t| t.as_ref().clone()).collect()).unwrap_or_default()
     }
 
     /// The times at which the source has read so far.

@@ -93,7 +93,7 @@ fn an_exporter_that_dies_turns_stale_then_lost_with_the_reason_and_the_others_go
             let down = |t: &hallwatch::model::entry::TargetStatus| {
                 t.name.starts_with(&dying) && matches!(t.state, TargetState::Down(_))
             };
-            s.sources.iter().flat_map(|v| v.targets.iter()).any(down)
+            s.sources.iter().flat_map(|v| v.targets.iter()).any(|t| down(t))
         };
         let s = wait(&mut handle, "the reason", refused).await;
         assert_eq!(quality(&s, &dying), Some(Quality::Good), "what was true a moment ago still is");

@@ -47,6 +47,13 @@ pub struct ServeArgs {
     /// The site as a TOML file [default: the built-in site]
     #[arg(long, value_name = "FILE", env = "HALLWATCH_TOPOLOGY", hide_env_values = true)]
     pub topology: Option<PathBuf>,
+    /// Serve each tray at a loopback address of its own (127.1.0.1, …), as a site looks; listens at
+    /// 0.0.0.0 and refuses whoever comes from elsewhere
+    #[arg(long)]
+    pub own_addresses: bool,
+    /// Of a hundred trays, N take connections and never answer
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub hang: u8,
     /// Where to write the file_sd list of targets [default: a temporary file]
     #[arg(long, value_name = "PATH")]
     pub targets_file: Option<PathBuf>,

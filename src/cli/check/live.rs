@@ -124,7 +124,7 @@ fn gets(state: &Snapshot, view: &SourceView) -> String {
 
 /// How many targets do not answer, and the first of them with its reason.
 fn failing(view: &SourceView) -> Option<String> {
-    let down = |t: &&TargetStatus| t.state != TargetState::Up;
+    let down = |t: &&Arc<TargetStatus>| t.state != TargetState::Up;
     let first = view.targets.iter().find(down)?;
     let count = view.targets.iter().filter(down).count();
     let why = match &first.state {

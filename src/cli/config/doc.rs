@@ -2,7 +2,6 @@
 
 use std::fmt::Write;
 
-use crate::cli::config::http;
 use crate::cli::config::keys::{KEYS, Key, SECTIONS, Value};
 use crate::cli::config::{Settings, SourceSpec, TargetSpec};
 use crate::model::table::show_seconds;
@@ -86,8 +85,8 @@ fn source_table(out: &mut String, source: &SourceSpec) {
         }
         SourceSpec::Scrape { targets, options } => {
             let targets = Value::Texts(targets.iter().map(TargetSpec::argument).collect());
-            let http = http::toml(&options.http);
-            write!(out, "\n[[source]]\nkind = \"scrape\"\ntargets = {}\n{http}", targets.toml())
+            let more = options.toml();
+            write!(out, "\n[[source]]\nkind = \"scrape\"\ntargets = {}\n{more}", targets.toml())
         }
         SourceSpec::Prometheus(spec) => write!(out, "{}", spec.toml()),
         SourceSpec::Local => writeln!(out, "\n[[source]]\nkind = \"local\""),

@@ -115,16 +115,20 @@ impl SourceSpec {
                 speed: if let Some((Value::Speed(x), _)) = values.get("speed") { *x } else { 1.0 },
                 script: script(values)?,
             }),
-            "scrape" => match values.get("targets") {
-                Some((Value::Texts(list), _)) if !list.is_empty() => {
-                    let targets = list.iter().map(|t| TargetSpec::read(t, &file)).collect();
-                    Ok(Self::Scrape { targets, options: Box::default() })
+            "scrape" => {
+                let options = Box::new(ScrapeOptions::from_table(values)?);
+                let targets: Vec<_> = match values.get("targets") {
+                    Some((Value::Texts(list), _)) => {
+                        list.iter().map(|t| TargetSpec::read(t, &file)).collect()
+                    }
+                    _ => Vec::new(),
+                };
+                if targets.is_empty() && options.remotes.is_empty() {
+                    let m = "a source of kind `scrape` needs `targets`: URLs or file_sd lists, or `http_sd`";
+                    return Err((None, m.to_owned()));
                 }
-                _ => Err((
-                    None,
-                    String::from("a source of kind `scrape` needs `targets`: URLs or file_sd lists"),
-                )),
-            },
+                Ok(Self::Scrape { targets, options })
+            }
             "prometheus" => PromSpec::from_table(values).map(|spec| Self::Prometheus(Box::new(spec))),
             "remote_write" => RemoteWriteSpec::from_table(values).map(|s| Self::RemoteWrite(Box::new(s))),
             "jobs" => JobsSpec::from_file_table(values).map(|s| Self::Jobs(Box::new(s))),
@@ -137,6 +141,14 @@ impl SourceSpec {
     pub const fn script_mut(&mut self) -> Option<&mut Script> {
         match self {
             Self::Sim { script, .. } => script.as_mut(),
+            _ => None,
+        }
+    }
+
+    /// How a scraping source is set.
+    pub fn scrape_mut(&mut self) -> Option<&mut ScrapeOptions> {
+        match self {
+            Self::Scrape { options, .. } => Some(options),
             _ => None,
         }
     }
@@ -214,6 +226,13 @@ pub fn resolve(options: &Options, config: Option<Vec<SourceSpec>>) -> Result<Vec
     let is_list = |s: &SourceSpec| matches!(s, SourceSpec::Jobs(_));
     let lists = if given.iter().all(is_list) { std::mem::take(&mut given) } else { Vec::new() };
     let mut sources = if given.is_empty() { config.unwrap_or_default() } else { given };
+    if let Some(shard) = options.shard {
+        let mut scraped = sources.iter_mut().filter_map(SourceSpec::scrape_mut).peekable();
+        if scraped.peek().is_none() {
+            return Err(CliError::Usage(String::from("--shard needs targets: add --scrape")));
+        }
+        scraped.for_each(|s| s.selection.shard = Some(shard));
+    }
     if sources.iter().all(is_list) {
         sources.insert(0, sim);
     }
@@ -285,6 +304,16 @@ mod tests {
             resolve(&Options::default(), Some(vec![SourceSpec::Local])).expect("valid"),
             [SourceSpec::Local]
         );
+    }
+
+    #[test]
+    fn a_shard_needs_targets_and_holds_for_all_of_them() {
+        let shard = Some(crate::source::scrape::Shard { index: 1, count: 4 });
+        let options = Options { scrape: vec!["a:9400".into()], shard, ..Options::default() };
+        let mut sources = resolve(&options, None).expect("valid");
+        assert_eq!(sources[0].scrape_mut().map(|o| o.selection.shard), Some(shard));
+        let alone = Options { shard, ..Options::default() };
+        assert_eq!(resolve(&alone, None).expect_err("nothing to share").exit_code(), 2);
     }
 
     #[test]

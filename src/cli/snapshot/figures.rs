@@ -66,7 +66,7 @@ pub fn sources(snapshot: &Snapshot) -> Value {
             "name": s.status.name,
             "interval_ms": s.status.interval_ms,
             "note": s.status.note,
-            "targets": s.targets.iter().map(target).collect::<Vec<_>>(),
+            "targets": s.targets.iter().map(|t| target(t)).collect::<Vec<_>>(),
         })
     };
     root.insert("sources".into(), snapshot.sources.iter().map(source).collect());
@@ -86,6 +86,7 @@ fn target(t: &TargetStatus) -> Value {
         "last_ok": t.last_ok.map(|time| time.to_string()),
         "duration_ms": t.duration_ms,
         "bytes": t.bytes,
+        "hall": &*t.hall,
         "samples": t.samples,
         "bad_lines": t.bad_lines,
         "gpus": t.gpus,
@@ -224,7 +225,7 @@ mod tests {
             state: TargetState::Down("HTTP 503".into()),
             ..TargetStatus::default()
         };
-        let view = SourceView { targets: Arc::new([down]), ..SourceView::default() };
+        let view = SourceView { targets: Arc::new([Arc::new(down)]), ..SourceView::default() };
         let v = sources(&Snapshot { sources: Arc::new([view]), ..empty() });
         let target = &v["sources"][0]["targets"][0];
         assert_eq!((&target["state"], &target["reason"]), (&json!("down"), &json!("HTTP 503")));

@@ -11,7 +11,7 @@ use crate::source::jobs::JobsConfig;
 use crate::source::promql::{self, PromConfig};
 use crate::source::remote_write::RemoteWriteConfig;
 use crate::source::replay::Replay;
-use crate::source::scrape::{ScrapeConfig, TargetError};
+use crate::source::scrape::{Placing, ScrapeConfig, TargetError};
 use crate::source::sim::Sim;
 use crate::source::{Outlet, jobs, local, remote_write, replay, scrape, sim};
 
@@ -61,7 +61,10 @@ impl Ready {
                 config.interval = settings.interval;
                 config.limits.timeout = settings.timeout;
                 config.seed = u64::from(std::process::id());
-                config.http = options.http.clone();
+                options.apply(&mut config);
+                config.select().map_err(|e| wrong(settings, index, &e))?;
+                let placing = Placing::new(settings.placer.as_ref().clone(), &settings.topology);
+                config.placing = Some(Arc::new(placing));
                 Self::Scrape(Box::new(config))
             }
             SourceSpec::Prometheus(spec) => {

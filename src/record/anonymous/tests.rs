@@ -179,6 +179,7 @@ fn state(live: &mut Site, t: &Arc<Topology>) -> Snapshot {
             status(5, TargetState::Up),
             status(6, TargetState::Down(secret("no route to").to_string())),
         ]
+        .map(Arc::new)
         .into(),
     }]);
     let mut inventory = Inventory::default();

@@ -73,7 +73,7 @@ fn targets_are_told_when_they_change() {
     let target = |state| TargetStatus { state, ..TargetStatus::default() };
     let view = |targets: Vec<TargetStatus>| SourceView {
         status: SourceStatus { target_count: targets.len() as u32, ..SourceStatus::default() },
-        targets: targets.into(),
+        targets: targets.into_iter().map(Arc::new).collect(),
     };
     let first: Arc<[SourceView]> =
         Arc::new([view(vec![target(TargetState::Up), target(TargetState::Waiting)])]);

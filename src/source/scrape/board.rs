@@ -1,5 +1,7 @@
 //! What is known about each target, and what of it the engine has not been told yet.
 
+use std::sync::Arc;
+
 use super::page::Page;
 use super::targets::Target;
 use crate::model::Timestamp;
@@ -83,6 +85,24 @@ impl Board {
             row.is_queued = true;
             self.changed.push_back(u32::try_from(index).unwrap_or(u32::MAX));
         }
+    }
+
+    /// Writes down where target `index` stands.
+    pub fn set_hall(&mut self, index: usize, hall: Arc<str>) {
+        let row = &mut self.rows[index];
+        row.status.hall = hall;
+        if !row.is_queued {
+            row.is_queued = true;
+            self.changed.push_back(u32::try_from(index).unwrap_or(u32::MAX));
+        }
+    }
+
+    /// How many targets stand nowhere, and the first of them.
+    #[must_use]
+    pub fn unplaced(&self) -> Option<(usize, usize)> {
+        let mut none = self.rows.iter().enumerate().filter(|(_, r)| r.status.hall.is_empty());
+        let (first, _) = none.next()?;
+        Some((1 + none.count(), first))
     }
 
     /// True when the engine has not heard everything.

@@ -5,11 +5,15 @@ use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT, CONTENT_TYPE};
-use reqwest::{Client, Response, StatusCode, Url};
+use reqwest::Url;
+use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
+use tokio_rustls::TlsConnector;
 
+use super::login::Login;
+use super::pool::{Pool, unzip};
+use super::wire::{Exchange, Head, Stream};
 use crate::model::text;
 use crate::source::http::HttpConfig;
 
@@ -39,6 +43,9 @@ pub enum FetchError {
     /// The answer stopped coming.
     #[error("no data for {} s", .0.as_secs_f32())]
     Stalled(Duration),
+    /// Nobody took the connection.
+    #[error("no connection within {} s", .0.as_secs_f32())]
+    NoConnection(Duration),
     /// Nobody listens there.
     #[error("connection refused")]
     Refused,
@@ -58,7 +65,7 @@ pub enum FetchError {
     #[error("not exposition text ({0})")]
     NotText(String),
     /// The answer is too large.
-    #[error("body over {} MiB", .0 >> 20)]
+    #[error("body over {}", size(*.0))]
     TooLarge(usize),
     /// Too many large answers at once.
     #[error("out of memory for answers")]
@@ -66,6 +73,15 @@ pub enum FetchError {
     /// The answer ended early.
     #[error("answer cut short")]
     Cut,
+    /// The answer is no HTTP/1.
+    #[error("not HTTP")]
+    NotHttp,
+    /// The head of the answer is too large, or has too many lines.
+    #[error("headers over {} kB", .0 >> 10)]
+    Head(usize),
+    /// No agreement on encryption; the certificate, mostly.
+    #[error("TLS: {0}")]
+    Tls(String),
     /// The compressed answer is broken.
     #[error("broken compression")]
     Encoding,
@@ -79,7 +95,16 @@ pub enum FetchError {
 pub struct Body {
     /// The bytes after decompression.
     pub bytes: Vec<u8>,
-    _share: Option<OwnedSemaphorePermit>,
+    /// Bytes that came over the wire for the body.
+    pub received: usize,
+    pool: Arc<Pool>,
+    _share: Share,
+}
+
+impl Drop for Body {
+    fn drop(&mut self) {
+        self.pool.give(std::mem::take(&mut self.bytes));
+    }
 }
 
 /// Memory for all answers in flight.
@@ -87,79 +112,152 @@ const BUDGET: usize = 512 << 20;
 /// What one permit stands for; an answer below it needs none.
 const UNIT: usize = 1 << 20;
 
-/// Makes requests.
-#[derive(Clone, Debug)]
-pub struct Fetcher {
-    client: Client,
-    http: HttpConfig,
-    limits: Limits,
+/// What a request holds of the memory for answers.
+#[derive(Debug)]
+struct Share {
     memory: Arc<Semaphore>,
+    held: Option<OwnedSemaphorePermit>,
+}
+
+impl Share {
+    /// Takes what an answer of `size` bytes needs.
+    fn cover(&mut self, size: usize) -> Result<(), FetchError> {
+        let held = self.held.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+        let Some(more) = (size / UNIT).checked_sub(held).filter(|m| *m > 0) else { return Ok(()) };
+        let more = u32::try_from(more).unwrap_or(u32::MAX);
+        let permit = Arc::clone(&self.memory).try_acquire_many_owned(more);
+        let permit = permit.map_err(|_| FetchError::Crowded)?;
+        match &mut self.held {
+            Some(held) => held.merge(permit),
+            None => self.held = Some(permit),
+        }
+        Ok(())
+    }
+}
+
+/// Makes requests.
+#[derive(Clone)]
+pub struct Fetcher {
+    limits: Limits,
+    login: Arc<Login>,
+    tls: Result<TlsConnector, String>,
+    memory: Arc<Semaphore>,
+    pool: Arc<Pool>,
 }
 
 impl Fetcher {
-    /// A client for `targets` targets. Connections are kept between polls only where there are
-    /// few: each idle one costs a read buffer, 40 to 80 kB, and connecting anew is cheap in a LAN.
-    ///
-    /// # Errors
-    /// The TLS library cannot be set up.
-    ///
-    /// # Panics
-    /// When no TLS provider is installed in the process (`rustls::crypto::ring`).
-    pub fn new(limits: Limits, http: &HttpConfig, targets: usize) -> Result<Self, String> {
-        let client = Client::builder()
-            .user_agent(concat!("hallwatch/", env!("CARGO_PKG_VERSION")))
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .http1_only()
-            .timeout(limits.timeout)
-            .connect_timeout(limits.timeout)
-            .read_timeout(limits.stall)
-            .pool_max_idle_per_host(usize::from(targets <= 512));
-        let client = http.client(client).map_err(|e| e.to_string())?;
-        Ok(Self { client, http: http.clone(), limits, memory: Arc::new(Semaphore::new(BUDGET / UNIT)) })
+    /// What asks targets that may want `http`. Certificates are read here: where that fails, targets
+    /// with `https` say so, and others are asked all the same.
+    #[must_use]
+    pub fn new(limits: Limits, http: &HttpConfig) -> Self {
+        let tls = http.tls.client_config().map(|c| TlsConnector::from(Arc::new(c)));
+        Self {
+            limits,
+            login: Arc::new(Login::new(http.clone())),
+            tls: tls.map_err(|e| e.to_string()),
+            memory: Arc::new(Semaphore::new(BUDGET / UNIT)),
+            pool: Arc::default(),
+        }
     }
 
-    /// Asks `url`.
+    /// Asks `url`, over the connection `kept` from an earlier answer if there is one; with the
+    /// answer comes the connection, where it may be used again.
     ///
     /// # Errors
     /// Any reason why there is no complete answer of a kind that an exporter could give.
-    pub async fn get(&self, url: Url) -> Result<Body, FetchError> {
-        let start = Instant::now();
-        // The URL may hold a password, so it never gets into a message.
-        let fail = |e: reqwest::Error| explain(&e.without_url(), start, self.limits);
-        let request =
-            self.client.get(url).header(ACCEPT, "text/plain;version=0.0.4, text/plain;q=0.5, */*;q=0.1");
-        let request = self.http.authorize(request).map_err(|e| FetchError::Other(e.to_string()))?;
-        let response = request.send().await.map_err(fail)?;
-        check(&response)?;
-        self.read(response).await.map_err(|e| match e {
-            ReadError::Http(e) => fail(e),
-            ReadError::Own(e) => e,
-        })
+    pub async fn get(&self, url: &Url, kept: Option<Stream>) -> Result<(Body, Option<Stream>), FetchError> {
+        let deadline = Instant::now() + self.limits.timeout;
+        let mut stream = self.ask(url, kept, deadline).await?;
+        let mut share = Share { memory: Arc::clone(&self.memory), held: None };
+        let mut buffer = self.pool.take();
+        let limits = self.limits;
+        let mut exchange = Exchange { stream: &mut stream, limits, deadline };
+        let head = match exchange.receive(&mut buffer, check, |size| share.cover(size)).await {
+            Ok(head) => head,
+            Err(e) => {
+                self.pool.give(buffer);
+                return Err(e);
+            }
+        };
+        let received = buffer.len();
+        if head.gzip {
+            let mut plain = self.pool.take();
+            let unzipped = unzip(&buffer, &mut plain, self.limits.body, |size| share.cover(size));
+            self.pool.give(buffer);
+            unzipped?;
+            buffer = plain;
+        }
+        let body = Body { bytes: buffer, received, pool: Arc::clone(&self.pool), _share: share };
+        Ok((body, head.keep.then_some(stream)))
     }
 
-    async fn read(&self, mut response: Response) -> Result<Body, ReadError> {
-        let mut bytes = Vec::new();
-        let mut share: Option<OwnedSemaphorePermit> = None;
-        while let Some(chunk) = response.chunk().await? {
-            let size = bytes.len() + chunk.len();
-            if size > self.limits.body {
-                return Err(FetchError::TooLarge(self.limits.body).into());
+    /// Sends the request for `url` and waits for the first byte of an answer.
+    async fn ask(&self, url: &Url, kept: Option<Stream>, deadline: Instant) -> Result<Stream, FetchError> {
+        let mut request = Vec::new();
+        self.login.request(url, &mut request).map_err(FetchError::Other)?;
+        let limits = self.limits;
+        if let Some(mut stream) = kept {
+            match (Exchange { stream: &mut stream, limits, deadline }).send(&request).await {
+                Ok(()) => return Ok(stream),
+                // The other side had closed the connection since the last poll.
+                Err(FetchError::Cut) => {}
+                Err(e) => return Err(e),
             }
-            let held = share.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
-            if let Some(more) = (size / UNIT).checked_sub(held).filter(|m| *m > 0) {
-                let more = u32::try_from(more).unwrap_or(u32::MAX);
-                let permit = Arc::clone(&self.memory).try_acquire_many_owned(more);
-                let permit = permit.map_err(|_| FetchError::Crowded)?;
-                match &mut share {
-                    Some(share) => share.merge(permit),
-                    None => share = Some(permit),
-                }
-            }
-            bytes.extend_from_slice(&chunk);
         }
-        Ok(Body { bytes, _share: share })
+        let mut stream = self.connect(url, deadline).await?;
+        (Exchange { stream: &mut stream, limits, deadline }).send(&request).await?;
+        Ok(stream)
     }
+
+    async fn connect(&self, url: &Url, deadline: Instant) -> Result<Stream, FetchError> {
+        let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else {
+            return Err(FetchError::NoName);
+        };
+        let connecting = TcpStream::connect((host.trim_matches(['[', ']']), port));
+        let late = |_| FetchError::NoConnection(self.limits.timeout);
+        let tcp = timeout_at(deadline, connecting).await.map_err(late)?;
+        let tcp = tcp.map_err(|e| FetchError::of_connect(&e))?;
+        if url.scheme() != "https" {
+            return Ok(Stream::Plain(tcp));
+        }
+        let connector = self.tls.as_ref().map_err(|e| FetchError::Other(e.clone()))?;
+        let name = self.login.server_name(url).ok_or(FetchError::NoName)?;
+        let shaken = timeout_at(deadline, connector.connect(name, tcp)).await;
+        match shaken.map_err(|_| FetchError::Tls("no answer to the handshake".to_owned()))? {
+            Ok(stream) => Ok(Stream::Tls(Box::new(stream))),
+            Err(e) => Err(FetchError::of_io(&e)),
+        }
+    }
+}
+
+impl FetchError {
+    /// What an error of an open connection means.
+    pub(super) fn of_io(e: &std::io::Error) -> Self {
+        if let Some(tls) = e.get_ref().and_then(|e| e.downcast_ref::<rustls::Error>()) {
+            return Self::Tls(match tls {
+                rustls::Error::InvalidMessage(_) => "the other side does not speak TLS".to_owned(),
+                other => text::clean(&other.to_string()),
+            });
+        }
+        of_kind(e.kind()).unwrap_or_else(|| Self::Other(text::clean(&e.to_string())))
+    }
+
+    /// What an error of a connection that was not made means.
+    fn of_connect(e: &std::io::Error) -> Self {
+        let words = e.to_string();
+        if words.contains("failed to lookup address") {
+            return Self::NoName;
+        }
+        match e.kind() {
+            ErrorKind::ConnectionRefused => Self::Refused,
+            _ => Self::Connect(text::clean(&words)),
+        }
+    }
+}
+
+/// A size in the unit in which it is a whole number.
+fn size(bytes: usize) -> String {
+    if bytes.is_multiple_of(1 << 20) { format!("{} MiB", bytes >> 20) } else { format!("{bytes} B") }
 }
 
 /// Why a request failed, in words. The error must not hold the address any more: there may be a
@@ -190,23 +288,6 @@ pub(in crate::source) fn explain(error: &reqwest::Error, start: Instant, limits:
     if error.is_connect() { FetchError::Connect(last) } else { FetchError::Other(last) }
 }
 
-enum ReadError {
-    Http(reqwest::Error),
-    Own(FetchError),
-}
-
-impl From<reqwest::Error> for ReadError {
-    fn from(e: reqwest::Error) -> Self {
-        Self::Http(e)
-    }
-}
-
-impl From<FetchError> for ReadError {
-    fn from(e: FetchError) -> Self {
-        Self::Own(e)
-    }
-}
-
 const fn of_kind(kind: ErrorKind) -> Option<FetchError> {
     match kind {
         ErrorKind::ConnectionRefused => Some(FetchError::Refused),
@@ -218,17 +299,14 @@ const fn of_kind(kind: ErrorKind) -> Option<FetchError> {
     }
 }
 
-fn check(response: &Response) -> Result<(), FetchError> {
-    let status = response.status();
-    if status.is_redirection() {
-        return Err(FetchError::Redirect(status.as_u16()));
+fn check(head: &Head) -> Result<(), FetchError> {
+    match head.status {
+        200 => {}
+        300..400 => return Err(FetchError::Redirect(head.status)),
+        other => return Err(FetchError::Status(other)),
     }
-    if status != StatusCode::OK {
-        return Err(FetchError::Status(status.as_u16()));
-    }
-    let kind = response.headers().get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
-    if is_foreign(kind) {
-        let kind = kind.split(';').next().unwrap_or_default();
+    if is_foreign(&head.kind) {
+        let kind = head.kind.split(';').next().unwrap_or_default();
         return Err(FetchError::NotText(text::clean(kind.trim())));
     }
     Ok(())

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::exposition::{self, MAX_SETS, Sample, Tally};
 use super::families::{self, FamilyId, Field};
 use super::gpus::{Gpu, Gpus, MAX_GPUS, Place};
+use super::guards::{Broken, Guards};
 use super::identity::{self, Identity};
 use super::node::{CpuTime, NodePage};
 use crate::model::batch::{GpuFacts, HostFacts, HostReading};
@@ -51,8 +52,31 @@ impl Memo {
     /// Reads a page. Samples that carry a time before `oldest` are left out: a stale value must
     /// not look live.
     pub fn read(&mut self, body: &[u8], oldest: Timestamp) -> Page {
-        let mut sheet = Sheet { oldest: oldest.millis(), ..Sheet::default() };
-        let tally = exposition::scan(body, families::lookup, |f, s| sheet.take(f, s));
+        let sheet = Sheet { oldest: oldest.millis(), ..Sheet::default() };
+        let (tally, sheet) = sheet.filled(body);
+        self.learn(tally, &sheet)
+    }
+
+    /// The same within limits: a page that goes over one is not used at all.
+    ///
+    /// # Errors
+    /// The limit.
+    pub fn read_within(&mut self, body: &[u8], oldest: Timestamp, guards: Guards) -> Result<Page, Broken> {
+        let sheet = Sheet { oldest: oldest.millis(), guards, ..Sheet::default() };
+        let (tally, mut sheet) = sheet.filled(body);
+        match sheet.broken.take().or_else(|| guards.samples(tally)) {
+            Some(broken) => Err(broken),
+            None => Ok(self.learn(tally, &sheet)),
+        }
+    }
+
+    /// Who the host is, as far as it is known.
+    #[must_use]
+    pub const fn facts(&self) -> &Arc<HostFacts> {
+        &self.host
+    }
+
+    fn learn(&mut self, tally: Tally, sheet: &Sheet<'_>) -> Page {
         self.learn_hostname(sheet.hostname);
         let node = sheet.node.reading(self.cpu);
         self.cpu = sheet.node.cpu();
@@ -180,6 +204,9 @@ struct Sheet<'a> {
     places: Places,
     oldest: i64,
     old: u32,
+    guards: Guards,
+    /// The first limit that the page went over.
+    broken: Option<Broken>,
 }
 
 /// Where the samples of each remembered label set go, once it is known.
@@ -192,6 +219,18 @@ impl Default for Places {
 }
 
 impl<'a> Sheet<'a> {
+    fn filled(mut self, body: &'a [u8]) -> (Tally, Self) {
+        let tally = exposition::scan(body, families::lookup, |f, s| self.take(f, s));
+        (tally, self)
+    }
+
+    /// Looks at the labels of a sample that is not one of a known set.
+    fn guard(&mut self, sample: &Sample<'a>) {
+        if self.guards.has_labels() && self.broken.is_none() {
+            self.broken = self.guards.labels(sample.labels);
+        }
+    }
+
     fn take(&mut self, id: FamilyId, sample: &Sample<'a>) {
         if sample.time.is_some_and(|t| t < self.oldest) {
             self.old += 1;
@@ -199,6 +238,7 @@ impl<'a> Sheet<'a> {
         }
         let family = id.get();
         if family.field as usize > Field::GPU {
+            self.guard(sample);
             self.node.take(family, sample.labels, sample.value);
             return;
         }
@@ -210,6 +250,7 @@ impl<'a> Sheet<'a> {
     }
 
     fn place(&mut self, field: Field, sample: &Sample<'a>) -> Option<Place> {
+        self.guard(sample);
         let id = Identity::read(sample.labels, field == Field::Info);
         if self.hostname.is_empty() {
             self.hostname = id.hostname;
@@ -328,6 +369,20 @@ DCGM_FI_DEV_FB_FREE{gpu=\"0\",UUID=\"GPU-a\",modelName=\"GB300\",Hostname=\"n1\"
             (got.old, got.host.gpus[0].get(Metric::Temp), got.host.gpus[0].get(Metric::Util)),
             (1, None, Some(60.0))
         );
+    }
+
+    #[test]
+    fn a_page_over_a_limit_teaches_nothing() {
+        let mut memo = memo();
+        let within = |memo: &mut Memo, guards| memo.read_within(PAGE.as_bytes(), Timestamp(0), guards);
+        let few = Guards { sample_limit: 3, ..Guards::default() };
+        assert_eq!(within(&mut memo, few).err(), Some(Broken::Samples { limit: 3, found: 4 }));
+        let short = Guards { label_value_length_limit: 4, ..Guards::default() };
+        assert!(matches!(within(&mut memo, short), Err(Broken::Value { limit: 4, .. })));
+        assert_eq!(memo.facts().label("hostname"), None);
+        let page = within(&mut memo, Guards { sample_limit: 4, label_limit: 7, ..Guards::default() });
+        let page = page.expect("within its limits");
+        assert!(page.host.gpus[0].facts.is_some(), "who it is was not lost with the refused pages");
     }
 
     #[test]

@@ -3,10 +3,12 @@
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use reqwest::Url;
 use serde::Deserialize;
 
+use super::shard::Shard;
 use crate::model::text;
 
 /// Most targets of one source.
@@ -37,6 +39,17 @@ pub struct TargetList {
     pub targets: Vec<Target>,
     /// Targets that were listed more than once; the first one counts.
     pub repeated: usize,
+    /// Targets that belong to other shards.
+    pub elsewhere: usize,
+}
+
+/// Which of the listed targets are asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Selection {
+    /// This share alone.
+    pub shard: Option<Shard>,
+    /// Most targets; 0 is no limit but [`MAX_TARGETS`].
+    pub target_limit: usize,
 }
 
 /// Why the targets cannot be used.
@@ -49,6 +62,14 @@ pub enum TargetError {
         path: String,
         /// Why.
         source: std::io::Error,
+    },
+    /// More targets than the setting allows.
+    #[error("target_limit {limit} exceeded: {found} targets")]
+    Limit {
+        /// The limit.
+        limit: usize,
+        /// How many there are.
+        found: usize,
     },
     /// The file is not a target list.
     #[error("{path}:{line}:{column}: {message}")]
@@ -116,7 +137,19 @@ impl Spec {
 /// # Errors
 /// A file that cannot be read or understood, an address that is none, or too many targets.
 pub fn load(specs: &[Spec]) -> Result<TargetList, TargetError> {
-    let mut list = Builder::default();
+    gather(specs, &[], Selection::default())
+}
+
+/// Reads the files among `specs`, and chooses from all of them and from what was `found` over HTTP.
+///
+/// # Errors
+/// As [`load`], or more targets than the selection allows.
+pub fn gather(
+    specs: &[Spec],
+    found: &[Arc<Vec<Target>>],
+    selection: Selection,
+) -> Result<TargetList, TargetError> {
+    let mut list = Builder { selection, ..Builder::default() };
     for spec in specs {
         match spec {
             Spec::Address(address) => list.push(from_address(address)?)?,
@@ -127,6 +160,13 @@ pub fn load(specs: &[Spec]) -> Result<TargetList, TargetError> {
             }
         }
     }
+    for target in found.iter().flat_map(|l| l.iter()) {
+        list.push(target.clone())?;
+    }
+    let (found, limit) = (list.list.targets.len(), selection.target_limit);
+    if limit > 0 && found > limit {
+        return Err(TargetError::Limit { limit, found });
+    }
     Ok(list.list)
 }
 
@@ -134,12 +174,17 @@ pub fn load(specs: &[Spec]) -> Result<TargetList, TargetError> {
 struct Builder {
     list: TargetList,
     names: HashSet<String>,
+    selection: Selection,
 }
 
 impl Builder {
     fn push(&mut self, target: Target) -> Result<(), TargetError> {
         if !self.names.insert(target.name.clone()) {
             self.list.repeated += 1;
+            return Ok(());
+        }
+        if self.selection.shard.is_some_and(|s| !s.takes(&target.name)) {
+            self.list.elsewhere += 1;
             return Ok(());
         }
         if self.list.targets.len() == MAX_TARGETS {
@@ -187,7 +232,7 @@ fn parse_url(full: &str) -> Result<Url, String> {
 }
 
 /// `host:port`, and path and query where the path is not `/metrics`. A password never shows.
-fn identity(url: &Url) -> String {
+pub(super) fn identity(url: &Url) -> String {
     let mut name = url.host_str().unwrap_or_default().to_owned();
     if let Some(port) = url.port_or_known_default() {
         name.push_str(&format!(":{port}"));
@@ -379,6 +424,21 @@ mod tests {
         let specs = ["a:1", "b:1", "http://a:1/metrics"].map(Spec::parse);
         let list = load(&specs).expect("good addresses");
         assert_eq!((list.targets.len(), list.repeated), (2, 1));
+    }
+
+    #[test]
+    fn a_shard_and_a_limit_choose_among_the_targets() {
+        let specs: Vec<_> = (0..40).map(|i| Spec::parse(&format!("n{i}:1"))).collect();
+        let found = [Arc::new(vec![address("far:1"), address("n0:1")])];
+        let all = gather(&specs, &found, Selection::default()).expect("good addresses");
+        assert_eq!((all.targets.len(), all.repeated, all.elsewhere), (41, 1, 0));
+        let shard = |index| Selection { shard: Some(Shard { index, count: 2 }), target_limit: 0 };
+        let halves = [1, 2].map(|i| gather(&specs, &found, shard(i)).expect("good addresses"));
+        assert_eq!(halves[0].targets.len() + halves[1].targets.len(), 41);
+        assert_eq!(halves[0].elsewhere, halves[1].targets.len());
+        let limited = Selection { target_limit: 40, ..Selection::default() };
+        let e = gather(&specs, &found, limited).expect_err("one too many").to_string();
+        assert_eq!(e, "target_limit 40 exceeded: 41 targets");
     }
 
     #[test]

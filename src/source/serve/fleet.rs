@@ -11,6 +11,7 @@ use crate::model::id::{Asset, GpuId, TrayId};
 use crate::model::time::SIM_EPOCH;
 use crate::model::topology::{Cooling, GpuModel, Plan, Topology};
 use crate::model::{Column, Metric, Timestamp};
+use crate::source::serve::site::{Layout, address};
 use crate::source::sim::noise::hash;
 use crate::source::sim::scenario::Plan as Scripted;
 use crate::source::sim::{Sim, TICK_MS};
@@ -38,6 +39,38 @@ pub struct GpuLabels {
     pub model: String,
 }
 
+/// Where the trays are reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// All at one address, each with a path of its own.
+    Paths(String),
+    /// Each at an address of its own, on this port.
+    Addresses(u16),
+}
+
+impl Reach {
+    /// As `layout` says, on a server that listens at `address` (`host:port`).
+    #[must_use]
+    pub fn new(address: &str, layout: Layout) -> Self {
+        let port = address.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
+        match port {
+            Some(port) if layout.own_addresses => Self::Addresses(port),
+            _ => Self::Paths(address.to_owned()),
+        }
+    }
+
+    fn target(&self, tray: usize) -> String {
+        match self {
+            Self::Paths(address) => address.clone(),
+            Self::Addresses(port) => address(tray).map_or_else(String::new, |ip| format!("{ip}:{port}")),
+        }
+    }
+
+    fn path(&self, tray: usize) -> Option<String> {
+        matches!(self, Self::Paths(_)).then(|| format!("/tray/{tray}/metrics"))
+    }
+}
+
 #[derive(Serialize)]
 struct Target {
     targets: [String; 1],
@@ -46,8 +79,8 @@ struct Target {
 
 #[derive(Serialize)]
 struct TargetLabels {
-    #[serde(rename = "__metrics_path__")]
-    path: String,
+    #[serde(rename = "__metrics_path__", skip_serializing_if = "Option::is_none")]
+    path: Option<String>,
     host: String,
     hall: String,
     row: String,
@@ -109,18 +142,18 @@ impl Site {
         GpuLabels { uuid, pci, model: format!("NVIDIA {}", self.model(gpu).name) }
     }
 
-    /// The target list in `file_sd` form, for trays that are reached at `address`.
+    /// The target list in `file_sd` form, for trays that are reached at `reach`.
     #[must_use]
-    pub fn targets(&self, address: &str) -> String {
+    pub fn targets(&self, reach: &Reach) -> String {
         let t = &self.topology;
         let target = |i: usize| {
             let tray = &t.trays()[i];
             let rack = t.rack(tray.rack);
             let row = t.row(rack.row);
             Target {
-                targets: [address.to_owned()],
+                targets: [reach.target(i)],
                 labels: TargetLabels {
-                    path: format!("/tray/{i}/metrics"),
+                    path: reach.path(i),
                     host: self.host(i),
                     hall: t.hall(row.hall).name.clone(),
                     row: row.name.clone(),
@@ -374,11 +407,18 @@ mod tests {
     #[test]
     fn the_target_list_names_every_tray_once() {
         let f = fleet(20);
-        let list: serde_json::Value = serde_json::from_str(&f.site.targets("127.0.0.1:9")).expect("JSON");
+        let list: serde_json::Value =
+            serde_json::from_str(&f.site.targets(&Reach::new("127.0.0.1:9", Layout::default())))
+                .expect("JSON");
         let list = list.as_array().expect("an array");
         assert_eq!(list.len(), 20);
         assert_eq!(list[19]["labels"]["__metrics_path__"], "/tray/19/metrics");
         assert_eq!(list[19]["labels"]["rack"], "K2");
         assert_eq!(list[0]["targets"][0], "127.0.0.1:9");
+        let own = Layout { own_addresses: true, ..Layout::default() };
+        let list: serde_json::Value =
+            serde_json::from_str(&f.site.targets(&Reach::new("0.0.0.0:9", own))).expect("JSON");
+        assert_eq!(list[19]["targets"][0], "127.1.0.20:9");
+        assert!(list[19]["labels"].get("__metrics_path__").is_none(), "it is /metrics");
     }
 }

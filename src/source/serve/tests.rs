@@ -23,6 +23,7 @@ fn config(trays: usize, ticks: u64) -> ServeConfig {
         frozen: true,
         speed: 1.0,
         targets_file: None,
+        layout: Layout::default(),
     }
 }
 
@@ -233,4 +234,32 @@ async fn what_cannot_be_served_is_refused_with_the_reason() {
     let lost = ServeConfig { targets_file: Some("/nonexistent/t.json".into()), ..config(2, 1) };
     let error = serve(listener, lost, std::future::ready(())).await.expect_err("no such folder");
     assert!(error.to_string().starts_with("cannot write the target list /nonexistent/t.json: "), "{error}");
+}
+
+#[tokio::test]
+async fn each_tray_answers_at_an_address_of_its_own_and_some_hang() {
+    let layout = Layout { own_addresses: true, hanging: 20 };
+    let listener = TcpListener::bind("0.0.0.0:0").await.expect("a free port");
+    let port = listener.local_addr().expect("an address").port();
+    let server = Server::prepare(listener, ServeConfig { layout, ..config(40, 5) }).expect("there are trays");
+    let (stop, stopped) = oneshot::channel::<()>();
+    let task = tokio::spawn(server.run(async move {
+        let _ = stopped.await;
+    }));
+    let ask = |tray: usize| {
+        let ip = site::address(tray).expect("in range");
+        client().get(format!("http://{ip}:{port}/metrics")).send()
+    };
+    let mut answered = 0;
+    for tray in (0..40).filter(|t| !layout.hangs(*t)) {
+        // A silent tray with an odd number keeps its asker waiting.
+        let Ok(answer) = tokio::time::timeout(Duration::from_secs(2), ask(tray)).await else { continue };
+        let text = answer.expect("an answer").text().await.expect("text");
+        answered += usize::from(text.contains(&format!("-t{:02}\"", tray % 18 + 1)));
+    }
+    assert!(answered >= 20, "{answered}");
+    let hanging = (0..40).find(|t| layout.hangs(*t)).expect("a fifth of them");
+    assert!(tokio::time::timeout(Duration::from_millis(200), ask(hanging)).await.is_err());
+    let _ = stop.send(());
+    task.await.expect("no panic");
 }

@@ -1,5 +1,7 @@
 //! The sources view: where data comes from, and what is wrong with it. One line per source, then
-//! their targets, the failing and the slowest first.
+//! their targets, the failing and the slowest first, or on another tab the targets summed up by hall.
+
+mod halls;
 
 use std::cmp::Reverse;
 use std::sync::Arc;
@@ -15,13 +17,18 @@ use crate::ui::context::Context;
 use crate::ui::text;
 use crate::ui::theme::Scope;
 use crate::ui::view::{Outcome, View};
+use halls::HallRow;
 
 /// State of the view.
 #[derive(Debug, Default)]
 pub struct SourcesView {
     /// All targets as (source, target), worst first.
     order: Vec<(usize, usize)>,
-    /// The sources that the order belongs to.
+    /// The targets are summed up by hall.
+    by_hall: bool,
+    /// The sums, where they are shown.
+    halls: Vec<HallRow>,
+    /// The sources that order and sums belong to.
     of: Option<Arc<[SourceView]>>,
     selected: usize,
     first: usize,
@@ -34,18 +41,22 @@ impl View for SourcesView {
     fn update(&mut self, cx: &Context<'_>, area: Rect) {
         // Sorting thousands of targets once per snapshot is enough.
         if !self.of.as_ref().is_some_and(|of| Arc::ptr_eq(of, &cx.snapshot.sources)) {
-            self.order = order(&cx.snapshot.sources);
+            if self.by_hall {
+                self.halls = halls::rows(&cx.snapshot.sources);
+            } else {
+                self.order = order(&cx.snapshot.sources);
+            }
             self.of = Some(Arc::clone(&cx.snapshot.sources));
         }
         let lines: usize = cx.snapshot.sources.iter().map(|s| 1 + usize::from(s.status.note.is_some())).sum();
         self.head = lines.min(usize::from(area.height / 2));
         self.rows = usize::from(area.height).saturating_sub(self.head + 2).max(1);
-        self.selected = self.selected.min(self.order.len().saturating_sub(1));
+        self.selected = self.selected.min(self.len().saturating_sub(1));
         self.first = self.first.clamp((self.selected + 1).saturating_sub(self.rows), self.selected);
     }
 
     fn act(&mut self, _: &Context<'_>, action: Action) -> Outcome {
-        let last = self.order.len().saturating_sub(1);
+        let last = self.len().saturating_sub(1);
         let half = (self.rows / 2).max(1);
         self.selected = match action {
             Action::Down => self.selected + 1,
@@ -56,6 +67,14 @@ impl View for SourcesView {
             Action::PageUp => self.selected.saturating_sub(self.rows),
             Action::First => 0,
             Action::Last => last,
+            Action::NextTab | Action::PreviousTab => {
+                self.by_hall = !self.by_hall;
+                (self.of, self.first) = (None, 0);
+                0
+            }
+            Action::Open if self.by_hall => {
+                return Outcome::Refused("next-tab shows the targets, the failing ones first".into());
+            }
             Action::Open => {
                 return Outcome::Refused("a target has no view of its own: f finds its host".into());
             }
@@ -79,6 +98,10 @@ impl View for SourcesView {
         let mut y = head.y;
         for source in cx.snapshot.sources.iter() {
             y = source_lines(cx, head, y, source, buf);
+        }
+        if self.by_hall {
+            self.render_halls(cx, Rect { y: head.bottom() + 1, ..area }.intersection(area), buf);
+            return;
         }
         let heading = Rect { y: head.bottom() + 1, height: 1, ..area }.intersection(area);
         let columns = columns(area.width);
@@ -106,7 +129,41 @@ impl View for SourcesView {
     }
 
     fn hints(&self) -> &'static [Action] {
-        &[Action::Down, Action::Up, Action::HalfDown, Action::Find, Action::Status, Action::Back]
+        &[
+            Action::Down,
+            Action::Up,
+            Action::HalfDown,
+            Action::NextTab,
+            Action::Find,
+            Action::Status,
+            Action::Back,
+        ]
+    }
+}
+
+impl SourcesView {
+    /// Lines of the table.
+    fn len(&self) -> usize {
+        if self.by_hall { self.halls.len() } else { self.order.len() }
+    }
+
+    fn render_halls(&self, cx: &Context<'_>, area: Rect, buf: &mut Buffer) {
+        let brush = &cx.brush;
+        let fit = (area.width, brush.glyphs.ellipsis);
+        let titles = halls::titles(fit.0, fit.1);
+        brush.on(area, buf).text((area.x + 1, area.y), &titles, brush.style(Scope::Title));
+        for (i, row) in self.halls.iter().enumerate().skip(self.first).take(self.rows) {
+            let y = area.y + 1 + (i - self.first) as u16;
+            let line = Rect { y, height: 1, ..area }.intersection(area);
+            let style = match (i == self.selected, row.down) {
+                (true, _) => Scope::Selection,
+                (_, 0) => Scope::Text,
+                _ => Scope::TextStrong,
+            };
+            brush.on(line, buf).fill(brush.style(style));
+            let cells = halls::cells(row, cx.then.now, fit);
+            brush.on(line, buf).text((area.x + 1, y), &cells, brush.style(style));
+        }
     }
 }
 
@@ -194,6 +251,8 @@ fn columns(width: u16) -> Vec<Column> {
             |t, _| if t.bad_lines == 0 { String::new() } else { text::integer(t.bad_lines.into()) },
         ),
     ];
+    let hall = Column { title: "HALL", width: 6, right: false, value: |t, _| t.hall.to_string() };
+    let more = more.into_iter().chain([hall]);
     let reason = if width >= 60 { 18 } else { 8 };
     let mut used = name + 8;
     for column in more {
@@ -247,7 +306,9 @@ mod tests {
                 target("failing", down(), 1, 2),
                 target("dead", down(), 1, 40),
             ]
-            .into(),
+            .into_iter()
+            .map(Arc::new)
+            .collect(),
         };
         let names: Vec<_> = order(std::slice::from_ref(&view))
             .into_iter()
