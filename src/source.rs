@@ -5,6 +5,7 @@ pub mod alertmanager;
 pub mod exporter;
 pub mod http;
 pub mod local;
+pub mod mqtt;
 pub mod replay;
 pub mod scrape;
 pub mod serve;

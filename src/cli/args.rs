@@ -139,6 +139,9 @@ pub struct Options {
     /// Watch this machine and its GPUs
     #[arg(long, help_heading = "Sources")]
     pub local: bool,
+    /// Read the facility bus (racks, CDUs, meters) from a broker: mqtt://host:1883; may be repeated
+    #[arg(long, value_name = "URL", help_heading = "Sources")]
+    pub mqtt: Vec<String>,
     /// Play the values of a recording (FILE, or the folder of the flight recorder) as if they came now
     #[arg(long, value_name = "FILE", help_heading = "Sources")]
     pub replay: Option<PathBuf>,
@@ -218,6 +221,14 @@ pub struct Options {
     /// Journal and operator.
     #[command(flatten)]
     pub state: StateOptions,
+}
+
+impl Options {
+    /// True when addresses of sources are given.
+    #[must_use]
+    pub fn gives_addresses(&self) -> bool {
+        !self.scrape.is_empty() || !self.mqtt.is_empty()
+    }
 }
 
 /// When to use colours.

@@ -76,6 +76,9 @@ fn settings(options: &Options, around: &Surroundings) -> Vec<Checked> {
             results.extend(scrape(&targets.iter().map(config::TargetSpec::argument).collect::<Vec<_>>()));
             results.extend(login(&options.http));
         }
+        if let SourceSpec::Mqtt(spec) = source {
+            results.push(spec.words().map_err(CliError::Failed));
+        }
     }
     results
 }

@@ -7,6 +7,7 @@ pub mod doc;
 pub mod http;
 pub mod keys;
 pub mod layer;
+pub mod mqtt;
 pub mod operator;
 mod recorder;
 pub mod rules;
@@ -159,6 +160,9 @@ impl Settings {
     pub fn source_error(&self, index: usize, message: &str) -> CliError {
         match self.source_places.get(index) {
             Some(origin) => origin.error("source", message).into(),
+            None if matches!(self.sources.get(index), Some(SourceSpec::Mqtt(_))) => {
+                CliError::Failed(format!("--mqtt: {message}"))
+            }
             None => CliError::Failed(format!("--scrape {message}")),
         }
     }
@@ -288,7 +292,7 @@ macro_rules! pick {
 fn assemble(options: &Options, merged: Layer) -> Result<Settings, CliError> {
     let v = &merged.values;
     let source_origin = match &merged.sources {
-        _ if options.sim || options.local || options.replay.is_some() || !options.scrape.is_empty() => {
+        _ if options.sim || options.local || options.replay.is_some() || options.gives_addresses() => {
             Origin::Given
         }
         Some(list) => list.first().map_or(Origin::Default, |s| s.origin.clone()),

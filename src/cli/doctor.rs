@@ -184,6 +184,9 @@ fn site_and_sources(settings: &Settings, out: &mut dyn Write) -> Result<(), CliE
                 line(out, "sim", &format!("seed {seed}, speed {speed}{scenario}"))?;
             }
             SourceSpec::Local => line(out, "local", "this machine")?,
+            SourceSpec::Mqtt(spec) => {
+                line(out, "mqtt", &spec.words().unwrap_or_else(|e| text::clean(&e)))?;
+            }
             SourceSpec::Replay { path, speed } => {
                 line(out, "replay", &text::clean(&format!("{}, speed {speed}", path.display())))?;
             }

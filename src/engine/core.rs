@@ -153,6 +153,7 @@ impl Core {
             history: Arc::clone(&self.history),
             inventory: Arc::clone(self.stage.inventory()),
             origins: Arc::new(self.stage.origins().clone()),
+            points: Arc::clone(self.stage.points()),
             sources: self.sources.list().into(),
             alarms: Arc::clone(&self.board),
             recorder: Arc::default(),

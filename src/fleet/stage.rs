@@ -4,6 +4,7 @@ mod health;
 mod hosts;
 mod ledger;
 mod names;
+mod plant;
 mod series;
 
 use std::sync::Arc;
@@ -25,6 +26,7 @@ use health::XidWatch;
 use hosts::Hosts;
 use ledger::Ledger;
 use names::Names;
+use plant::Plant;
 use series::Bindings;
 
 /// Where things are once the site has grown: for each GPU and each tray of the present topology, its
@@ -54,6 +56,7 @@ pub struct Stage {
     dense_written: bool,
     facility: Facility,
     names: Names,
+    plant: Plant,
     inventory: Arc<Inventory>,
     hosts: Hosts,
     ledger: Ledger,
@@ -78,6 +81,7 @@ impl Stage {
             dense_written: false,
             facility: Facility::absent(&topology),
             names: Names::default(),
+            plant: Plant::default(),
             inventory: Arc::default(),
             hosts: Hosts::new(placer, &topology),
             ledger: Ledger::default(),
@@ -124,6 +128,7 @@ impl Stage {
             self.apply_series(batch.source, reading);
         }
         self.apply_plant(batch);
+        self.apply_points(batch);
     }
 
     fn apply_plant(&mut self, batch: &Batch) {

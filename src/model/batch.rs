@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::column::Column;
 use crate::model::facility::FacilityReading;
 use crate::model::metric::{COUNT, Metric};
+use crate::model::plant::PlantReading;
 use crate::model::time::Timestamp;
 
 /// Index of a source in the list that the console was started with.
@@ -30,13 +31,23 @@ pub struct Batch {
     pub series: Vec<SeriesReading>,
     /// Values of racks, CDUs, halls and the site.
     pub facility: Vec<FacilityReading>,
+    /// Values of the plant by place, from a facility bus.
+    pub plant: Vec<PlantReading>,
 }
 
 impl Batch {
     /// An empty batch of `source`.
     #[must_use]
     pub const fn new(source: SourceId, time: Timestamp) -> Self {
-        Self { source, time, dense: None, hosts: Vec::new(), series: Vec::new(), facility: Vec::new() }
+        Self {
+            source,
+            time,
+            dense: None,
+            hosts: Vec::new(),
+            series: Vec::new(),
+            facility: Vec::new(),
+            plant: Vec::new(),
+        }
     }
 }
 

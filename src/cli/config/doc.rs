@@ -90,6 +90,7 @@ fn source_table(out: &mut String, source: &SourceSpec) {
             write!(out, "\n[[source]]\nkind = \"scrape\"\ntargets = {}\n{http}", targets.toml())
         }
         SourceSpec::Local => writeln!(out, "\n[[source]]\nkind = \"local\""),
+        SourceSpec::Mqtt(spec) => write!(out, "\n[[source]]\n{}{}", spec.toml(), http::toml(&spec.http)),
         SourceSpec::Replay { path, .. } => writeln!(out, "\n# --replay {:?}", path.to_string_lossy()),
     };
 }

@@ -71,7 +71,7 @@ impl Kind {
             Self::Speed => "a number above 0",
             Self::Scenario => "the name of a scenario or a file",
             Self::Start => "a time such as \"60s\"",
-            Self::SourceKind => "a kind of source: sim, scrape or local",
+            Self::SourceKind => "a kind of source: sim, scrape, local or mqtt",
             Self::Texts => "a string or a list of strings",
         }
     }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use crate::cli::CliError;
 use crate::cli::args::Options;
 use crate::cli::config::keys::{Value, source_has};
+use crate::cli::config::mqtt::MqttSpec;
 use crate::cli::config::scrape::ScrapeOptions;
 use crate::cli::scenario::Script;
 use crate::source::http::HttpConfig;
@@ -35,6 +36,8 @@ pub enum SourceSpec {
     },
     /// This machine.
     Local,
+    /// A facility bus.
+    Mqtt(Box<MqttSpec>),
     /// The values of a recording; on the command line alone.
     Replay {
         /// File or folder.
@@ -88,7 +91,10 @@ impl SourceSpec {
         file: impl Fn(&str) -> PathBuf,
     ) -> Result<Self, (Option<Range<usize>>, String)> {
         let Some((Value::Text(kind), _)) = values.get("kind") else {
-            return Err((None, String::from("[[source]] has no `kind`: expected sim, scrape or local")));
+            return Err((
+                None,
+                String::from("[[source]] has no `kind`: expected sim, scrape, local or mqtt"),
+            ));
         };
         let foreign = values.iter().find(|(name, _)| !source_has(kind, name));
         if let Some((name, (_, at))) = foreign {
@@ -110,6 +116,11 @@ impl SourceSpec {
                     String::from("a source of kind `scrape` needs `targets`: URLs or file_sd lists"),
                 )),
             },
+            "mqtt" => {
+                let mut spec = MqttSpec::from_table(values)?;
+                spec.assets = spec.assets.map(|p| file(&p.to_string_lossy()));
+                Ok(Self::Mqtt(Box::new(spec)))
+            }
             _ => Ok(Self::Local),
         }
     }
@@ -126,6 +137,7 @@ impl SourceSpec {
     pub fn http_mut(&mut self) -> Option<&mut HttpConfig> {
         match self {
             Self::Scrape { options, .. } => Some(&mut options.http),
+            Self::Mqtt(spec) => Some(&mut spec.http),
             _ => None,
         }
     }
@@ -170,6 +182,12 @@ pub fn resolve(options: &Options, config: Option<Vec<SourceSpec>>) -> Result<Vec
     if options.local {
         given.push(SourceSpec::Local);
     }
+    given.extend(
+        options
+            .mqtt
+            .iter()
+            .map(|url| SourceSpec::Mqtt(Box::new(MqttSpec { url: url.clone(), ..MqttSpec::default() }))),
+    );
     if let Some(path) = &options.replay {
         if !given.is_empty() {
             return Err(CliError::Usage(String::from("--replay stands alone: the recording is the site")));

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::cli::config::{Settings, SourceSpec};
 use crate::cli::{CliError, scenario};
 use crate::model::Topology;
+use crate::source::mqtt::{self, MqttConfig};
 use crate::source::replay::Replay;
 use crate::source::scrape::{ScrapeConfig, TargetError};
 use crate::source::sim::Sim;
@@ -17,6 +18,7 @@ pub(crate) enum Ready {
     Scripted(Box<Sim>, f64),
     Scrape(Box<ScrapeConfig>),
     Local,
+    Mqtt(Box<MqttConfig>),
     Replay(Box<Replay>, f64),
 }
 
@@ -33,6 +35,10 @@ impl Ready {
                 Self::Scripted(Box::new(plan.start(Arc::clone(&settings.topology))?), *speed)
             }
             SourceSpec::Local => Self::Local,
+            SourceSpec::Mqtt(spec) => {
+                let config = spec.config(index).map_err(|e| settings.source_error(index, &e))?;
+                Self::Mqtt(Box::new(config))
+            }
             SourceSpec::Replay { path, speed } => {
                 let replay = Replay::open(path).map_err(|e| CliError::Failed(e.to_string()))?;
                 Self::Replay(Box::new(replay.of_site(&settings.topology)), *speed)
@@ -69,6 +75,9 @@ impl Ready {
             }
             Self::Scrape(config) => {
                 tokio::spawn(scrape::run(*config, outlet));
+            }
+            Self::Mqtt(config) => {
+                tokio::spawn(mqtt::run(*config, outlet));
             }
             Self::Replay(replay, speed) => {
                 tokio::spawn(replay::run(*replay, speed, outlet));

@@ -3,10 +3,10 @@
 use super::{Key, Kind, key};
 
 /// The names of the kinds of sources.
-pub const SOURCE_KINDS: [&str; 3] = ["sim", "scrape", "local"];
+pub const SOURCE_KINDS: [&str; 4] = ["sim", "scrape", "local", "mqtt"];
 
 /// The kinds that speak HTTP and take the tables of `http_config`.
-pub const HTTP_KINDS: &[&str] = &["scrape"];
+pub const HTTP_KINDS: &[&str] = &["scrape", "mqtt"];
 
 /// The keys of a `[[source]]`.
 pub const SOURCE_KEYS: &[Key] = &[
@@ -15,7 +15,7 @@ pub const SOURCE_KEYS: &[Key] = &[
         Kind::SourceKind,
         "",
         "",
-        "`sim` the simulator, `scrape` exporters over HTTP, `local` this machine.",
+        "`sim` the simulator, `scrape` exporters over HTTP, `local` this machine, `mqtt` a facility bus.",
     ),
     key("seed", Kind::Count, "1", "", "sim: the same seed gives the same values."),
     key("speed", Kind::Speed, "1", "", "sim: simulated seconds per second."),
@@ -34,6 +34,29 @@ pub const SOURCE_KEYS: &[Key] = &[
         "",
         "scrape: addresses of exporters (URL or host:port) and file_sd lists (JSON).",
     ),
+    key(
+        "url",
+        Kind::Text,
+        "",
+        "",
+        "mqtt: the broker, `mqtt://host:1883` or `mqtts://host:8883` (docs/facility-bus.md).",
+    ),
+    key("topic", Kind::Text, "\"BMS/v1/PUB/#\"", "", "mqtt: what is subscribed."),
+    key(
+        "version",
+        Kind::Text,
+        "",
+        "",
+        "mqtt: \"5\" or \"3.1.1\" alone [default: 5, and 3.1.1 where the broker has no 5].",
+    ),
+    key("assets", Kind::Path, "", "", "mqtt: where objects belong: CSV with name,hall,row,rack,cdu,side."),
+    key(
+        "placing",
+        Kind::Texts,
+        "",
+        "",
+        "mqtt: expressions over tags and names with the groups hall, row, rack, cdu, side.",
+    ),
 ];
 
 /// The keys that belong to some kinds of sources alone; the others belong to all.
@@ -43,6 +66,11 @@ const OF_KIND: &[(&str, &[&str])] = &[
     ("scenario", &["sim"]),
     ("at", &["sim"]),
     ("targets", &["scrape"]),
+    ("url", &["mqtt"]),
+    ("topic", &["mqtt"]),
+    ("version", &["mqtt"]),
+    ("assets", &["mqtt"]),
+    ("placing", &["mqtt"]),
 ];
 
 /// True when a source of `kind` has the key `name`.
