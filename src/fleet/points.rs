@@ -14,10 +14,13 @@ pub const MAX_PER_ASSET: usize = 512;
 /// Who publishes a point: the source, and its number there.
 pub type PointKey = (SourceId, u32);
 
+/// The points of one asset, shared.
+type List = Arc<Vec<(PointKey, PlantReading)>>;
+
 /// All points. Cheap to clone; copied on write.
 #[derive(Clone, Debug, Default)]
 pub struct Points {
-    by_asset: Arc<HashMap<Asset, Arc<Vec<(PointKey, PlantReading)>>>>,
+    by_asset: Arc<HashMap<Asset, List>>,
     homeless: usize,
 }
 

@@ -20,11 +20,11 @@ fn entries(rx: &mut mpsc::Receiver<Entry>) -> Vec<Entry> {
 }
 
 fn note(entries: &[Entry]) -> String {
-    let notes = entries.iter().filter_map(|e| match e {
+    let mut notes = entries.iter().filter_map(|e| match e {
         Entry::Source(status) => status.note.clone(),
         _ => None,
     });
-    notes.last().expect("a report")
+    notes.next_back().expect("a report")
 }
 
 #[test]
