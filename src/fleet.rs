@@ -14,6 +14,7 @@ pub mod past;
 pub mod period;
 pub mod planes;
 pub mod plant;
+pub mod points;
 pub mod query;
 pub mod rebuild;
 pub mod ring;

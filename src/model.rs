@@ -12,6 +12,7 @@ pub mod facility;
 pub mod health;
 pub mod id;
 pub mod metric;
+pub mod plant;
 pub mod quality;
 pub mod quantity;
 pub mod table;

@@ -6,6 +6,7 @@ pub mod exporter;
 pub mod http;
 pub mod jobs;
 pub mod local;
+pub mod mqtt;
 pub mod promql;
 pub mod remote_write;
 pub mod replay;

@@ -161,6 +161,9 @@ pub struct Options {
     /// Ask a Slurm REST daemon who holds the GPUs; beside other sources
     #[arg(long, value_name = "URL", help_heading = "Sources")]
     pub slurm: Option<String>,
+    /// Read the facility bus (racks, CDUs, meters) from a broker: mqtt://host:1883; may be repeated
+    #[arg(long, value_name = "URL", help_heading = "Sources")]
+    pub mqtt: Vec<String>,
     /// Play the values of a recording (FILE, or the folder of the flight recorder) as if they came now
     #[arg(long, value_name = "FILE", help_heading = "Sources")]
     pub replay: Option<PathBuf>,
@@ -246,9 +249,10 @@ impl Options {
     /// True when the command line names sources: then those of the config do not count.
     #[must_use]
     pub const fn names_sources(&self) -> bool {
-        let engines = !self.prometheus.is_empty() || self.remote_write_listen.is_some();
+        let asked = !self.scrape.is_empty() || !self.prometheus.is_empty();
+        let told = self.remote_write_listen.is_some() || !self.mqtt.is_empty();
         let lists = self.jobs.is_some() || self.slurm.is_some();
-        self.sim || self.local || self.replay.is_some() || !self.scrape.is_empty() || engines || lists
+        self.sim || self.local || self.replay.is_some() || asked || told || lists
     }
 }
 

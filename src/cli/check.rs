@@ -104,6 +104,9 @@ fn settings(options: &Options, around: &Surroundings) -> Vec<Checked> {
             }
             _ => {}
         }
+        if let SourceSpec::Mqtt(spec) = source {
+            results.push(spec.words().map_err(CliError::Failed));
+        }
     }
     results
 }

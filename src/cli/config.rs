@@ -7,6 +7,7 @@ pub mod doc;
 pub mod http;
 pub mod keys;
 pub mod layer;
+pub mod mqtt;
 pub mod operator;
 pub mod prometheus;
 mod recorder;

@@ -187,6 +187,9 @@ fn site_and_sources(settings: &Settings, out: &mut dyn Write) -> Result<(), CliE
             SourceSpec::RemoteWrite(spec) => line(out, "remote write", &text::clean(&spec.words()))?,
             SourceSpec::Jobs(spec) => line(out, "jobs", &text::clean(&spec.words()))?,
             SourceSpec::Local => line(out, "local", "this machine")?,
+            SourceSpec::Mqtt(spec) => {
+                line(out, "mqtt", &spec.words().unwrap_or_else(|e| text::clean(&e)))?;
+            }
             SourceSpec::Replay { path, speed } => {
                 line(out, "replay", &text::clean(&format!("{}, speed {speed}", path.display())))?;
             }

@@ -161,6 +161,7 @@ impl Core {
             inventory: Arc::clone(self.stage.inventory()),
             origins: Arc::new(self.stage.origins().clone()),
             happenings: self.stage.happenings(),
+            points: Arc::clone(self.stage.points()),
             sources: self.sources.list().into(),
             alarms: Arc::clone(&self.board),
             recorder: Arc::default(),

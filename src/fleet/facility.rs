@@ -75,6 +75,33 @@ impl Facility {
         }
     }
 
+    /// Takes in readings as they are: NaN ends what was there.
+    pub(crate) fn put(&mut self, readings: &[FacilityReading]) {
+        for reading in readings {
+            let value = match *reading {
+                FacilityReading::Rack(_, _, v) | FacilityReading::Cdu(_, _, v) => v,
+                FacilityReading::Row(_, _, v) | FacilityReading::Hall(_, _, v) => v,
+                FacilityReading::Site(_, v) => v,
+                FacilityReading::SiteEnds(_) => f32::NAN,
+            };
+            if value.is_finite() {
+                self.apply(std::slice::from_ref(reading));
+                continue;
+            }
+            let (kind, cell) = cell(reading);
+            let column = match kind {
+                Kind::Rack => &mut self.racks,
+                Kind::Cdu => &mut self.cdus,
+                Kind::Row => &mut self.rows,
+                Kind::Hall => &mut self.halls,
+                Kind::Site => &mut self.site,
+            };
+            if column.get(cell).is_some_and(|v| !v.is_nan()) {
+                Arc::make_mut(column)[cell] = f32::NAN;
+            }
+        }
+    }
+
     /// A value of a rack.
     #[must_use]
     pub fn rack(&self, id: RackId, point: RackPoint) -> Option<f32> {

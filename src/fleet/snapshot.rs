@@ -7,6 +7,7 @@ use crate::fleet::history::History;
 use crate::fleet::inventory::Inventory;
 use crate::fleet::origin::Origins;
 use crate::fleet::past::RecorderView;
+use crate::fleet::points::Points;
 use crate::fleet::sources::SourceView;
 use crate::model::alarm::AlarmBoard;
 use crate::model::chronicle::Happening;
@@ -26,6 +27,8 @@ pub struct Snapshot {
     pub inventory: Arc<Inventory>,
     /// Where every value comes from.
     pub origins: Arc<Origins>,
+    /// The points of facility buses, by asset.
+    pub points: Arc<Points>,
     /// The sources and their targets.
     pub sources: Arc<[SourceView]>,
     /// All alarms.
@@ -63,6 +66,7 @@ impl Snapshot {
             history: Arc::default(),
             inventory: Arc::default(),
             origins: Arc::default(),
+            points: Arc::default(),
             sources: Arc::new([]),
             alarms: Arc::default(),
             happenings: Arc::new([]),

@@ -4,6 +4,7 @@ mod health;
 mod hosts;
 mod ledger;
 mod names;
+mod plant;
 mod series;
 mod work;
 
@@ -26,6 +27,7 @@ use health::XidWatch;
 use hosts::Hosts;
 use ledger::Ledger;
 use names::Names;
+use plant::Plant;
 use series::Bindings;
 use work::Works;
 
@@ -56,6 +58,7 @@ pub struct Stage {
     dense_written: bool,
     facility: Facility,
     names: Names,
+    plant: Plant,
     inventory: Arc<Inventory>,
     hosts: Hosts,
     ledger: Ledger,
@@ -81,6 +84,7 @@ impl Stage {
             dense_written: false,
             facility: Facility::absent(&topology),
             names: Names::default(),
+            plant: Plant::default(),
             inventory: Arc::default(),
             hosts: Hosts::new(placer, &topology),
             ledger: Ledger::default(),
@@ -131,6 +135,7 @@ impl Stage {
             self.apply_work(batch.source, list, batch.time);
         }
         self.apply_plant(batch);
+        self.apply_points(batch);
     }
 
     fn apply_plant(&mut self, batch: &Batch) {

@@ -52,23 +52,28 @@ impl TrayClock {
         self.touched = true;
     }
 
+    /// What its quality is at `now` (ms).
+    #[must_use]
+    pub fn quality_at(&self, now: i64) -> Quality {
+        let Some(seen) = self.seen else { return Quality::Lost };
+        let age = now.saturating_sub(seen).max(0);
+        let interval = i64::from(self.interval_ms);
+        if age > LOST_INTERVALS * interval {
+            Quality::Lost
+        } else if age > STALE_INTERVALS * interval {
+            Quality::Stale
+        } else {
+            Quality::Good
+        }
+    }
+
     /// Moves on to `now` (ms).
     pub fn advance(&mut self, now: i64) -> Change {
-        let (quality, age) = match self.seen {
-            None => (Quality::Lost, u8::MAX),
-            Some(seen) => {
-                let age = now.saturating_sub(seen).max(0);
-                let interval = i64::from(self.interval_ms);
-                let quality = if age > LOST_INTERVALS * interval {
-                    Quality::Lost
-                } else if age > STALE_INTERVALS * interval {
-                    Quality::Stale
-                } else {
-                    Quality::Good
-                };
-                (quality, pack_age(u32::try_from(age / 1000).unwrap_or(u32::MAX)))
-            }
-        };
+        let quality = self.quality_at(now);
+        let age = self.seen.map_or(u8::MAX, |seen| {
+            let age = now.saturating_sub(seen).max(0);
+            pack_age(u32::try_from(age / 1000).unwrap_or(u32::MAX))
+        });
         let change = if self.touched || quality != self.quality {
             Change::Quality
         } else if age != self.age {

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::column::Column;
 use crate::model::facility::FacilityReading;
 use crate::model::metric::{COUNT, Metric};
+use crate::model::plant::PlantReading;
 use crate::model::time::Timestamp;
 use crate::model::work::WorkList;
 
@@ -33,6 +34,8 @@ pub struct Batch {
     pub facility: Vec<FacilityReading>,
     /// Who holds the GPUs, from sources that know all of it.
     pub work: Option<Arc<WorkList>>,
+    /// Values of the plant by place, from a facility bus.
+    pub plant: Vec<PlantReading>,
 }
 
 impl Batch {
@@ -47,6 +50,7 @@ impl Batch {
             series: Vec::new(),
             facility: Vec::new(),
             work: None,
+            plant: Vec::new(),
         }
     }
 }

@@ -201,6 +201,7 @@ impl Cursor {
             history: Arc::new(History::default()),
             origins: Arc::default(),
             happenings: Arc::new([]),
+            points: Arc::default(),
             inventory: Arc::clone(&beside.inventory),
             sources: beside.list(),
             alarms: beside.board(&rules),

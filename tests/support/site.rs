@@ -306,6 +306,7 @@ impl Builder {
             inventory: Arc::clone(self.stage.inventory()),
             origins: Arc::new(self.stage.origins().clone()),
             happenings: self.stage.happenings(),
+            points: Arc::clone(self.stage.points()),
             sources: sources(time).list().to_vec().into(),
             alarms: Arc::default(),
             recorder: Arc::default(),

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::cli::config::keys::{KEYS, Key, SECTIONS, Value};
-use crate::cli::config::{Settings, SourceSpec, TargetSpec};
+use crate::cli::config::{Settings, SourceSpec, TargetSpec, http};
 use crate::model::table::show_seconds;
 
 /// Width of comments.
@@ -92,6 +92,7 @@ fn source_table(out: &mut String, source: &SourceSpec) {
         SourceSpec::Local => writeln!(out, "\n[[source]]\nkind = \"local\""),
         SourceSpec::RemoteWrite(spec) => write!(out, "\n{}{}", spec.toml(), http::toml(&spec.http)),
         SourceSpec::Jobs(spec) => write!(out, "\n{}{}", spec.toml(), http::toml(&spec.http)),
+        SourceSpec::Mqtt(spec) => write!(out, "\n[[source]]\n{}{}", spec.toml(), http::toml(&spec.http)),
         SourceSpec::Replay { path, .. } => writeln!(out, "\n# --replay {:?}", path.to_string_lossy()),
     };
 }

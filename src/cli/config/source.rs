@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use crate::cli::CliError;
 use crate::cli::args::Options;
 use crate::cli::config::keys::{SOURCE_KINDS, Value, source_has};
+use crate::cli::config::mqtt::MqttSpec;
 use crate::cli::config::prometheus::PromSpec;
 use crate::cli::config::scrape::ScrapeOptions;
 use crate::cli::scenario::Script;
@@ -47,6 +48,8 @@ pub enum SourceSpec {
     RemoteWrite(Box<RemoteWriteSpec>),
     /// Who holds the GPUs, from a file or from Slurm.
     Jobs(Box<JobsSpec>),
+    /// A facility bus.
+    Mqtt(Box<MqttSpec>),
     /// The values of a recording; on the command line alone.
     Replay {
         /// File or folder.
@@ -133,6 +136,11 @@ impl SourceSpec {
             "remote_write" => RemoteWriteSpec::from_table(values).map(|s| Self::RemoteWrite(Box::new(s))),
             "jobs" => JobsSpec::from_file_table(values).map(|s| Self::Jobs(Box::new(s))),
             "slurm" => JobsSpec::from_slurm_table(values).map(|s| Self::Jobs(Box::new(s))),
+            "mqtt" => {
+                let mut spec = MqttSpec::from_table(values)?;
+                spec.assets = spec.assets.map(|p| file(&p.to_string_lossy()));
+                Ok(Self::Mqtt(Box::new(spec)))
+            }
             _ => Ok(Self::Local),
         }
     }
@@ -160,6 +168,7 @@ impl SourceSpec {
             Self::Prometheus(spec) => Some(&mut spec.config.http),
             Self::RemoteWrite(spec) => Some(&mut spec.http),
             Self::Jobs(spec) => spec.http_mut(),
+            Self::Mqtt(spec) => Some(&mut spec.http),
             _ => None,
         }
     }
@@ -211,6 +220,8 @@ pub fn resolve(options: &Options, config: Option<Vec<SourceSpec>>) -> Result<Vec
     if let Some(listen) = &options.remote_write_listen {
         given.push(SourceSpec::RemoteWrite(Box::new(RemoteWriteSpec::new(listen))));
     }
+    let bus = |url: &String| MqttSpec { url: url.clone(), ..MqttSpec::default() };
+    given.extend(options.mqtt.iter().map(|url| SourceSpec::Mqtt(Box::new(bus(url)))));
     given.extend(options.jobs.iter().map(|path| SourceSpec::Jobs(Box::new(JobsSpec::file(path.clone())))));
     given.extend(options.slurm.iter().map(|url| SourceSpec::Jobs(Box::new(JobsSpec::slurm(url)))));
     if let Some(path) = &options.replay {

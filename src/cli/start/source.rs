@@ -8,6 +8,7 @@ use crate::cli::config::{Settings, SourceSpec};
 use crate::cli::{CliError, scenario};
 use crate::model::Topology;
 use crate::source::jobs::JobsConfig;
+use crate::source::mqtt::{self, MqttConfig};
 use crate::source::promql::{self, PromConfig};
 use crate::source::remote_write::RemoteWriteConfig;
 use crate::source::replay::Replay;
@@ -26,6 +27,7 @@ pub(crate) enum Ready {
     Local,
     RemoteWrite(Box<RemoteWriteConfig>),
     Jobs(Box<JobsConfig>),
+    Mqtt(Box<MqttConfig>),
     Replay(Box<Replay>, f64),
 }
 
@@ -50,6 +52,10 @@ impl Ready {
             SourceSpec::RemoteWrite(spec) => {
                 let config = spec.bind().map_err(|e| settings.source_error(index, &e.to_string()))?;
                 Self::RemoteWrite(Box::new(config))
+            }
+            SourceSpec::Mqtt(spec) => {
+                let config = spec.config(index).map_err(|e| settings.source_error(index, &e))?;
+                Self::Mqtt(Box::new(config))
             }
             SourceSpec::Replay { path, speed } => {
                 let replay = Replay::open(path).map_err(|e| CliError::Failed(e.to_string()))?;
@@ -108,6 +114,9 @@ impl Ready {
             }
             Self::Prometheus(config, past) => {
                 tokio::spawn(promql::run(*config, outlet, past));
+            }
+            Self::Mqtt(config) => {
+                tokio::spawn(mqtt::run(*config, outlet));
             }
             Self::Replay(replay, speed) => {
                 tokio::spawn(replay::run(*replay, speed, outlet));

@@ -172,7 +172,8 @@ impl Stage {
             let (columns, clocks, topology) = (&self.columns, &self.clocks, &self.topology);
             let counts = |i: usize| {
                 columns[metric.index()].raw(i) != metric.none_raw()
-                    && clocks[topology.tray_of(GpuId(i as u32)).index()].quality == Quality::Good
+                    && clocks[topology.tray_of(GpuId(i as u32)).index()].quality_at(now.millis())
+                        == Quality::Good
             };
             for gpu in self.ledger.stale(metric, now, counts) {
                 self.columns[metric.index()].set_raw(gpu, metric.none_raw());

@@ -306,13 +306,23 @@ impl App {
     fn put_frame(&mut self, frame: Arc<Frame>) {
         self.choice.moment = Moment::Past(frame.time);
         let history = Arc::clone(&self.live.history);
-        self.snapshot =
-            Arc::new(Snapshot { frame, history, origins: Arc::default(), ..(*self.snapshot).clone() });
+        self.snapshot = Arc::new(Snapshot {
+            frame,
+            history,
+            origins: Arc::default(),
+            points: Arc::default(),
+            ..(*self.snapshot).clone()
+        });
     }
 
     /// Shows a frame with all the rest as it is now.
     pub(super) fn put(&mut self, frame: Arc<Frame>) {
-        self.snapshot = Arc::new(Snapshot { frame, origins: Arc::default(), ..(*self.live).clone() });
+        self.snapshot = Arc::new(Snapshot {
+            frame,
+            origins: Arc::default(),
+            points: Arc::default(),
+            ..(*self.live).clone()
+        });
     }
 
     /// The past answered.

@@ -3,10 +3,11 @@
 use super::{Key, Kind, key};
 
 /// The names of the kinds of sources.
-pub const SOURCE_KINDS: [&str; 7] = ["sim", "scrape", "prometheus", "remote_write", "local", "jobs", "slurm"];
+pub const SOURCE_KINDS: [&str; 8] =
+    ["sim", "scrape", "prometheus", "remote_write", "mqtt", "local", "jobs", "slurm"];
 
-/// The kinds that speak HTTP and take the tables of `http_config`.
-pub const HTTP_KINDS: &[&str] = &["scrape", "prometheus", "remote_write", "slurm"];
+/// The kinds that speak HTTP, or log in as if they did, and take the tables of `http_config`.
+pub const HTTP_KINDS: &[&str] = &["scrape", "prometheus", "remote_write", "mqtt", "slurm"];
 
 /// The keys of a `[[source]]`.
 pub const SOURCE_KEYS: &[Key] = &[
@@ -15,7 +16,7 @@ pub const SOURCE_KEYS: &[Key] = &[
         Kind::SourceKind,
         "",
         "",
-        "`sim` the simulator, `scrape` exporters over HTTP, `prometheus` an engine with its query API, `remote_write` what is pushed here, `local` this machine, `jobs` and `slurm` who holds the GPUs.",
+        "`sim` the simulator, `scrape` exporters over HTTP, `prometheus` an engine with its query API, `remote_write` what is pushed here, `mqtt` a facility bus, `local` this machine, `jobs` and `slurm` who holds the GPUs.",
     ),
     key("seed", Kind::Count, "1", "", "sim: the same seed gives the same values."),
     key("speed", Kind::Speed, "1", "", "sim: simulated seconds per second."),
@@ -39,7 +40,7 @@ pub const SOURCE_KEYS: &[Key] = &[
         Kind::Text,
         "",
         "",
-        "prometheus: address of the engine, with the path before `/api/v1`. slurm: that of slurmrestd, such as http://slurm:6820 (docs/jobs.md).",
+        "prometheus: address of the engine, with the path before `/api/v1`. slurm: that of slurmrestd, such as http://slurm:6820 (docs/jobs.md). mqtt: the broker, `mqtt://host:1883` or `mqtts://host:8883` (docs/facility-bus.md).",
     ),
     key("http_sd", Kind::Texts, "", "", "scrape: URLs of target lists in Prometheus' http_sd form."),
     key("refresh_interval", Kind::Interval, "\"1m\"", "", "scrape: time between two looks at `http_sd`."),
@@ -136,6 +137,22 @@ pub const SOURCE_KEYS: &[Key] = &[
         "",
         "remote_write: longest request as it is sent, bytes, 1024 to 268435456; decompressed at most twice as long.",
     ),
+    key("topic", Kind::Text, "\"BMS/v1/PUB/#\"", "", "mqtt: what is subscribed."),
+    key(
+        "version",
+        Kind::Text,
+        "",
+        "",
+        "mqtt: \"5\" or \"3.1.1\" alone [default: 5, and 3.1.1 where the broker has no 5].",
+    ),
+    key("assets", Kind::Path, "", "", "mqtt: where objects belong: CSV with name,hall,row,rack,cdu,side."),
+    key(
+        "placing",
+        Kind::Texts,
+        "",
+        "",
+        "mqtt: expressions over tags and names with the groups hall, row, rack, cdu, side.",
+    ),
 ];
 
 /// The keys that belong to some kinds of sources alone; the others belong to all.
@@ -145,7 +162,7 @@ const OF_KIND: &[(&str, &[&str])] = &[
     ("scenario", &["sim"]),
     ("at", &["sim"]),
     ("targets", &["scrape"]),
-    ("url", &["prometheus", "slurm"]),
+    ("url", &["prometheus", "slurm", "mqtt"]),
     ("http_sd", &["scrape"]),
     ("refresh_interval", &["scrape"]),
     ("scrape_interval", &["scrape"]),
@@ -169,6 +186,10 @@ const OF_KIND: &[(&str, &[&str])] = &[
     ("listen", &["remote_write"]),
     ("max_series", &["remote_write"]),
     ("max_body", &["remote_write"]),
+    ("topic", &["mqtt"]),
+    ("version", &["mqtt"]),
+    ("assets", &["mqtt"]),
+    ("placing", &["mqtt"]),
 ];
 
 /// True when a source of `kind` has the key `name`.
