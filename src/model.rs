@@ -18,6 +18,7 @@ pub mod table;
 pub mod text;
 pub mod time;
 pub mod topology;
+pub mod work;
 pub mod xid;
 
 pub use batch::{Batch, DenseBatch, GpuReading, HostFacts, HostReading};

@@ -4,6 +4,7 @@
 pub mod alertmanager;
 pub mod exporter;
 pub mod http;
+pub mod jobs;
 pub mod local;
 pub mod promql;
 pub mod remote_write;

@@ -155,6 +155,12 @@ pub struct Options {
     /// Take what a Prometheus, a vmagent or agents push by remote write (1.0 and 2.0) to this address
     #[arg(long, value_name = "ADDR", help_heading = "Sources")]
     pub remote_write_listen: Option<String>,
+    /// Read who holds the GPUs from a CSV or JSON file, and again when it changes; beside other sources
+    #[arg(long, value_name = "FILE", help_heading = "Sources")]
+    pub jobs: Option<PathBuf>,
+    /// Ask a Slurm REST daemon who holds the GPUs; beside other sources
+    #[arg(long, value_name = "URL", help_heading = "Sources")]
+    pub slurm: Option<String>,
     /// Play the values of a recording (FILE, or the folder of the flight recorder) as if they came now
     #[arg(long, value_name = "FILE", help_heading = "Sources")]
     pub replay: Option<PathBuf>,
@@ -241,7 +247,8 @@ impl Options {
     #[must_use]
     pub const fn names_sources(&self) -> bool {
         let engines = !self.prometheus.is_empty() || self.remote_write_listen.is_some();
-        self.sim || self.local || self.replay.is_some() || !self.scrape.is_empty() || engines
+        let lists = self.jobs.is_some() || self.slurm.is_some();
+        self.sim || self.local || self.replay.is_some() || !self.scrape.is_empty() || engines || lists
     }
 }
 

@@ -89,15 +89,20 @@ fn settings(options: &Options, around: &Surroundings) -> Vec<Checked> {
                 results.extend(scrape(&arguments, options, &settings));
                 results.extend(login(&options.http));
             }
-            SourceSpec::RemoteWrite(spec) => results.push(match spec.address() {
-                Ok(_) => Ok(format!("remote write: {}", spec.words())),
-                Err(e) => Err(CliError::Failed(e.to_string())),
-            }),
+            SourceSpec::RemoteWrite(spec) => {
+                let checked = spec.check().map_err(|e| CliError::Failed(e.to_string()));
+                results.push(checked.map(|()| format!("remote write: {}", spec.words())));
+                results.extend(login(&spec.http));
+            }
+            SourceSpec::Jobs(spec) => {
+                results.push(spec.check().map_err(|e| CliError::Failed(e.to_string())));
+                results.extend(login(&spec.login()));
+            }
+            SourceSpec::Prometheus(spec) => {
+                results.push(Ok(format!("prometheus {}", spec.words())));
+                results.extend(login(&spec.config.http));
+            }
             _ => {}
-        }
-        if let SourceSpec::Prometheus(spec) = source {
-            results.push(Ok(format!("prometheus {}", spec.words())));
-            results.extend(login(&spec.config.http));
         }
     }
     results

@@ -167,7 +167,7 @@ impl Settings {
     pub fn source_error(&self, index: usize, message: &str) -> CliError {
         match self.source_places.get(index) {
             Some(origin) => origin.error("source", message).into(),
-            None => CliError::Failed(format!("--scrape {message}")),
+            None => CliError::Failed(format!("command line: {message}")),
         }
     }
 

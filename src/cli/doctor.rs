@@ -185,6 +185,7 @@ fn site_and_sources(settings: &Settings, out: &mut dyn Write) -> Result<(), CliE
             }
             SourceSpec::Prometheus(spec) => line(out, "prometheus", &text::clean(&spec.words()))?,
             SourceSpec::RemoteWrite(spec) => line(out, "remote write", &text::clean(&spec.words()))?,
+            SourceSpec::Jobs(spec) => line(out, "jobs", &text::clean(&spec.words()))?,
             SourceSpec::Local => line(out, "local", "this machine")?,
             SourceSpec::Replay { path, speed } => {
                 line(out, "replay", &text::clean(&format!("{}, speed {speed}", path.display())))?;

@@ -160,6 +160,7 @@ impl Core {
             history: Arc::clone(&self.history),
             inventory: Arc::clone(self.stage.inventory()),
             origins: Arc::new(self.stage.origins().clone()),
+            happenings: self.stage.happenings(),
             sources: self.sources.list().into(),
             alarms: Arc::clone(&self.board),
             recorder: Arc::default(),

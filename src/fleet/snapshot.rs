@@ -9,6 +9,7 @@ use crate::fleet::origin::Origins;
 use crate::fleet::past::RecorderView;
 use crate::fleet::sources::SourceView;
 use crate::model::alarm::AlarmBoard;
+use crate::model::chronicle::Happening;
 use crate::model::{Timestamp, Topology};
 
 /// The published state. Cloning it clones a few pointers.
@@ -29,6 +30,8 @@ pub struct Snapshot {
     pub sources: Arc<[SourceView]>,
     /// All alarms.
     pub alarms: Arc<AlarmBoard>,
+    /// What was noticed since the start beside alarms: jobs that began, ended or moved. Oldest first.
+    pub happenings: Arc<[Happening]>,
     /// What the flight recorder does.
     pub recorder: Arc<RecorderView>,
     /// What the engine says about itself.
@@ -62,6 +65,7 @@ impl Snapshot {
             origins: Arc::default(),
             sources: Arc::new([]),
             alarms: Arc::default(),
+            happenings: Arc::new([]),
             recorder: Arc::default(),
             engine: EngineStatus::default(),
         }

@@ -5,6 +5,7 @@ mod hosts;
 mod ledger;
 mod names;
 mod series;
+mod work;
 
 use std::sync::Arc;
 
@@ -26,6 +27,7 @@ use hosts::Hosts;
 use ledger::Ledger;
 use names::Names;
 use series::Bindings;
+use work::Works;
 
 /// Where things are once the site has grown: for each GPU and each tray of the present topology, its
 /// index in the first one, and where the racks, CDUs, rows and halls of the first one are now.
@@ -58,6 +60,7 @@ pub struct Stage {
     hosts: Hosts,
     ledger: Ledger,
     bindings: Bindings,
+    works: Works,
     xids: XidWatch,
     meter: Meter,
     seq: u64,
@@ -82,6 +85,7 @@ impl Stage {
             hosts: Hosts::new(placer, &topology),
             ledger: Ledger::default(),
             bindings: Bindings::default(),
+            works: Works::default(),
             xids: XidWatch::new(n),
             meter: Meter::default(),
             seq: 0,
@@ -122,6 +126,9 @@ impl Stage {
         }
         for reading in &batch.series {
             self.apply_series(batch.source, reading);
+        }
+        if let Some(list) = &batch.work {
+            self.apply_work(batch.source, list, batch.time);
         }
         self.apply_plant(batch);
     }
@@ -195,6 +202,7 @@ impl Stage {
     pub fn commit(&mut self, now: Timestamp) -> Frame {
         self.grow();
         self.take_waiting_series();
+        self.place_works(now);
         self.expire(now);
         self.refresh(now);
         self.seq += 1;

@@ -11,6 +11,7 @@ use crate::model::column::Column;
 use crate::model::facility::FacilityReading;
 use crate::model::metric::{COUNT, Metric};
 use crate::model::time::Timestamp;
+use crate::model::work::WorkList;
 
 /// Index of a source in the list that the console was started with.
 pub type SourceId = u16;
@@ -30,13 +31,23 @@ pub struct Batch {
     pub series: Vec<SeriesReading>,
     /// Values of racks, CDUs, halls and the site.
     pub facility: Vec<FacilityReading>,
+    /// Who holds the GPUs, from sources that know all of it.
+    pub work: Option<Arc<WorkList>>,
 }
 
 impl Batch {
     /// An empty batch of `source`.
     #[must_use]
     pub const fn new(source: SourceId, time: Timestamp) -> Self {
-        Self { source, time, dense: None, hosts: Vec::new(), series: Vec::new(), facility: Vec::new() }
+        Self {
+            source,
+            time,
+            dense: None,
+            hosts: Vec::new(),
+            series: Vec::new(),
+            facility: Vec::new(),
+            work: None,
+        }
     }
 }
 

@@ -57,6 +57,8 @@ pub enum HappeningKind {
     Source,
     /// The site has grown.
     Topology,
+    /// A job began, ended or moved.
+    Job,
 }
 
 /// Something that happened.

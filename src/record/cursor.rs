@@ -200,6 +200,7 @@ impl Cursor {
         let snapshot = Snapshot {
             history: Arc::new(History::default()),
             origins: Arc::default(),
+            happenings: Arc::new([]),
             inventory: Arc::clone(&beside.inventory),
             sources: beside.list(),
             alarms: beside.board(&rules),

@@ -15,6 +15,7 @@ pub mod grid;
 pub mod json;
 pub mod plan;
 pub mod remote;
+mod request;
 mod run;
 pub mod xor;
 
@@ -61,7 +62,7 @@ pub enum PromError {
     #[error("{0}")]
     Query(String),
     /// A selector that is none.
-    #[error("selector: {0}")]
+    #[error("{0}")]
     Selector(String),
     /// The tenant has characters that no header may have.
     #[error("tenant: expected letters, digits, `-`, `_` and `|`")]

@@ -81,6 +81,11 @@ pub enum ListenError {
         /// What was given, clean.
         address: String,
     },
+    /// Keys of `http_config` that a receiver has no use for.
+    #[error(
+        "`tls_config` and `headers` mean nothing to a receiver: it speaks plain HTTP, so put a proxy with TLS before it"
+    )]
+    Unused,
     /// The system refused it.
     #[error("cannot listen on {address}: {source}")]
     Bind {

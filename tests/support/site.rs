@@ -305,6 +305,7 @@ impl Builder {
             history: self.archive.publish(),
             inventory: Arc::clone(self.stage.inventory()),
             origins: Arc::new(self.stage.origins().clone()),
+            happenings: self.stage.happenings(),
             sources: sources(time).list().to_vec().into(),
             alarms: Arc::default(),
             recorder: Arc::default(),

@@ -90,7 +90,8 @@ fn source_table(out: &mut String, source: &SourceSpec) {
         }
         SourceSpec::Prometheus(spec) => write!(out, "{}", spec.toml()),
         SourceSpec::Local => writeln!(out, "\n[[source]]\nkind = \"local\""),
-        SourceSpec::RemoteWrite(spec) => write!(out, "\n{}", spec.toml()),
+        SourceSpec::RemoteWrite(spec) => write!(out, "\n{}{}", spec.toml(), http::toml(&spec.http)),
+        SourceSpec::Jobs(spec) => write!(out, "\n{}{}", spec.toml(), http::toml(&spec.http)),
         SourceSpec::Replay { path, .. } => writeln!(out, "\n# --replay {:?}", path.to_string_lossy()),
     };
 }

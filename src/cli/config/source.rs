@@ -1,5 +1,6 @@
 //! Which sources to start: from `[[source]]` tables or from the command line.
 
+pub mod jobs;
 pub mod remote_write;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use crate::cli::config::prometheus::PromSpec;
 use crate::cli::config::scrape::ScrapeOptions;
 use crate::cli::scenario::Script;
 use crate::source::http::HttpConfig;
+use jobs::JobsSpec;
 use remote_write::RemoteWriteSpec;
 
 /// Seed of the simulator when none is given.
@@ -42,7 +44,9 @@ pub enum SourceSpec {
     /// This machine.
     Local,
     /// A receiver of remote write.
-    RemoteWrite(RemoteWriteSpec),
+    RemoteWrite(Box<RemoteWriteSpec>),
+    /// Who holds the GPUs, from a file or from Slurm.
+    Jobs(Box<JobsSpec>),
     /// The values of a recording; on the command line alone.
     Replay {
         /// File or folder.
@@ -126,7 +130,9 @@ impl SourceSpec {
                 Ok(Self::Scrape { targets, options })
             }
             "prometheus" => PromSpec::from_table(values).map(|spec| Self::Prometheus(Box::new(spec))),
-            "remote_write" => RemoteWriteSpec::from_table(values).map(Self::RemoteWrite),
+            "remote_write" => RemoteWriteSpec::from_table(values).map(|s| Self::RemoteWrite(Box::new(s))),
+            "jobs" => JobsSpec::from_file_table(values).map(|s| Self::Jobs(Box::new(s))),
+            "slurm" => JobsSpec::from_slurm_table(values).map(|s| Self::Jobs(Box::new(s))),
             _ => Ok(Self::Local),
         }
     }
@@ -152,6 +158,8 @@ impl SourceSpec {
         match self {
             Self::Scrape { options, .. } => Some(&mut options.http),
             Self::Prometheus(spec) => Some(&mut spec.config.http),
+            Self::RemoteWrite(spec) => Some(&mut spec.http),
+            Self::Jobs(spec) => spec.http_mut(),
             _ => None,
         }
     }
@@ -201,8 +209,10 @@ pub fn resolve(options: &Options, config: Option<Vec<SourceSpec>>) -> Result<Vec
         given.push(SourceSpec::Local);
     }
     if let Some(listen) = &options.remote_write_listen {
-        given.push(SourceSpec::RemoteWrite(RemoteWriteSpec::new(listen)));
+        given.push(SourceSpec::RemoteWrite(Box::new(RemoteWriteSpec::new(listen))));
     }
+    given.extend(options.jobs.iter().map(|path| SourceSpec::Jobs(Box::new(JobsSpec::file(path.clone())))));
+    given.extend(options.slurm.iter().map(|url| SourceSpec::Jobs(Box::new(JobsSpec::slurm(url)))));
     if let Some(path) = &options.replay {
         if !given.is_empty() {
             return Err(CliError::Usage(String::from("--replay stands alone: the recording is the site")));
@@ -212,6 +222,9 @@ pub fn resolve(options: &Options, config: Option<Vec<SourceSpec>>) -> Result<Vec
         }
         given.push(SourceSpec::Replay { path: path.clone(), speed: options.speed.unwrap_or(1.0) });
     }
+    // A list of jobs says nothing of values: it stands beside what would be watched without it.
+    let is_list = |s: &SourceSpec| matches!(s, SourceSpec::Jobs(_));
+    let lists = if given.iter().all(is_list) { std::mem::take(&mut given) } else { Vec::new() };
     let mut sources = if given.is_empty() { config.unwrap_or_default() } else { given };
     if let Some(shard) = options.shard {
         let mut scraped = sources.iter_mut().filter_map(SourceSpec::scrape_mut).peekable();
@@ -220,9 +233,10 @@ pub fn resolve(options: &Options, config: Option<Vec<SourceSpec>>) -> Result<Vec
         }
         scraped.for_each(|s| s.selection.shard = Some(shard));
     }
-    if sources.is_empty() {
-        sources.push(sim);
+    if sources.iter().all(is_list) {
+        sources.insert(0, sim);
     }
+    sources.extend(lists);
     give_queries(options, &mut sources)?;
     let (mut simulated, mut scripted) = (false, false);
     for source in &mut sources {

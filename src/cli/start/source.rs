@@ -7,12 +7,13 @@ use tokio::sync::watch;
 use crate::cli::config::{Settings, SourceSpec};
 use crate::cli::{CliError, scenario};
 use crate::model::Topology;
+use crate::source::jobs::JobsConfig;
 use crate::source::promql::{self, PromConfig};
 use crate::source::remote_write::RemoteWriteConfig;
 use crate::source::replay::Replay;
 use crate::source::scrape::{Placing, ScrapeConfig, TargetError};
 use crate::source::sim::Sim;
-use crate::source::{Outlet, local, remote_write, replay, scrape, sim};
+use crate::source::{Outlet, jobs, local, remote_write, replay, scrape, sim};
 
 /// A source that is ready to start: everything that can be wrong with it has been checked.
 pub(crate) enum Ready {
@@ -24,6 +25,7 @@ pub(crate) enum Ready {
     Prometheus(Box<PromConfig>, Option<watch::Receiver<String>>),
     Local,
     RemoteWrite(Box<RemoteWriteConfig>),
+    Jobs(Box<JobsConfig>),
     Replay(Box<Replay>, f64),
 }
 
@@ -40,6 +42,11 @@ impl Ready {
                 Self::Scripted(Box::new(plan.start(Arc::clone(&settings.topology))?), *speed)
             }
             SourceSpec::Local => Self::Local,
+            SourceSpec::Jobs(spec) => {
+                let config = spec.config(settings.interval, settings.timeout);
+                let checked = config.map_err(|e| settings.source_error(index, &e.to_string()))?;
+                Self::Jobs(Box::new(checked))
+            }
             SourceSpec::RemoteWrite(spec) => {
                 let config = spec.bind().map_err(|e| settings.source_error(index, &e.to_string()))?;
                 Self::RemoteWrite(Box::new(config))
@@ -104,6 +111,9 @@ impl Ready {
             }
             Self::Replay(replay, speed) => {
                 tokio::spawn(replay::run(*replay, speed, outlet));
+            }
+            Self::Jobs(config) => {
+                tokio::spawn(jobs::run(*config, outlet));
             }
             Self::RemoteWrite(config) => {
                 tokio::spawn(remote_write::run(*config, outlet));

@@ -77,6 +77,18 @@ impl Hosts {
         self.gone[gpu] = gone;
     }
 
+    /// Trays by what the hosts that report them call themselves.
+    pub fn by_hostname(&self, topology: &Topology) -> HashMap<&str, TrayId> {
+        let mut out = HashMap::new();
+        for (i, tray) in topology.trays().iter().enumerate() {
+            let owner = tray.gpus.range().next().and_then(|g| self.owner.get(g)?.as_ref());
+            if let Some(name) = owner.and_then(|o| o.label("hostname")) {
+                out.insert(name, TrayId::new(i));
+            }
+        }
+        out
+    }
+
     pub fn tray_of(&self, facts: &HostFacts) -> Option<TrayId> {
         if let Some(tray) = self.bound.get(&facts.host) {
             return Some(*tray);
@@ -168,9 +180,12 @@ impl Stage {
 
     /// Who a GPU is and for whom it works.
     pub(super) fn learn(&mut self, id: GpuId, facts: &Arc<GpuFacts>) {
-        let (job, tenant) = self.names.slots(&facts.job, &facts.tenant);
-        self.columns[Metric::Job.index()].set_raw(id.index(), job);
-        self.columns[Metric::Tenant.index()].set_raw(id.index(), tenant);
+        // Where a scheduler says who holds a GPU, labels do not.
+        if !self.works.holds(id.index()) {
+            let (job, tenant) = self.names.slots(&facts.job, &facts.tenant);
+            self.columns[Metric::Job.index()].set_raw(id.index(), job);
+            self.columns[Metric::Tenant.index()].set_raw(id.index(), tenant);
+        }
         Arc::make_mut(&mut self.inventory).set_gpu(id, Arc::clone(facts));
     }
 

@@ -68,6 +68,17 @@ impl Names {
         (job_slot, tenant_slot)
     }
 
+    /// The same with what the job is doing.
+    pub fn slots_of(&mut self, name: &JobName) -> (u16, u16) {
+        let (job, tenant) = self.slots(&name.job, &name.tenant);
+        let known = self.jobs.names.get_mut(usize::from(job)).filter(|_| job > 0);
+        if let Some(known) = known.filter(|k| k.job == name.job && k.state != name.state) {
+            known.state = name.state;
+            self.shared = None;
+        }
+        (job, tenant)
+    }
+
     /// Gives back the slots that no GPU holds, when few are left.
     pub fn reclaim(&mut self, jobs: &Column, tenants: &Column) {
         self.jobs.reclaim(jobs, self.dense);

@@ -17,12 +17,13 @@ use super::remote::{self, Compare, Matcher, StreamError};
 use super::{PromConfig, PromError};
 use crate::fleet::Snapshot;
 use crate::fleet::rebuild::{Portion, Rebuild};
-use crate::model::Metric;
 use crate::source::Clock;
 use crate::source::scrape::families::{self, Family};
 
 /// Memory for periods that are being made.
 const BUDGET: usize = 256 << 20;
+/// How long an engine is left alone that has too much to do and does not say for how long.
+const PAUSE: Duration = Duration::from_secs(10);
 /// Labels that may hold a UUID.
 const UUIDS: [&str; 3] = ["UUID", "uuid", "gpu_uuid"];
 /// Time between the values of a range, s.
@@ -91,7 +92,7 @@ pub async fn run(
         work.grid.begin(*stretch);
         let mut kept = Vec::new();
         for mut engine in ready {
-            match engine.read(&uuids, &mut work.grid).await {
+            match engine.read_patiently(&uuids, &mut work.grid).await {
                 Ok(()) => kept.push(engine),
                 // What it gave so far stays; the rest of its past is missing.
                 Err(e) => why = Some(format!("{}: {e}", engine.config.name)),
@@ -177,6 +178,17 @@ impl Engine {
         Ok(Self { config, api, flavor, way, asks })
     }
 
+    /// Reads the stretch of `grid`; an engine that is too busy is asked a second time after a while.
+    async fn read_patiently(&mut self, uuids: &Uuids, grid: &mut Grid) -> Result<(), PastError> {
+        match self.read(uuids, grid).await {
+            Err(PastError::Ask(e)) if is_busy(&e) => {
+                tokio::time::sleep(e.wait().unwrap_or(PAUSE)).await;
+                self.read(uuids, grid).await
+            }
+            outcome => outcome,
+        }
+    }
+
     /// Reads the stretch of `grid`.
     async fn read(&mut self, uuids: &Uuids, grid: &mut Grid) -> Result<(), PastError> {
         for ask in self.asks.clone() {
@@ -259,6 +271,11 @@ impl Engine {
     }
 }
 
+/// True when the engine answered that it has too much to do.
+const fn is_busy(e: &AskError) -> bool {
+    matches!(e, AskError::Refused { status: 429 | 502 | 503 | 504, .. })
+}
+
 /// True when the engine answered that it does not do this.
 const fn is_refusal(e: &AskError) -> bool {
     matches!(
@@ -285,12 +302,6 @@ fn fill(
     }
 }
 
-/// The metrics of the past, for the page about it.
-#[must_use]
-pub const fn metrics() -> [Metric; 3] {
-    METRICS
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -299,7 +310,7 @@ mod tests {
     fn stretches_cover_the_past_and_no_more() {
         assert_eq!(stretches(0, 3_600_000), [0, 1_200_000, 2_400_000]);
         assert_eq!(stretches(5_000, 1_200_001), [0, 1_200_000]);
-        assert_eq!(stretches(7, 7), [0; 0]);
+        assert_eq!(stretches(10_000, 10_000), [0; 0]);
     }
 
     #[test]
@@ -307,5 +318,6 @@ mod tests {
         let refused = |status| AskError::Refused { status, words: String::new(), wait: None };
         assert!(is_refusal(&refused(404)) && is_refusal(&refused(400)));
         assert!(!is_refusal(&refused(401)) && !is_refusal(&refused(503)));
+        assert!(is_busy(&refused(503)) && !is_busy(&refused(401)));
     }
 }

@@ -249,14 +249,7 @@ impl Directory {
                 self.clashes += 1;
                 return None;
             }
-            // The same GPU twice, as with instances or while a job changes: the first holder counts.
-            let job = if member.facts.job.is_empty() { facts.job } else { member.facts.job.clone() };
-            let tenant =
-                if member.facts.tenant.is_empty() { facts.tenant } else { member.facts.tenant.clone() };
-            if (&job, &tenant) != (&member.facts.job, &member.facts.tenant) {
-                member.facts = Arc::new(GpuFacts { job, tenant, ..(*member.facts).clone() });
-                self.changed = true;
-            }
+            self.changed |= join(member, facts);
         } else if *member.facts != facts {
             member.facts = Arc::new(facts);
             self.changed = true;
@@ -313,6 +306,23 @@ impl Directory {
     pub const fn is_empty(&self) -> bool {
         self.members.is_empty()
     }
+}
+
+/// The same GPU twice, as with instances or while a job changes: the first holder counts. True when
+/// that says something new.
+fn join(member: &mut Member, again: GpuFacts) -> bool {
+    let mut now = (*member.facts).clone();
+    if now.job.is_empty() {
+        now.job = again.job;
+    }
+    if now.tenant.is_empty() {
+        now.tenant = again.tenant;
+    }
+    let changed = now != *member.facts;
+    if changed {
+        member.facts = Arc::new(now);
+    }
+    changed
 }
 
 fn bytes(span: Span, text: &[u8]) -> Vec<u8> {

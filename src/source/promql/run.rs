@@ -9,12 +9,13 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use super::PromConfig;
-use super::answer::{AnswerError, Series, Summary};
+use super::answer::Summary;
 use super::api::{Api, AskError, Flavor};
 use super::board::Board;
 use super::clocks::Clocks;
-use super::directory::{self, Directory, Scratch, Table};
+use super::directory::{self, Directory, Table};
 use super::plan::{self, Ask, Clock, Form, Names, Purpose};
+use super::request::{Got, Landed, Request};
 use crate::model::batch::{Roster, SeriesReading, SeriesValue};
 use crate::model::{Batch, Entry, Timestamp};
 use crate::source::{Outlet, Stopped};
@@ -64,24 +65,6 @@ async fn drive(
     }
 }
 
-/// What a request gave.
-struct Landed {
-    /// Which of the asks.
-    ask: usize,
-    duration_ms: u32,
-    result: Result<(Got, Summary), AskError>,
-    /// The directory that was lent to the request.
-    directory: Option<Box<Directory>>,
-}
-
-/// What was read from an answer.
-enum Got {
-    /// Nothing but what the directory took in.
-    Directory,
-    /// Values or times by member, and how many series were about unknown ones.
-    Values(Vec<SeriesValue>, u32),
-}
-
 /// What a turn has met so far.
 #[derive(Default)]
 struct Turn {
@@ -93,6 +76,8 @@ struct Turn {
     wait: Option<Duration>,
     unknown: u32,
     late: u32,
+    /// Queries for times that were not answered yet.
+    times: usize,
     /// Values that wait for their times.
     held: Vec<(usize, Vec<SeriesValue>)>,
 }
@@ -115,8 +100,8 @@ struct Runner {
     turn: u32,
     moment: Timestamp,
     flight: JoinSet<Landed>,
-    /// What engines remark, by ask.
-    remarks: Vec<(usize, String)>,
+    /// What the engine remarked in this turn.
+    remarks: Vec<String>,
     /// How far the reading of the past is.
     past: Option<watch::Receiver<String>>,
     random: u64,
@@ -155,6 +140,8 @@ impl Runner {
         let mut turn = Turn::default();
         self.remarks.clear();
         let learned = self.learn(&mut turn).await;
+        // Knowing who is there is no answer yet.
+        turn.answered = 0;
         if learned && self.directory.is_empty() && turn.why.is_none() {
             turn.why = Some(self.nobody());
         }
@@ -241,6 +228,7 @@ impl Runner {
     async fn ask_all(&mut self, due: Vec<usize>, turn: &mut Turn) -> Result<(), Stopped> {
         self.moment = self.outlet.now().plus_millis(self.skew);
         self.clocks.begin(self.moment);
+        turn.times = due.iter().filter(|i| matches!(self.asks[**i].purpose, Purpose::Times(_))).count();
         let mut queue = due.into_iter();
         loop {
             while self.flight.len() < self.config.concurrency.max(1) && turn.wait.is_none() {
@@ -301,6 +289,7 @@ impl Runner {
         match self.asks[ask].purpose.clone() {
             Purpose::Times(clock) => {
                 self.clocks.set(clock, values, self.roster.members.len());
+                turn.times = turn.times.saturating_sub(1);
                 for (ask, values) in std::mem::take(&mut turn.held) {
                     self.deliver(ask, values, turn).await?;
                 }
@@ -331,6 +320,11 @@ impl Runner {
                     turn.late += u32::try_from(before - values.len()).unwrap_or(u32::MAX);
                     self.own_clock(index);
                 }
+            }
+            // Some of the times may be those of its node.
+            None if turn.times > 0 => {
+                turn.held.push((index, values));
+                return Ok(());
             }
             None => self.clocks.date_or_now(&mut values),
         }
@@ -372,10 +366,11 @@ impl Runner {
                 turn.answered += 1;
                 self.board.answered(ask, self.outlet.now(), duration_ms, &summary);
                 let partial = summary.partial.then(|| "parts of the answer are missing".to_owned());
-                let name = &self.asks[ask].name;
-                self.remarks.extend(
-                    partial.into_iter().chain(summary.warnings).map(|w| (ask, format!("{name}: {w}"))),
-                );
+                for words in partial.into_iter().chain(summary.warnings) {
+                    if !self.remarks.contains(&words) {
+                        self.remarks.push(words);
+                    }
+                }
             }
             Err(e) => {
                 let advice = if e.is_too_much() {
@@ -456,7 +451,7 @@ impl Runner {
             turn.wait.map(|w| format!("the engine asks for a pause of {} s", w.as_secs())),
             (turn.failed > 0 && turn.answered > 0).then(|| format!("{} queries failed", turn.failed)),
         ];
-        let remarks = self.remarks.iter().map(|(_, words)| words.clone()).take(4);
+        let remarks = self.remarks.iter().take(4).cloned();
         let past = self.past.as_ref().map(|p| p.borrow().clone()).filter(|p| !p.is_empty());
         let all: Vec<String> = parts.into_iter().flatten().chain(remarks).chain(past).collect();
         (!all.is_empty()).then(|| all.join("; "))
@@ -469,64 +464,4 @@ impl Turn {
         self.why.get_or_insert_with(|| e.to_string());
         self.wait = self.wait.max(e.wait());
     }
-}
-
-/// One query on its way.
-struct Request {
-    api: Arc<Api>,
-    table: Arc<Table>,
-    purpose: Purpose,
-    expression: String,
-    more: Vec<(&'static str, String)>,
-    moment: Timestamp,
-    room: usize,
-}
-
-impl Request {
-    async fn send(self, ask: usize, mut directory: Option<Box<Directory>>) -> Landed {
-        let start = Instant::now();
-        let result = match (&self.purpose, &mut directory) {
-            (Purpose::Directory { info }, Some(directory)) => {
-                let info = *info;
-                let mut sink = |s: &Series<'_>| directory.learn(s, info);
-                self.ask(&mut sink).await.map(|s| (Got::Directory, s))
-            }
-            _ => self.values().await,
-        };
-        let duration_ms = u32::try_from(start.elapsed().as_millis()).unwrap_or(u32::MAX);
-        Landed { ask, duration_ms, result, directory }
-    }
-
-    async fn ask(&self, sink: &mut (impl FnMut(&Series<'_>) + Send)) -> Result<Summary, AskError> {
-        self.api.query(&self.expression, self.moment, &self.more, sink).await
-    }
-
-    async fn values(&self) -> Result<(Got, Summary), AskError> {
-        let (mut out, mut unknown, mut matrix) = (Vec::with_capacity(self.room), 0, false);
-        let mut scratch = Scratch::default();
-        let read = |value: f64| match &self.purpose {
-            Purpose::Values { convert, .. } => convert.value(value).map(|v| (v, Timestamp(0))),
-            _ => time(value).map(|t| (f32::NAN, t)),
-        };
-        let mut sink = |series: &Series<'_>| {
-            matrix |= series.points.len() > 1;
-            let Some((_, value)) = series.points.first() else { return };
-            match self.table.find(series, &mut scratch) {
-                Some(member) => {
-                    out.extend(read(*value).map(|(value, time)| SeriesValue { member, value, time }))
-                }
-                None => unknown += 1,
-            }
-        };
-        let summary = self.ask(&mut sink).await?;
-        if matrix {
-            return Err(AnswerError::Kind("range of values".to_owned()).into());
-        }
-        Ok((Got::Values(out, unknown), summary))
-    }
-}
-
-/// A time that a query gave as its value: seconds since the epoch, between 2001 and 2286.
-fn time(value: f64) -> Option<Timestamp> {
-    (1e9..1e10).contains(&value).then(|| Timestamp((value * 1000.0).round() as i64))
 }

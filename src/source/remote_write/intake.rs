@@ -122,7 +122,7 @@ impl Intake {
     /// GPUs that are known.
     #[must_use]
     pub fn gpus(&self) -> usize {
-        self.directory.len()
+        self.directory.count()
     }
 
     /// Values that wait for the next delivery.
@@ -159,7 +159,7 @@ impl Intake {
                 entry.seen = now_s;
                 *entry
             }
-            None => match self.meet(key, labels, family, &point, now_s) {
+            None => match self.meet(key, labels, (family, &point), now_s) {
                 Some(entry) => entry,
                 None => {
                     tally.no_room += count;
@@ -223,8 +223,7 @@ impl Intake {
         &mut self,
         key: u128,
         labels: &[Label<'_>],
-        family: FamilyId,
-        point: &Point,
+        (family, point): (FamilyId, &Point),
         now_s: u32,
     ) -> Option<Entry> {
         if self.series.len() >= self.max_series {

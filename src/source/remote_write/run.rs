@@ -143,6 +143,7 @@ impl Reporter {
         let behind = (now.millis() - tally.newest) / 1000;
         let parts = [
             Some(format!("listening on {}: {gpus} GPUs in {series} series", self.address)),
+            totals.broken.clone(),
             (tally.newest > 0 && behind >= 120).then(|| format!("the newest value is {behind} s old")),
             (tally.ahead > 0).then(|| format!("{} samples were ahead of this clock", tally.ahead)),
             (tally.no_room > 0).then(|| format!("{} samples of series beyond the limit", tally.no_room)),

@@ -17,6 +17,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
+use super::gate::Closed;
 use super::intake::{Intake, Tally};
 use super::senders::{Receipt, Senders};
 use super::wire::{self, Content, Protocol};
@@ -48,11 +49,13 @@ pub struct Shared {
 }
 
 /// What has been received in all.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Totals {
     pub tally: Tally,
     pub refused: u64,
     pub postponed: u64,
+    /// Why credentials could not be checked last.
+    pub broken: Option<String>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -101,7 +104,7 @@ impl Shared {
     }
 
     pub fn totals(&self) -> Totals {
-        *lock(&self.tally)
+        lock(&self.tally).clone()
     }
 }
 
@@ -151,6 +154,7 @@ pub async fn answer(
 
 fn add(shared: &Shared, tally: &Tally) {
     let mut totals = lock(&shared.tally);
+    totals.broken = None;
     let sum = &mut totals.tally;
     sum.wanted += tally.wanted;
     sum.other += tally.other;
@@ -209,14 +213,20 @@ async fn take(request: Request<Incoming>, shared: &Arc<Shared>) -> (usize, Taken
 /// What can be said by the headers alone.
 fn admit(request: &Request<Incoming>, shared: &Shared) -> Result<Protocol, Refusal> {
     let headers = request.headers();
-    if let Err(challenge) = shared.gate.check(headers.get(AUTHORIZATION).map(HeaderValue::as_bytes)) {
-        let reason = if headers.contains_key(AUTHORIZATION) {
-            "the credentials are not those of this receiver"
-        } else {
-            "no credentials"
-        };
-        let refusal = Refusal::new(StatusCode::UNAUTHORIZED, reason);
-        return Err(Refusal { challenge: Some(challenge), ..refusal });
+    match shared.gate.check(headers.get(AUTHORIZATION).map(HeaderValue::as_bytes)) {
+        Ok(()) => {}
+        Err(Closed::Broken(why)) => {
+            // The reason is for the operator of this side alone.
+            lock(&shared.tally).broken = Some(why);
+            return Err(Refusal::later("credentials cannot be checked now"));
+        }
+        Err(Closed::Wrong(challenge)) => {
+            let shown = headers.contains_key(AUTHORIZATION);
+            let reason =
+                if shown { "the credentials are not those of this receiver" } else { "no credentials" };
+            let refusal = Refusal::new(StatusCode::UNAUTHORIZED, reason);
+            return Err(Refusal { challenge: Some(challenge), ..refusal });
+        }
     }
     let encoding = headers.get(CONTENT_ENCODING).map_or(&b""[..], HeaderValue::as_bytes);
     if !encoding.eq_ignore_ascii_case(b"snappy") {

@@ -10,6 +10,7 @@ use crate::model::batch::SeriesValue;
 use crate::model::entry::{SourceStatus, TargetState};
 use crate::model::{Entry, Metric, Timestamp};
 use crate::source::Outlet;
+use crate::source::http::{Auth, HttpConfig, Secret};
 
 const NOW: i64 = 1_800_000_000_000;
 const V1: &str = "application/x-protobuf";
@@ -84,6 +85,11 @@ impl Receiver {
             }
         }
     }
+}
+
+fn bearer(token: &str) -> Gate {
+    let auth = Auth::Authorization { kind: "Bearer".to_owned(), credentials: Secret::text(token) };
+    Gate::new(HttpConfig { auth: Some(auth), ..HttpConfig::default() })
 }
 
 fn temp(gpu: &'static str, value: f64, time: i64) -> Given<'static> {
@@ -165,7 +171,7 @@ async fn while_the_engine_is_behind_senders_come_again_and_nothing_is_lost() {
 
 #[tokio::test]
 async fn who_has_the_wrong_credentials_is_told_so_and_writes_nothing() {
-    let mut receiver = Receiver::start(Limits::default(), Gate::of_header(b"Bearer right"), 64);
+    let mut receiver = Receiver::start(Limits::default(), bearer("right"), 64);
     let series = || body(Protocol::V1, &[temp("0", 50.0, NOW)]);
     for wrong in [None, Some("Bearer wrong"), Some("Basic cmlnaHQ6")] {
         let answer = receiver.post(V1, "snappy", series(), wrong).await;

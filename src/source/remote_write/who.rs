@@ -118,7 +118,7 @@ impl Directory {
 
     /// How many GPUs are known.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.states.len()
     }
 

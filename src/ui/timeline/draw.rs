@@ -153,6 +153,7 @@ impl Panel<'_> {
             HappeningKind::Operator => (5, g.time.operator, Scope::TextStrong),
             HappeningKind::Source => (6, g.time.source, Scope::TextStrong),
             HappeningKind::Topology => (7, g.time.topology, Scope::TextStrong),
+            HappeningKind::Job => (7, g.time.source, Scope::TextDim),
             HappeningKind::Cleared => (8, g.time.cleared, Scope::TextDim),
         }
     }

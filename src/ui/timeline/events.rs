@@ -21,35 +21,40 @@ pub struct Events {
 /// What it was made from: nothing is made anew while that is the same.
 #[derive(Clone, Debug)]
 enum Of {
-    Chronicle(Arc<[Happening]>),
-    Board(Arc<[Arc<Transition>]>),
+    Chronicle(Arc<[Happening]>, Arc<[Happening]>),
+    Board(Arc<[Arc<Transition>]>, Arc<[Happening]>),
 }
 
 impl Events {
     /// Takes in what is new.
     pub fn update(&mut self, cx: &Context<'_>) {
-        self.take(cx.then.chronicle, &cx.then.live.alarms);
+        self.take(cx.then.chronicle, &cx.then.live.alarms, &cx.then.live.happenings);
     }
 
     /// Those of a chronicle, or else of a board.
     #[cfg(test)]
     pub(super) fn of(chronicle: &Chronicle, board: &AlarmBoard) -> Self {
         let mut events = Self::default();
-        events.take(Some(chronicle), board);
+        events.take(Some(chronicle), board, &Arc::default());
         events
     }
 
-    fn take(&mut self, chronicle: Option<&Chronicle>, board: &AlarmBoard) {
+    /// `live`: what the engine itself noticed since it started, beside alarms.
+    fn take(&mut self, chronicle: Option<&Chronicle>, board: &AlarmBoard, live: &Arc<[Happening]>) {
+        let same = |a: &Arc<[Happening]>, b: &Arc<[Happening]>| Arc::ptr_eq(a, b) || a.len() + b.len() == 0;
         match (chronicle, &self.of) {
-            (Some(c), Some(Of::Chronicle(of))) if Arc::ptr_eq(of, &c.events) => return,
-            (None, Some(Of::Board(of))) if Arc::ptr_eq(of, &board.events) => return,
+            (Some(c), Some(Of::Chronicle(of, more))) if Arc::ptr_eq(of, &c.events) && same(more, live) => {
+                return;
+            }
+            (None, Some(Of::Board(of, more))) if Arc::ptr_eq(of, &board.events) && same(more, live) => return,
             (Some(c), _) => {
-                self.all = Arc::clone(&c.events);
-                self.of = Some(Of::Chronicle(Arc::clone(&c.events)));
+                self.all = joined(Arc::clone(&c.events), live);
+                self.of = Some(Of::Chronicle(Arc::clone(&c.events), Arc::clone(live)));
             }
             (None, _) => {
-                self.all = board.events.iter().rev().filter_map(|t| happening(t)).collect();
-                self.of = Some(Of::Board(Arc::clone(&board.events)));
+                let all = board.events.iter().rev().filter_map(|t| happening(t)).collect();
+                self.all = joined(all, live);
+                self.of = Some(Of::Board(Arc::clone(&board.events), Arc::clone(live)));
             }
         }
         let first = self.all.first().map(|e| e.time);
@@ -89,6 +94,16 @@ impl Events {
     }
 }
 
+/// Both by their times.
+fn joined(all: Arc<[Happening]>, live: &Arc<[Happening]>) -> Arc<[Happening]> {
+    if live.is_empty() {
+        return all;
+    }
+    let mut both: Vec<_> = all.iter().chain(live.iter()).cloned().collect();
+    both.sort_by_key(|e| e.time);
+    both.into()
+}
+
 /// An event in words: `■1 rack-leak H1-R02-K2: rope WET`, `○ cleared rack-leak H1-R02-K2`.
 #[must_use]
 pub fn words(event: &Happening, glyphs: &Glyphs) -> String {
@@ -102,6 +117,7 @@ pub fn words(event: &Happening, glyphs: &Glyphs) -> String {
         HappeningKind::Operator => format!("{} {text}", glyphs.time.operator),
         HappeningKind::Source => format!("{} {text}", glyphs.time.source),
         HappeningKind::Topology => format!("{} {text}", glyphs.time.topology),
+        HappeningKind::Job => format!("{} {text}", glyphs.time.source),
     }
 }
 
@@ -151,7 +167,7 @@ mod tests {
         ];
         let board = AlarmBoard { events: Arc::from(newest_first), ..AlarmBoard::default() };
         let mut events = Events::default();
-        events.take(None, &board);
+        events.take(None, &board, &Arc::default());
         events
     }
 
@@ -183,7 +199,7 @@ mod tests {
     fn the_chronicle_goes_before_the_board() {
         let mut events = events();
         let chronicle = Chronicle::default();
-        events.take(Some(&chronicle), &AlarmBoard::default());
+        events.take(Some(&chronicle), &AlarmBoard::default(), &Arc::default());
         assert!(events.all().is_empty());
     }
 }

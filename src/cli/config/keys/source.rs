@@ -3,10 +3,10 @@
 use super::{Key, Kind, key};
 
 /// The names of the kinds of sources.
-pub const SOURCE_KINDS: [&str; 5] = ["sim", "scrape", "prometheus", "remote_write", "local"];
+pub const SOURCE_KINDS: [&str; 7] = ["sim", "scrape", "prometheus", "remote_write", "local", "jobs", "slurm"];
 
 /// The kinds that speak HTTP and take the tables of `http_config`.
-pub const HTTP_KINDS: &[&str] = &["scrape", "prometheus"];
+pub const HTTP_KINDS: &[&str] = &["scrape", "prometheus", "remote_write", "slurm"];
 
 /// The keys of a `[[source]]`.
 pub const SOURCE_KEYS: &[Key] = &[
@@ -15,7 +15,7 @@ pub const SOURCE_KEYS: &[Key] = &[
         Kind::SourceKind,
         "",
         "",
-        "`sim` the simulator, `scrape` exporters over HTTP, `prometheus` an engine with its query API, `remote_write` what is pushed here, `local` this machine.",
+        "`sim` the simulator, `scrape` exporters over HTTP, `prometheus` an engine with its query API, `remote_write` what is pushed here, `local` this machine, `jobs` and `slurm` who holds the GPUs.",
     ),
     key("seed", Kind::Count, "1", "", "sim: the same seed gives the same values."),
     key("speed", Kind::Speed, "1", "", "sim: simulated seconds per second."),
@@ -33,6 +33,13 @@ pub const SOURCE_KEYS: &[Key] = &[
         "",
         "",
         "scrape: addresses of exporters (URL or host:port) and file_sd lists (JSON).",
+    ),
+    key(
+        "url",
+        Kind::Text,
+        "",
+        "",
+        "prometheus: address of the engine, with the path before `/api/v1`. slurm: that of slurmrestd, such as http://slurm:6820 (docs/jobs.md).",
     ),
     key("http_sd", Kind::Texts, "", "", "scrape: URLs of target lists in Prometheus' http_sd form."),
     key("refresh_interval", Kind::Interval, "\"1m\"", "", "scrape: time between two looks at `http_sd`."),
@@ -63,7 +70,6 @@ pub const SOURCE_KEYS: &[Key] = &[
         "",
         "scrape: one share of the targets, such as `1/4`, chosen as Prometheus' hashmod does.",
     ),
-    key("url", Kind::Text, "", "", "prometheus: address of the engine, with the path before `/api/v1`."),
     key(
         "metrics",
         Kind::Texts,
@@ -92,7 +98,22 @@ pub const SOURCE_KEYS: &[Key] = &[
         Kind::Interval,
         "",
         "",
-        "prometheus: time between two polls, 1s to 1h, in place of the `interval` of all sources.",
+        "prometheus: time between two polls, 1s to 1h, in place of the `interval` of all sources. remote_write: time between two samples of a series, in place of the learned one.",
+    ),
+    key(
+        "file",
+        Kind::Path,
+        "",
+        "",
+        "jobs: who holds the GPUs, as CSV with host,gpu,job,tenant or uuid,job,tenant, or as JSON (docs/jobs.md).",
+    ),
+    key("user", Kind::Text, "", "", "slurm: who asks, as X-SLURM-USER-NAME."),
+    key(
+        "token_file",
+        Kind::Path,
+        "",
+        "",
+        "slurm: file with the token of that user, X-SLURM-USER-TOKEN; read again when it changes.",
     ),
     key(
         "listen",
@@ -124,6 +145,7 @@ const OF_KIND: &[(&str, &[&str])] = &[
     ("scenario", &["sim"]),
     ("at", &["sim"]),
     ("targets", &["scrape"]),
+    ("url", &["prometheus", "slurm"]),
     ("http_sd", &["scrape"]),
     ("refresh_interval", &["scrape"]),
     ("scrape_interval", &["scrape"]),
@@ -135,13 +157,15 @@ const OF_KIND: &[(&str, &[&str])] = &[
     ("label_value_length_limit", &["scrape"]),
     ("target_limit", &["scrape"]),
     ("shard", &["scrape"]),
-    ("url", &["prometheus"]),
     ("metrics", &["prometheus"]),
     ("queries", &["prometheus"]),
     ("tenant", &["prometheus"]),
     ("selector", &["prometheus"]),
     ("backfill", &["prometheus"]),
-    ("interval", &["prometheus"]),
+    ("interval", &["prometheus", "remote_write"]),
+    ("file", &["jobs"]),
+    ("user", &["slurm"]),
+    ("token_file", &["slurm"]),
     ("listen", &["remote_write"]),
     ("max_series", &["remote_write"]),
     ("max_body", &["remote_write"]),

@@ -1,11 +1,12 @@
 //! A receiver of remote write, as it stands in the settings.
 
-use std::net::SocketAddr;
 use std::ops::Range;
+use std::time::Duration;
 
 use super::Entries;
 use crate::cli::config::keys::Value;
-use crate::source::remote_write::{ListenError, RemoteWriteConfig, check_address};
+use crate::source::http::HttpConfig;
+use crate::source::remote_write::{Gate, ListenError, RemoteWriteConfig, check_address};
 
 /// Smallest and largest `max_body`, bytes.
 const BODY: std::ops::RangeInclusive<u64> = 1024..=256 << 20;
@@ -19,6 +20,10 @@ pub struct RemoteWriteSpec {
     pub max_series: Option<usize>,
     /// Longest request, bytes, where it is not the default.
     pub max_body: Option<usize>,
+    /// Time between two samples of a series, where it is not learned.
+    pub interval: Option<Duration>,
+    /// Who may write.
+    pub http: HttpConfig,
 }
 
 type Wrong = (Option<Range<usize>>, String);
@@ -27,7 +32,13 @@ impl RemoteWriteSpec {
     /// A receiver at `listen` with the default bounds.
     #[must_use]
     pub fn new(listen: &str) -> Self {
-        Self { listen: listen.to_owned(), max_series: None, max_body: None }
+        Self {
+            listen: listen.to_owned(),
+            max_series: None,
+            max_body: None,
+            interval: None,
+            http: HttpConfig::default(),
+        }
     }
 
     /// The receiver of a checked `[[source]]` table.
@@ -53,6 +64,11 @@ impl RemoteWriteSpec {
             listen: listen.clone(),
             max_series: number("max_series", 1..=100_000_000)?,
             max_body: number("max_body", BODY)?,
+            interval: match values.get("interval") {
+                Some((Value::Time(time), _)) => Some(*time),
+                _ => None,
+            },
+            http: HttpConfig::default(),
         })
     }
 
@@ -61,7 +77,10 @@ impl RemoteWriteSpec {
     /// # Errors
     /// It is no address, or the system refuses it.
     pub fn bind(&self) -> Result<RemoteWriteConfig, ListenError> {
+        self.check()?;
         let mut config = RemoteWriteConfig::bind(&self.listen)?;
+        config.interval = self.interval;
+        config.gate = Gate::new(self.http.clone());
         let limits = &mut config.limits;
         limits.series = self.max_series.unwrap_or(limits.series);
         if let Some(body) = self.max_body {
@@ -77,7 +96,9 @@ impl RemoteWriteSpec {
         let number = |name: &str, n: Option<usize>| n.map_or_else(String::new, |n| format!("{name} = {n}\n"));
         let listen = Value::Text(self.listen.clone()).toml();
         let (series, body) = (number("max_series", self.max_series), number("max_body", self.max_body));
-        format!("[[source]]\nkind = \"remote_write\"\nlisten = {listen}\n{series}{body}")
+        let interval =
+            self.interval.map_or_else(String::new, |i| format!("interval = {}\n", Value::Time(i).toml()));
+        format!("[[source]]\nkind = \"remote_write\"\nlisten = {listen}\n{series}{body}{interval}")
     }
 
     /// What it is, in words.
@@ -86,12 +107,16 @@ impl RemoteWriteSpec {
         format!("taken at {}", self.listen)
     }
 
-    /// The address, checked.
+    /// Looks at address and credentials.
     ///
     /// # Errors
-    /// It is none.
-    pub fn address(&self) -> Result<SocketAddr, ListenError> {
-        check_address(&self.listen)
+    /// The address is none, or there are certificates or headers, which a receiver has no use for.
+    pub fn check(&self) -> Result<(), ListenError> {
+        check_address(&self.listen)?;
+        if self.http.tls.is_default() && self.http.headers.is_empty() {
+            return Ok(());
+        }
+        Err(ListenError::Unused)
     }
 }
 
@@ -106,7 +131,7 @@ mod tests {
             RemoteWriteSpec::from_table(&entries)
         };
         assert_eq!(read("127.0.0.1:9201"), Ok(RemoteWriteSpec::new("127.0.0.1:9201")));
-        assert!(read(":9201").is_ok_and(|s| s.address().is_ok_and(|a| a.ip().is_unspecified())));
+        assert!(read(":9201").is_ok_and(|s| s.check().is_ok()));
         let (at, message) = read("nine").expect_err("no address");
         assert!(at == Some(3..9) && message.contains("`nine` is not an address"), "{message}");
         assert!(RemoteWriteSpec::from_table(&Entries::new()).is_err());
