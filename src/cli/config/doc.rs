@@ -2,7 +2,6 @@
 
 use std::fmt::Write;
 
-use crate::cli::config::http;
 use crate::cli::config::keys::{KEYS, Key, SECTIONS, Value};
 use crate::cli::config::{Settings, SourceSpec, TargetSpec, http};
 use crate::model::table::show_seconds;

@@ -195,13 +195,8 @@ fn script(values: &Entries) -> Result<Option<Script>, (Option<Range<usize>>, Str
     }
 }
 
-/// The sources in effect: those of the command line, else of the config, else the simulator.
-/// `--seed`, `--speed`, `--scenario` and `--at` change the simulator wherever it comes from.
-///
-/// # Errors
-/// One of these without a simulator, or `--at` without a scenario.
-pub fn resolve(options: &Options, config: Option<Vec<SourceSpec>>) -> Result<Vec<SourceSpec>, CliError> {
-    let sim = SourceSpec::Sim { seed: DEFAULT_SEED, speed: 1.0, script: None };
+/// The sources that the command line names, in the order in which they go before each other.
+fn given(options: &Options, sim: &SourceSpec) -> Result<Vec<SourceSpec>, CliError> {
     let mut given = Vec::new();
     if options.sim {
         given.push(sim.clone());
@@ -233,6 +228,17 @@ pub fn resolve(options: &Options, config: Option<Vec<SourceSpec>>) -> Result<Vec
         }
         given.push(SourceSpec::Replay { path: path.clone(), speed: options.speed.unwrap_or(1.0) });
     }
+    Ok(given)
+}
+
+/// The sources in effect: those of the command line, else of the config, else the simulator.
+/// `--seed`, `--speed`, `--scenario` and `--at` change the simulator wherever it comes from.
+///
+/// # Errors
+/// One of these without a simulator, or `--at` without a scenario.
+pub fn resolve(options: &Options, config: Option<Vec<SourceSpec>>) -> Result<Vec<SourceSpec>, CliError> {
+    let sim = SourceSpec::Sim { seed: DEFAULT_SEED, speed: 1.0, script: None };
+    let mut given = given(options, &sim)?;
     // A list of jobs says nothing of values: it stands beside what would be watched without it.
     let is_list = |s: &SourceSpec| matches!(s, SourceSpec::Jobs(_));
     let lists = if given.iter().all(is_list) { std::mem::take(&mut given) } else { Vec::new() };
