@@ -132,7 +132,7 @@ impl Origin {
 /// An address without user and password.
 fn shown(url: &str) -> String {
     match reqwest::Url::parse(url) {
-        Ok(url) => {
+        Ok(url) if url.has_host() => {
             let port = url.port().map_or_else(String::new, |p| format!(":{p}"));
             text::clean(&format!(
                 "{}{port}{}",
@@ -140,7 +140,9 @@ fn shown(url: &str) -> String {
                 url.path().trim_end_matches('/')
             ))
         }
-        Err(_) => "(no address)".to_owned(),
+        // What has no host may still hold a password.
+        _ if url.contains('@') => "(no address)".to_owned(),
+        _ => text::clean(url),
     }
 }
 
