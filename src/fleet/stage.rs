@@ -24,7 +24,7 @@ use crate::model::topology::place::Placer;
 use crate::model::{Batch, Column, Health, Quality, Timestamp, Topology, TrayId};
 
 use health::XidWatch;
-use hosts::Hosts;
+use hosts::{Delivery, Hosts};
 use ledger::Ledger;
 use names::Names;
 use plant::Plant;
@@ -126,7 +126,8 @@ impl Stage {
             self.apply_dense(dense, batch, interval_ms);
         }
         for reading in &batch.hosts {
-            self.apply_host(reading, Mark::new(batch.source, batch.time), interval_ms);
+            let mark = Mark::new(batch.source, batch.time);
+            self.apply_host(reading, Delivery { mark, time: batch.time, interval_ms });
         }
         for reading in &batch.series {
             self.apply_series(batch.source, reading);

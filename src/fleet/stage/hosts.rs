@@ -9,7 +9,17 @@ use crate::model::batch::{GpuFacts, GpuReading, HostFacts, HostReading};
 use crate::model::topology::Moves;
 use crate::model::topology::place::Placer;
 use crate::model::topology::plan::{MAX_GPUS_PER_HOST, NewHost};
-use crate::model::{GpuId, Metric, Quality, Topology, TrayId};
+use crate::model::{GpuId, Metric, Quality, Timestamp, Topology, TrayId};
+
+/// Who brings a reading, and when it was taken.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Delivery {
+    pub mark: Mark,
+    /// The moment to the millisecond, which ages are counted from.
+    pub time: Timestamp,
+    /// Polling interval of the source, ms.
+    pub interval_ms: u32,
+}
 
 /// Bindings of hosts to trays.
 #[derive(Debug)]
@@ -18,7 +28,7 @@ pub(super) struct Hosts {
     bound: HashMap<String, TrayId>,
     by_tray_host: HashMap<String, TrayId>,
     /// Newest readings of hosts that have no place yet, by host.
-    waiting: HashMap<String, (HostReading, Mark, u32)>,
+    waiting: HashMap<String, (HostReading, Delivery)>,
     /// Hosts without a place that are known by their series: what they are, and GPUs at least.
     strangers: HashMap<String, (Arc<HostFacts>, u16)>,
     /// Per tray: some host or series has reported it.
@@ -105,23 +115,23 @@ fn tray_hosts(topology: &Topology) -> HashMap<String, TrayId> {
 }
 
 impl Stage {
-    pub(super) fn apply_host(&mut self, reading: &HostReading, by: Mark, interval_ms: u32) {
+    pub(super) fn apply_host(&mut self, reading: &HostReading, by: Delivery) {
         let needed = reading.gpus.iter().map(|g| g.index + 1).max().unwrap_or(0).min(MAX_GPUS_PER_HOST);
         match self.hosts.tray_of(&reading.facts) {
             Some(tray) if self.topology.tray(tray).gpus.len() >= usize::from(needed) => {
-                self.write_host(tray, reading, by, interval_ms);
+                self.write_host(tray, reading, by);
             }
             _ => {
                 // One growth per tick, however many hosts appear: the newest reading waits for it.
-                self.hosts.waiting.insert(reading.facts.host.clone(), (reading.clone(), by, interval_ms));
+                self.hosts.waiting.insert(reading.facts.host.clone(), (reading.clone(), by));
             }
         }
     }
 
-    fn write_host(&mut self, tray: TrayId, reading: &HostReading, by: Mark, interval_ms: u32) {
+    fn write_host(&mut self, tray: TrayId, reading: &HostReading, by: Delivery) {
         self.hosts.bound.entry(reading.facts.host.clone()).or_insert(tray);
         if !reading.gpus.is_empty() || self.topology.tray(tray).gpus.is_empty() {
-            self.clocks[tray.index()].saw(by.time().millis(), interval_ms);
+            self.clocks[tray.index()].saw(by.time.millis(), by.interval_ms);
             self.hosts.measured[tray.index()] = true;
         }
         let span = self.topology.tray(tray).gpus;
@@ -134,7 +144,7 @@ impl Stage {
         for g in &reading.gpus {
             let id = GpuId(span.start + u32::from(g.index));
             if span.contains(id.0) {
-                self.write_gpu(id, &reading.facts, g, by);
+                self.write_gpu(id, &reading.facts, g, by.mark);
             }
         }
         if !reading.gpus.is_empty() {
@@ -214,9 +224,9 @@ impl Stage {
                 self.hosts.bound.insert(host.host.clone(), *tray);
             }
         }
-        for (reading, by, interval_ms) in waiting.values() {
+        for (reading, by) in waiting.values() {
             if let Some(tray) = self.hosts.tray_of(&reading.facts) {
-                self.write_host(tray, reading, *by, *interval_ms);
+                self.write_host(tray, reading, *by);
             }
         }
     }
