@@ -147,8 +147,11 @@ impl Stage {
         let moved = self.from_first.as_ref().map(|moved| Facility::moved(&batch.facility, &moved.plant));
         let readings = moved.as_deref().unwrap_or(&batch.facility);
         let by = Mark::new(batch.source, batch.time);
-        let kept = self.ledger.claim_plant(readings, by, &self.topology);
-        self.facility.apply(&kept);
+        for reading in readings {
+            if self.ledger.claim_reading(reading, by, &self.topology) {
+                self.facility.apply(std::slice::from_ref(reading));
+            }
+        }
     }
 
     fn find_moved(&mut self) {

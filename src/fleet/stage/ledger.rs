@@ -26,19 +26,17 @@ pub(super) struct Ledger {
 struct Standing {
     stands_in: bool,
     interval_ms: [u32; COUNT],
-    /// How many values of the last batches gave way to another source.
-    yielded: u64,
 }
 
 impl Default for Standing {
     fn default() -> Self {
-        Self { stands_in: false, interval_ms: [DEFAULT_INTERVAL_MS; COUNT], yielded: 0 }
+        Self { stands_in: false, interval_ms: [DEFAULT_INTERVAL_MS; COUNT] }
     }
 }
 
 impl Ledger {
-    fn standing(&self, source: SourceId) -> Standing {
-        self.sources.get(usize::from(source)).copied().unwrap_or_default()
+    fn standing(&self, source: SourceId) -> Option<&Standing> {
+        self.sources.get(usize::from(source))
     }
 
     fn entry(&mut self, source: SourceId) -> &mut Standing {
@@ -66,23 +64,17 @@ impl Ledger {
 
     /// True when `source` measures what it says.
     pub fn measures(&self, source: SourceId) -> bool {
-        !self.standing(source).stands_in
+        self.standing(source).is_none_or(|s| !s.stands_in)
     }
 
     /// After this long a value of `source` is stale, ms.
     pub fn fresh_ms(&self, source: SourceId, metric: Metric) -> i64 {
-        STALE_INTERVALS * i64::from(self.standing(source).interval_ms[metric.index()])
+        let interval = self.standing(source).map_or(DEFAULT_INTERVAL_MS, |s| s.interval_ms[metric.index()]);
+        STALE_INTERVALS * i64::from(interval)
     }
 
-    /// Values of `source` that gave way to a source before it in the list.
-    #[cfg(test)]
-    pub fn yielded(&self, source: SourceId) -> u64 {
-        self.standing(source).yielded
-    }
-
-    /// True when a value of `by` goes before one marked `old` that stays fresh for `fresh_ms`.
-    fn goes_before(&self, by: Mark, old: Option<Mark>, fresh_ms: i64) -> bool {
-        let Some(old) = old.filter(|old| old.source != by.source) else { return true };
+    /// True when a value of `by` goes before one of another source that stays fresh for `fresh_ms`.
+    fn goes_before(&self, by: Mark, old: Mark, fresh_ms: i64) -> bool {
         match (self.measures(by.source), self.measures(old.source)) {
             (true, false) => true,
             (false, true) => false,
@@ -92,16 +84,13 @@ impl Ledger {
 
     /// Marks value `gpu` of `metric` as `by`'s if it may be written.
     pub fn claim(&mut self, metric: Metric, gpu: usize, by: Mark, len: usize) -> bool {
-        let old = self.origins.track(metric).get(gpu);
-        let fresh = old.map_or(0, |old| self.fresh_ms(old.source, metric));
-        let wins = self.goes_before(by, old, fresh);
+        let old = self.origins.track(metric).get(gpu).filter(|old| old.source != by.source);
+        let wins = old.is_none_or(|old| self.goes_before(by, old, self.fresh_ms(old.source, metric)));
         if wins {
             self.origins.track_mut(metric).set(gpu, by, len);
             let oldest = &mut self.oldest[metric.index()];
             let time = by.time().millis();
             *oldest = Some(oldest.map_or(time, |o| o.min(time)));
-        } else {
-            self.entry(by.source).yielded += 1;
         }
         wins
     }
@@ -125,24 +114,15 @@ impl Ledger {
         new
     }
 
-    /// The readings of the plant that may be written; they are marked.
-    pub fn claim_plant(
-        &mut self,
-        readings: &[FacilityReading],
-        by: Mark,
-        topology: &Topology,
-    ) -> Vec<FacilityReading> {
+    /// Marks the point that `reading` is about as `by`'s if it may be written.
+    pub fn claim_reading(&mut self, reading: &FacilityReading, by: Mark, topology: &Topology) -> bool {
         let fresh = STALE_INTERVALS * i64::from(PLANT_INTERVAL_MS);
-        let mut kept = Vec::with_capacity(readings.len());
-        for reading in readings {
-            if self.goes_before(by, self.origins.of_reading(reading), fresh) {
-                self.origins.mark_reading(reading, by, topology);
-                kept.push(*reading);
-            } else {
-                self.entry(by.source).yielded += 1;
-            }
+        let old = self.origins.of_reading(reading).filter(|old| old.source != by.source);
+        let wins = old.is_none_or(|old| self.goes_before(by, old, fresh));
+        if wins {
+            self.origins.mark_reading(reading, by, topology);
         }
-        kept
+        wins
     }
 
     /// GPUs whose value of `metric` has not been renewed for three intervals at `now`, among those
@@ -191,7 +171,7 @@ mod tests {
         assert!(l.claim(Metric::Temp, 0, at(1, 0), 4));
         assert!(l.claim(Metric::Temp, 0, at(0, 1), 4), "the first in the list takes over");
         assert!(!l.claim(Metric::Temp, 0, at(1, 10), 4));
-        assert_eq!(l.yielded(1), 1);
+        assert_eq!(l.origins.track(Metric::Temp).get(0), Some(at(0, 1)), "what gave way leaves no mark");
         assert!(l.claim(Metric::Temp, 0, at(1, 17), 4), "what is stale gives way");
         assert!(l.claim(Metric::Temp, 0, at(0, 18), 4));
     }

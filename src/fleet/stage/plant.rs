@@ -136,8 +136,9 @@ impl Stage {
         let value = if reading.quality == PlantQuality::Good { reading.value } else { f32::NAN };
         if let Some(column) = self.column(key, asset, reading.point.column, value) {
             let by = Mark::new(key.0, reading.time);
-            let kept = self.ledger.claim_plant(&[column], by, &self.topology);
-            self.facility.put(&kept);
+            if self.ledger.claim_reading(&column, by, &self.topology) {
+                self.facility.put(std::slice::from_ref(&column));
+            }
         }
     }
 
