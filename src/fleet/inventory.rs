@@ -6,11 +6,12 @@ use std::sync::Arc;
 use crate::model::batch::{GpuFacts, NodeReading};
 use crate::model::{GpuId, TrayId};
 
-/// Identities and node values. Changes rarely, shared by snapshots.
+/// Identities and node values. Shared by snapshots, and copied by part when one changes: identities
+/// do so rarely, node values with each poll of a node_exporter.
 #[derive(Clone, Debug, Default)]
 pub struct Inventory {
-    gpus: Vec<Option<Arc<GpuFacts>>>,
-    nodes: HashMap<TrayId, NodeReading>,
+    gpus: Arc<Vec<Option<Arc<GpuFacts>>>>,
+    nodes: Arc<HashMap<TrayId, NodeReading>>,
 }
 
 impl Inventory {
@@ -39,15 +40,19 @@ impl Inventory {
     }
 
     pub(crate) fn set_gpu(&mut self, id: GpuId, facts: Arc<GpuFacts>) {
-        if self.gpus.len() <= id.index() {
-            self.gpus.resize(id.index() + 1, None);
+        let gpus = Arc::make_mut(&mut self.gpus);
+        if gpus.len() <= id.index() {
+            gpus.resize(id.index() + 1, None);
         }
-        self.gpus[id.index()] = Some(facts);
+        gpus[id.index()] = Some(facts);
     }
 
     /// Takes over what `node` says; absent values keep what another exporter of the node said.
     pub(crate) fn merge_node(&mut self, id: TrayId, node: &NodeReading) {
-        let old = self.nodes.entry(id).or_default();
+        if node.is_silent() {
+            return;
+        }
+        let old = Arc::make_mut(&mut self.nodes).entry(id).or_default();
         let keep = |new: f32, old: f32| if new.is_nan() { old } else { new };
         *old = NodeReading {
             cpu: keep(node.cpu, old.cpu),
@@ -65,8 +70,8 @@ impl Inventory {
             .enumerate()
             .filter_map(|(new, old)| self.nodes.get(&TrayId(*old)).map(|n| (TrayId::new(new), *n)));
         Self {
-            gpus: gpus.iter().map(|old| self.gpus.get(*old as usize).cloned().flatten()).collect(),
-            nodes: nodes.collect(),
+            nodes: Arc::new(nodes.collect()),
+            gpus: Arc::new(gpus.iter().map(|old| self.gpus.get(*old as usize).cloned().flatten()).collect()),
         }
     }
 }
@@ -82,6 +87,18 @@ mod tests {
         i.merge_node(TrayId(1), &NodeReading { load1: 3.0, ..NodeReading::default() });
         let node = i.node(TrayId(1)).expect("merged");
         assert_eq!((node.cpu, node.load1), (12.0, 3.0));
+    }
+
+    #[test]
+    fn a_node_that_says_nothing_copies_nothing() {
+        let mut i = Inventory::default();
+        i.merge_node(TrayId(1), &NodeReading { cpu: 12.0, ..NodeReading::default() });
+        let shared = i.clone();
+        i.merge_node(TrayId(2), &NodeReading::default());
+        assert!(Arc::ptr_eq(&i.nodes, &shared.nodes));
+        i.merge_node(TrayId(2), &NodeReading { ib_ports: (0, 2), ..NodeReading::default() });
+        assert!(i.node(TrayId(2)).is_some() && shared.node(TrayId(2)).is_none());
+        assert!(Arc::ptr_eq(&i.gpus, &shared.gpus));
     }
 
     #[test]

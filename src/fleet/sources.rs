@@ -61,7 +61,15 @@ impl Sources {
                 }
             }
         }
-        view.status = SourceStatus { targets: Vec::new(), ..report.clone() };
+        view.status = SourceStatus {
+            source: report.source,
+            name: report.name.clone(),
+            time: report.time,
+            interval_ms: report.interval_ms,
+            note: report.note.clone(),
+            targets: Vec::new(),
+            target_count: report.target_count,
+        };
     }
 
     /// Polling interval of a source, ms.

@@ -198,6 +198,15 @@ pub struct NodeReading {
     pub ib_ports: (u16, u16),
 }
 
+impl NodeReading {
+    /// True when nothing was said.
+    #[must_use]
+    pub const fn is_silent(&self) -> bool {
+        let numbers = self.cpu.is_nan() && self.memory.is_nan() && self.load1.is_nan();
+        numbers && self.boot_time.is_nan() && self.ib_ports.1 == 0
+    }
+}
+
 impl Default for NodeReading {
     fn default() -> Self {
         Self { cpu: f32::NAN, memory: f32::NAN, load1: f32::NAN, boot_time: f64::NAN, ib_ports: (0, 0) }

@@ -109,9 +109,7 @@ impl Ready {
             Self::Scripted(sim, speed) => {
                 tokio::spawn(sim::run(*sim, speed, outlet));
             }
-            Self::Scrape(config) => {
-                tokio::spawn(scrape::run(*config, outlet));
-            }
+            Self::Scrape(config) => scrape::spawn(*config, outlet),
             Self::Prometheus(config, past) => {
                 tokio::spawn(promql::run(*config, outlet, past));
             }

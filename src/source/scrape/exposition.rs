@@ -10,10 +10,8 @@ use std::borrow::Cow;
 
 use memchr::{memchr, memchr2};
 
-use super::number::{skip_blanks, value_and_time};
-
-/// How many label sets are remembered: the most GPUs that a node is expected to have.
-pub const MAX_SETS: usize = 64;
+use super::number::{short_line, skip_blanks, value_and_time};
+use super::sets::{Print, Sets};
 
 /// One sample of a wanted family.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -21,7 +19,7 @@ pub struct Sample<'a> {
     /// The labels, unread.
     pub labels: Labels<'a>,
     /// Number of the label set: two samples of a page with the same number have the same bytes
-    /// between the braces. Below [`MAX_SETS`]; `None` where the set is not remembered.
+    /// between the braces. Below [`super::sets::MAX_SETS`]; `None` where the set is not remembered.
     pub set: Option<usize>,
     /// The value; NaN and infinities as written.
     pub value: f64,
@@ -52,14 +50,22 @@ pub fn scan<'a, F: Copy>(
     classify: impl Fn(&[u8]) -> Option<F>,
     sink: impl FnMut(F, &Sample<'a>),
 ) -> Tally {
-    let mut scanner = Scanner::new(classify, sink);
-    let mut rest = body;
-    while let Some(end) = memchr(b'\n', rest) {
-        scanner.line(&rest[..end]);
-        rest = &rest[end + 1..];
-    }
-    scanner.tally.truncated = !is_whole(body);
+    let mut scanner = Scanner::new(classify, sink, Sets::new(None));
+    scanner.read(body);
     scanner.tally
+}
+
+/// The same of a page that has just the label sets of `prints`, in their order: their labels need no
+/// reading. `None` when it has not; then what the sink got is of no use.
+pub fn scan_known<'a, F: Copy>(
+    body: &'a [u8],
+    prints: &[Print],
+    classify: impl Fn(&[u8]) -> Option<F>,
+    sink: impl FnMut(F, &Sample<'a>),
+) -> Option<Tally> {
+    let mut scanner = Scanner::new(classify, sink, Sets::new(Some(prints)));
+    scanner.read(body);
+    scanner.sets.is_as_before().then_some(scanner.tally)
 }
 
 /// True when `body` ends where a page ends: after a line, or with OpenMetrics' end mark.
@@ -68,29 +74,54 @@ pub fn is_whole(body: &[u8]) -> bool {
     body.is_empty() || body.ends_with(b"\n") || body.ends_with(b"\n# EOF")
 }
 
-struct Scanner<'a, F, C, S> {
+struct Scanner<'a, 'p, F, C, S> {
     classify: C,
     sink: S,
     tally: Tally,
     /// The family of the last line.
     name: &'a [u8],
     family: Option<F>,
-    /// Label sets seen, with their braces.
-    sets: [&'a [u8]; MAX_SETS],
-    known: usize,
-    /// The set that comes next if this family lists the same things as the first.
-    expected: usize,
+    sets: Sets<'a, 'p>,
 }
 
-impl<'a, F: Copy, C, S> Scanner<'a, F, C, S>
+impl<'a, 'p, F: Copy, C, S> Scanner<'a, 'p, F, C, S>
 where
     C: Fn(&[u8]) -> Option<F>,
     S: FnMut(F, &Sample<'a>),
 {
-    const fn new(classify: C, sink: S) -> Self {
+    const fn new(classify: C, sink: S, sets: Sets<'a, 'p>) -> Self {
         let tally = Tally { lines: 0, samples: 0, bad: 0, comments: 0, truncated: false };
-        let sets: [&[u8]; MAX_SETS] = [b""; MAX_SETS];
-        Self { classify, sink, tally, name: b"", family: None, sets, known: 0, expected: 0 }
+        Self { classify, sink, tally, name: b"", family: None, sets }
+    }
+
+    fn read(&mut self, body: &'a [u8]) {
+        let mut rest = body;
+        while !self.sets.is_strange() {
+            if let Some(length) = self.repetition(rest) {
+                rest = &rest[length..];
+                continue;
+            }
+            let Some(end) = memchr(b'\n', rest) else { break };
+            self.line(&rest[..end]);
+            rest = &rest[end + 1..];
+        }
+        self.tally.truncated = !is_whole(body);
+    }
+
+    /// A line of the present family with the expected label set and a short decimal, which most lines
+    /// are: it is read without looking for its end first. Its length, if `text` begins with one.
+    fn repetition(&mut self, text: &'a [u8]) -> Option<usize> {
+        let family = self.family.filter(|_| !self.name.is_empty())?;
+        let rest = text.strip_prefix(self.name)?;
+        let set = self.sets.next(rest)?;
+        let labels = self.sets.get(set);
+        let after = &rest[labels.len()..];
+        let (value, length) = short_line(after)?;
+        self.sets.advance(set);
+        self.tally.lines += 1;
+        self.tally.samples += 1;
+        (self.sink)(family, &Sample { labels: Labels::of(labels), set: Some(set), value, time: None });
+        Some(text.len() - after.len() + length)
     }
 
     fn line(&mut self, line: &'a [u8]) {
@@ -134,7 +165,7 @@ where
         }
         self.name = name;
         self.family = (self.classify)(name);
-        self.expected = 0;
+        self.sets.turn();
         Some(rest)
     }
 
@@ -142,37 +173,18 @@ where
         let rest = skip_blanks(rest);
         if rest.first() != Some(&b'{') {
             let (value, time) = value_and_time(rest)?;
-            return Some(Sample { labels: Labels { rest: b"" }, set: None, value, time });
+            return Some(Sample { labels: Labels::NONE, set: None, value, time });
         }
-        let (set, length) = match self.recognise(rest) {
-            Some(set) => (Some(set), self.sets[set].len()),
+        let (set, length) = match self.sets.recognise(rest) {
+            Some(set) => (Some(set), self.sets.get(set).len()),
+            None if self.sets.is_strange() => return None,
             None => {
                 let length = label_set_length(rest)?;
-                (self.remember(&rest[..length]), length)
+                (self.sets.remember(&rest[..length]), length)
             }
         };
         let (value, time) = value_and_time(&rest[length..])?;
-        let labels = Labels { rest: &rest[1..length - 1] };
-        Some(Sample { labels, set, value, time })
-    }
-
-    /// The set that `rest` begins with, if it is the expected one or the one after it (a GPU may
-    /// lack a family).
-    fn recognise(&mut self, rest: &[u8]) -> Option<usize> {
-        let last = self.known.min(self.expected + 2);
-        let found = (self.expected..last).find(|i| rest.starts_with(self.sets[*i]))?;
-        self.expected = found + 1;
-        Some(found)
-    }
-
-    fn remember(&mut self, set: &'a [u8]) -> Option<usize> {
-        if self.known == MAX_SETS {
-            return None;
-        }
-        self.sets[self.known] = set;
-        self.known += 1;
-        self.expected = self.known;
-        Some(self.known - 1)
+        Some(Sample { labels: Labels::of(&rest[..length]), set, value, time })
     }
 }
 
@@ -180,6 +192,25 @@ where
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Labels<'a> {
     rest: &'a [u8],
+    /// The set with its braces; empty where the sample has none.
+    set: &'a [u8],
+}
+
+impl<'a> Labels<'a> {
+    /// None.
+    const NONE: Self = Self { rest: b"", set: b"" };
+
+    /// The labels of `set`, which has its braces.
+    fn of(set: &'a [u8]) -> Self {
+        Self { rest: &set[1..set.len() - 1], set }
+    }
+
+    /// The bytes of the set with its braces, however many labels have been read; empty where the
+    /// sample has none.
+    #[must_use]
+    pub const fn with_braces(&self) -> &'a [u8] {
+        self.set
+    }
 }
 
 /// One label.
@@ -272,6 +303,7 @@ const fn is_name_byte(b: u8) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::sets::MAX_SETS;
     use super::*;
     use proptest::prelude::*;
 

@@ -93,17 +93,26 @@ pub enum FetchError {
 /// An answer, and its share of the memory for answers.
 #[derive(Debug)]
 pub struct Body {
-    /// The bytes after decompression.
-    pub bytes: Vec<u8>,
+    buffer: Vec<u8>,
+    /// Where it begins there: the head of the answer is left before it.
+    start: usize,
     /// Bytes that came over the wire for the body.
     pub received: usize,
     pool: Arc<Pool>,
     _share: Share,
 }
 
+impl Body {
+    /// The bytes after decompression.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        self.buffer.get(self.start..).unwrap_or_default()
+    }
+}
+
 impl Drop for Body {
     fn drop(&mut self) {
-        self.pool.give(std::mem::take(&mut self.bytes));
+        self.pool.give(std::mem::take(&mut self.buffer));
     }
 }
 
@@ -179,15 +188,16 @@ impl Fetcher {
                 return Err(e);
             }
         };
-        let received = buffer.len();
+        let mut start = head.start;
+        let received = buffer.len() - start;
         if head.gzip {
             let mut plain = self.pool.take();
-            let unzipped = unzip(&buffer, &mut plain, self.limits.body, |size| share.cover(size));
+            let unzipped = unzip(&buffer[start..], &mut plain, self.limits.body, |size| share.cover(size));
             self.pool.give(buffer);
             unzipped?;
-            buffer = plain;
+            (buffer, start) = (plain, 0);
         }
-        let body = Body { bytes: buffer, received, pool: Arc::clone(&self.pool), _share: share };
+        let body = Body { buffer, start, received, pool: Arc::clone(&self.pool), _share: share };
         Ok((body, head.keep.then_some(stream)))
     }
 

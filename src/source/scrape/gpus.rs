@@ -66,6 +66,26 @@ pub struct Place {
     instance: Option<u8>,
 }
 
+impl Place {
+    /// The place of a whole GPU, by its number on the page.
+    #[must_use]
+    pub const fn whole(gpu: u8) -> Self {
+        Self { gpu, instance: None }
+    }
+
+    /// True where it is not one of a MIG instance.
+    #[must_use]
+    pub const fn is_whole(self) -> bool {
+        self.instance.is_none()
+    }
+
+    /// Number of the GPU on the page.
+    #[must_use]
+    pub const fn gpu(self) -> u8 {
+        self.gpu
+    }
+}
+
 /// One GPU.
 #[derive(Clone, Debug)]
 pub struct Gpu<'a> {
@@ -141,6 +161,13 @@ pub struct Gpus<'a> {
 }
 
 impl<'a> Gpus<'a> {
+    /// So many GPUs that are known otherwise.
+    #[must_use]
+    pub fn nameless(count: usize) -> Self {
+        let gpu = Gpu { id: Identity::default(), device: Values::EMPTY, instances: Vec::new() };
+        Self { list: vec![gpu; count], ..Self::default() }
+    }
+
     /// The GPUs.
     #[must_use]
     pub fn list(&self) -> &[Gpu<'a>] {

@@ -35,24 +35,45 @@ fn time(token: &[u8]) -> Option<i64> {
 /// A floating-point number as exporters write it. Short decimals, which nearly all are, go a fast
 /// way that is exact: their digits fit a double, and dividing by an exact power of ten rounds once.
 pub fn number(token: &[u8]) -> Option<f64> {
+    match short(token) {
+        Some((value, length)) if length == token.len() => Some(value),
+        _ => number_in_full(token),
+    }
+}
+
+/// The value of a line that consists, after its labels, of one blank and a short decimal; and the
+/// length of that with the end of the line.
+pub fn short_line(text: &[u8]) -> Option<(f64, usize)> {
+    let (value, length) = short(text.strip_prefix(b" ")?)?;
+    (text.get(length + 1) == Some(&b'\n')).then_some((value, length + 2))
+}
+
+/// The short decimal that `text` begins with, and its length.
+fn short(text: &[u8]) -> Option<(f64, usize)> {
     const POWERS: [f64; 16] =
         [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
-    let digits = token.strip_prefix(b"-").unwrap_or(token);
-    if digits.is_empty() || digits.len() > 15 || !digits[0].is_ascii_digit() {
-        return number_in_full(token);
+    let digits = text.strip_prefix(b"-").unwrap_or(text);
+    if !digits.first()?.is_ascii_digit() {
+        return None;
     }
     let mut mantissa = 0_u64;
     let mut point = None;
-    for (i, b) in digits.iter().enumerate() {
+    let mut length = 0;
+    for b in digits.iter().take(16) {
         match b {
             b'0'..=b'9' => mantissa = mantissa * 10 + u64::from(b - b'0'),
-            b'.' if point.is_none() => point = Some(i),
-            _ => return number_in_full(token),
+            b'.' if point.is_none() => point = Some(length),
+            _ => break,
         }
+        length += 1;
     }
-    let decimals = point.map_or(0, |p| digits.len() - p - 1);
+    if length > 15 {
+        return None;
+    }
+    let decimals = point.map_or(0, |p| length - p - 1);
     let value = mantissa as f64 / POWERS[decimals];
-    Some(if token[0] == b'-' { -value } else { value })
+    let sign = text.len() - digits.len();
+    Some((if sign == 1 { -value } else { value }, sign + length))
 }
 
 #[cold]
@@ -86,6 +107,18 @@ mod tests {
             assert_eq!(value_and_time(bad.as_bytes()), None, "{bad}");
         }
         assert_eq!(value_and_time(b" -0.5 12\r"), Some((-0.5, Some(12))));
+    }
+
+    #[test]
+    fn a_short_line_is_a_blank_a_decimal_and_its_end() {
+        assert_eq!(short_line(b" 1500\nx"), Some((1500.0, 6)));
+        assert_eq!(short_line(b" -0.25\n"), Some((-0.25, 7)));
+        for other in
+            [&b" 1500"[..], b" 1500 17\n", b"1500\n", b" 1e3\n", b" 1500\r\n", b" NaN\n", b" \n", b""]
+        {
+            assert_eq!(short_line(other), None);
+        }
+        assert_eq!(short_line(b" 1234567890123456\n"), None, "more digits than fit");
     }
 
     proptest! {

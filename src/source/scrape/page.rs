@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use super::exposition::{self, MAX_SETS, Sample, Tally};
+use super::exposition::{self, Sample, Tally};
 use super::families::{self, FamilyId, Field};
 use super::gpus::{Gpu, Gpus, MAX_GPUS, Place};
 use super::guards::{Broken, Guards};
 use super::identity::{self, Identity};
 use super::node::{CpuTime, NodePage};
+use super::recall::{Places, Recall};
 use crate::model::batch::{GpuFacts, HostFacts, HostReading};
 use crate::model::{GpuReading, Timestamp};
 
@@ -19,6 +20,8 @@ pub struct Memo {
     host: Arc<HostFacts>,
     gpus: Vec<Known>,
     cpu: Option<CpuTime>,
+    /// What lets the next page be read without its labels.
+    recall: Option<Recall>,
 }
 
 /// A GPU as it was last reported.
@@ -46,15 +49,14 @@ impl Memo {
     #[must_use]
     pub fn new(name: &str, labels: &[(String, String)]) -> Self {
         let host = Arc::new(HostFacts { host: name.to_owned(), labels: labels.to_vec() });
-        Self { labels: labels.to_vec(), host, gpus: Vec::new(), cpu: None }
+        Self { labels: labels.to_vec(), host, gpus: Vec::new(), cpu: None, recall: None }
     }
 
     /// Reads a page. Samples that carry a time before `oldest` are left out: a stale value must
     /// not look live.
     pub fn read(&mut self, body: &[u8], oldest: Timestamp) -> Page {
-        let sheet = Sheet { oldest: oldest.millis(), ..Sheet::default() };
-        let (tally, sheet) = sheet.filled(body);
-        self.learn(tally, &sheet)
+        let sheet = self.filled(body, oldest, Guards::default());
+        self.learn(sheet)
     }
 
     /// The same within limits: a page that goes over one is not used at all.
@@ -62,12 +64,27 @@ impl Memo {
     /// # Errors
     /// The limit.
     pub fn read_within(&mut self, body: &[u8], oldest: Timestamp, guards: Guards) -> Result<Page, Broken> {
-        let sheet = Sheet { oldest: oldest.millis(), guards, ..Sheet::default() };
-        let (tally, mut sheet) = sheet.filled(body);
+        let (tally, mut sheet) = self.filled(body, oldest, guards);
         match sheet.broken.take().or_else(|| guards.samples(tally)) {
             Some(broken) => Err(broken),
-            None => Ok(self.learn(tally, &sheet)),
+            None => Ok(self.learn((tally, sheet))),
         }
+    }
+
+    /// Reads a page by what the last one left, or in full where it has other labels.
+    fn filled<'a>(&self, body: &'a [u8], oldest: Timestamp, guards: Guards) -> (Tally, Sheet<'a>) {
+        let sheet = || Sheet { oldest: oldest.millis(), guards, ..Sheet::default() };
+        let known = self.recall.as_ref().and_then(|recall| {
+            let (tally, sheet) = sheet().recalled(body, recall)?;
+            // The size of a memory is a value that belongs to the identity.
+            let mut gpus = sheet.gpus.list().iter().zip(recall.indices());
+            let same = gpus.all(|(gpu, index)| {
+                let known = self.gpus.iter().find(|k| k.index == *index);
+                known.is_some_and(|k| is_same_memory(k.facts.memory_mib, gpu.memory_mib()))
+            });
+            same.then_some((tally, sheet))
+        });
+        known.unwrap_or_else(|| sheet().filled(body))
     }
 
     /// Who the host is, as far as it is known.
@@ -76,13 +93,33 @@ impl Memo {
         &self.host
     }
 
-    fn learn(&mut self, tally: Tally, sheet: &Sheet<'_>) -> Page {
+    /// Forgets what the last page left for the next one.
+    #[cfg(test)]
+    pub fn forget(&mut self) {
+        self.recall = None;
+    }
+
+    /// True when `body` would be read by what the last page left.
+    #[cfg(test)]
+    pub fn recalls(&self, body: &[u8]) -> bool {
+        self.filled(body, Timestamp(0), Guards::default()).1.is_recalled
+    }
+
+    fn learn(&mut self, (tally, sheet): (Tally, Sheet<'_>)) -> Page {
         self.learn_hostname(sheet.hostname);
         let node = sheet.node.reading(self.cpu);
         self.cpu = sheet.node.cpu();
-        let gpus = self.gpu_readings(&sheet.gpus);
-        let host = HostReading { facts: Arc::clone(&self.host), gpus, node };
-        Page { host, tally, repeated: sheet.gpus.repeated, old: sheet.old }
+        let mut gpus: Vec<_> = match self.recall.as_ref().filter(|_| sheet.is_recalled) {
+            Some(recall) => {
+                sheet.gpus.list().iter().zip(recall.indices()).map(|(g, i)| g.reading(*i)).collect()
+            }
+            None => self.gpu_readings(&sheet),
+        };
+        if !gpus.is_sorted_by_key(|r| r.index) {
+            gpus.sort_unstable_by_key(|r| r.index);
+        }
+        let (repeated, old) = (sheet.gpus.repeated, sheet.old);
+        Page { host: HostReading { facts: Arc::clone(&self.host), gpus, node }, tally, repeated, old }
     }
 
     fn learn_hostname(&mut self, raw: &[u8]) {
@@ -97,18 +134,18 @@ impl Memo {
         self.host = Arc::new(HostFacts { host: self.host.host.clone(), labels });
     }
 
-    fn gpu_readings(&mut self, gpus: &Gpus<'_>) -> Vec<GpuReading> {
+    fn gpu_readings(&mut self, sheet: &Sheet<'_>) -> Vec<GpuReading> {
+        let gpus = &sheet.gpus;
         let indices = self.assign(gpus.list());
+        self.recall = if sheet.is_plain { sheet.places.recall(&indices) } else { None };
         let placed = gpus.list().iter().zip(indices).filter_map(|(g, i)| Some((g, i?)));
-        let mut readings: Vec<_> = placed
+        placed
             .map(|(gpu, index)| {
                 let mut reading = gpu.reading(index);
                 reading.facts = self.learn_gpu(gpu, index, gpus.renamed);
                 reading
             })
-            .collect();
-        readings.sort_unstable_by_key(|r| r.index);
-        readings
+            .collect()
     }
 
     /// A position for each GPU: the one it claims, else the one it had, else the lowest free one.
@@ -196,7 +233,6 @@ const fn is_same_memory(known: u32, now: u32) -> bool {
 }
 
 /// What is gathered while a page is read.
-#[derive(Default)]
 struct Sheet<'a> {
     gpus: Gpus<'a>,
     node: NodePage,
@@ -207,14 +243,26 @@ struct Sheet<'a> {
     guards: Guards,
     /// The first limit that the page went over.
     broken: Option<Broken>,
+    /// Nothing but whole GPUs in a few label sets: the next page may be read by them.
+    is_plain: bool,
+    /// Read by the label sets of the page before: nobody's identity was looked at.
+    is_recalled: bool,
 }
 
-/// Where the samples of each remembered label set go, once it is known.
-struct Places([Option<Option<Place>>; MAX_SETS]);
-
-impl Default for Places {
+impl Default for Sheet<'_> {
     fn default() -> Self {
-        Self([None; MAX_SETS])
+        Self {
+            gpus: Gpus::default(),
+            node: NodePage::default(),
+            hostname: b"",
+            places: Places::default(),
+            oldest: 0,
+            old: 0,
+            guards: Guards::default(),
+            broken: None,
+            is_plain: true,
+            is_recalled: false,
+        }
     }
 }
 
@@ -222,6 +270,14 @@ impl<'a> Sheet<'a> {
     fn filled(mut self, body: &'a [u8]) -> (Tally, Self) {
         let tally = exposition::scan(body, families::lookup, |f, s| self.take(f, s));
         (tally, self)
+    }
+
+    fn recalled(mut self, body: &'a [u8], recall: &Recall) -> Option<(Tally, Self)> {
+        self.is_recalled = true;
+        self.gpus = Gpus::nameless(recall.indices().len());
+        self.places = recall.places();
+        let tally = exposition::scan_known(body, recall.prints(), families::lookup, |f, s| self.take(f, s))?;
+        Some((tally, self))
     }
 
     /// Looks at the labels of a sample that is not one of a known set.
@@ -234,16 +290,17 @@ impl<'a> Sheet<'a> {
     fn take(&mut self, id: FamilyId, sample: &Sample<'a>) {
         if sample.time.is_some_and(|t| t < self.oldest) {
             self.old += 1;
+            self.is_plain = false;
             return;
         }
         let family = id.get();
         if family.field as usize > Field::GPU {
             self.guard(sample);
+            self.is_plain &= sample.labels.with_braces().is_empty();
             self.node.take(family, sample.labels, sample.value);
             return;
         }
-        let known = sample.set.and_then(|s| self.places.0[s]);
-        let place = known.unwrap_or_else(|| self.place(family.field, sample));
+        let place = self.places.get(sample.set).unwrap_or_else(|| self.place(family.field, sample));
         if let Some(place) = place {
             self.gpus.take(place, id, sample.value);
         }
@@ -256,9 +313,9 @@ impl<'a> Sheet<'a> {
             self.hostname = id.hostname;
         }
         let place = self.gpus.place(&id);
-        if let Some(set) = sample.set {
-            self.places.0[set] = Some(place);
-        }
+        // A position that is a value, and names that one family alone carries, are looked at each time.
+        self.is_plain &= !matches!(field, Field::Index | Field::Info);
+        self.is_plain &= self.places.set(sample, place);
         place
     }
 }

@@ -27,6 +27,8 @@ const GROUP: Duration = Duration::from_millis(100);
 const KEEP: Duration = Duration::from_secs(60);
 /// Lists that may wait to be taken in.
 const LISTS: usize = 4;
+/// Requests are started at multiples of this time, ms.
+const STEP_MS: u64 = 10;
 /// Most hosts in one batch.
 const GROUP_MAX: usize = 1024;
 /// Reports are at least this far apart.
@@ -168,7 +170,9 @@ impl Runner {
 
     /// When there is something to do even if no request ends.
     fn wake(&self) -> Instant {
-        let request = self.schedule.wake(self.now_ms()).map(|ms| self.start + Duration::from_millis(ms));
+        // A few requests at once: each wake of its own would cost as much as a request.
+        let request = self.schedule.wake(self.now_ms()).map(|ms| ms.next_multiple_of(STEP_MS));
+        let request = request.map(|ms| self.start + Duration::from_millis(ms));
         let group = self.pending.as_ref().map(|_| self.group_due);
         let report = self.board.has_news().then_some(self.report_due);
         let watch = (!self.watch.is_empty()).then_some(self.watch_due);
@@ -188,7 +192,7 @@ impl Runner {
             body
         });
         let time = self.outlet.now();
-        let bytes = answer.as_ref().map_or(0, |b| b.bytes.len());
+        let bytes = answer.as_ref().map_or(0, |b| b.bytes().len());
         let page = answer.map_err(|e| e.to_string()).and_then(|body| self.read(index, &body, time));
         let duration_ms = u32::try_from(began.elapsed().as_millis()).unwrap_or(u32::MAX);
         let told = page.as_ref().map_err(Clone::clone);
@@ -211,7 +215,7 @@ impl Runner {
     }
 
     fn read(&mut self, index: usize, body: &Body, time: Timestamp) -> Result<Page, String> {
-        let bytes = &body.bytes;
+        let bytes = body.bytes();
         if bytes.is_empty() {
             return Err("empty answer".to_owned());
         }

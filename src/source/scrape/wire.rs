@@ -44,6 +44,8 @@ pub struct Head {
     pub keep: bool,
     /// How the body ends.
     pub end: End,
+    /// Where the body begins in the buffer that it was received into.
+    pub start: usize,
 }
 
 /// How a body ends.
@@ -69,7 +71,7 @@ pub struct Exchange<'a> {
 }
 
 impl Exchange<'_> {
-    /// Leaves the body of the answer in the empty `buffer`, still compressed. The head comes first, to
+    /// Leaves the body of the answer in the empty `buffer` from [`Head::start`] on, still compressed. The head comes first, to
     /// `check`: it may refuse the body; `room` is asked before the body grows to a size.
     ///
     /// # Errors
@@ -86,24 +88,25 @@ impl Exchange<'_> {
         match head.end {
             End::Close => {
                 while self.read(buffer).await? > 0 {
-                    bounded(buffer.len(), most)?;
+                    bounded(buffer.len() - head.start, most)?;
                     room(buffer.len())?;
                 }
             }
             End::Length(length) => {
                 let length = usize::try_from(length).unwrap_or(usize::MAX);
                 bounded(length, most)?;
-                while buffer.len() < length {
+                while buffer.len() - head.start < length {
                     room(buffer.len())?;
                     if self.read(buffer).await? == 0 {
                         return Err(FetchError::Cut);
                     }
                 }
-                if buffer.len() > length {
+                if buffer.len() - head.start > length {
                     return Err(FetchError::NotHttp);
                 }
             }
             End::Chunks => {
+                buffer.drain(..head.start);
                 let mut chunks = Chunked::default();
                 while !chunks.advance(buffer)? {
                     bounded(chunks.size(), most)?;
@@ -113,6 +116,7 @@ impl Exchange<'_> {
                     }
                 }
                 bounded(buffer.len(), most)?;
+                return Ok(Head { start: 0, ..head });
             }
         }
         Ok(head)
@@ -186,10 +190,11 @@ impl Exchange<'_> {
         let mut early = 0;
         loop {
             if let Some((head, length)) = parse_head(buffer)? {
-                buffer.drain(..length);
                 if !(100..200).contains(&head.status) {
-                    return Ok(head);
+                    // The body stays where it is: moving it would cost as much as reading it.
+                    return Ok(Head { start: length, ..head });
                 }
+                buffer.drain(..length);
                 early += 1;
                 if early > MAX_EARLY {
                     return Err(FetchError::NotHttp);
