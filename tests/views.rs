@@ -250,6 +250,30 @@ fn what_is_wrong_with_a_point_is_said_in_words_at_every_size_and_without_colour(
     }
 }
 
+#[test]
+fn the_list_of_points_follows_the_rack_and_tells_all_of_the_selected_one() {
+    let (snapshot, size) = (bus::on(&site::snapshot()), (120, 40));
+    let after = |keys: &str| {
+        let keys = format!(": \"go Space \"h1-r02-k2 Enter g b {keys}");
+        written(&picture(&app("default", &snapshot, size, &keys), size))
+    };
+    for (keys, words) in [
+        ("", "K2 › points"),
+        ("", "point 1 of 14, 4 not good"),
+        ("l", "K3 › points"),
+        ("l", "point 1 of 5, 2 not good"),
+        ("l h", "K2 › points"),
+        ("G", "site/hall/MAST/wind/value"),
+        ("G g g", "site/hall/A-R02-TAP-A/current/current/value"),
+        ("Enter", "H1-R02-K2 NVL72"),
+        ("G Enter", "only points of a rack lead to a view"),
+        ("Esc", "H1-R02-K2 NVL72"),
+    ] {
+        let text = after(keys);
+        assert!(text.contains(words), "{keys}: {text}");
+    }
+}
+
 /// A recording after these keys.
 fn recording(theme: &str, size: (u16, u16), keys: &str, glyphs: Glyphs) -> App {
     let mut reel = tape::Reel::new();
