@@ -1,10 +1,12 @@
 //! The recorded facility bus of DSX Exchange, replayed through Mosquitto: every point of it ends on
 //! the right asset with its unit and quality, over both versions of the protocol.
 
+#[path = "mqtt/faults.rs"]
+mod faults;
+#[path = "support/mosquitto.rs"]
+mod mosquitto;
+
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +21,8 @@ use hallwatch::source::mqtt::{self, BrokerConfig, MqttConfig, Version};
 use rumqttc::{AsyncClient, Event, MqttOptions, Packet, QoS};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
+
+use mosquitto::Mosquitto;
 
 const CSV: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data/samples/dsx-exchange_bms_exemplar.csv");
@@ -59,48 +63,6 @@ cdus_per_row = 1
 "#;
 /// The unit has another name here than on the bus.
 const ASSETS: &str = "name,hall,row,cdu\nC-F00-CDU-05,pod1C,rowE,CDU1\n";
-
-/// A broker of its own; it ends with the test.
-struct Mosquitto {
-    child: Child,
-    port: u16,
-    _home: tempfile::TempDir,
-}
-
-impl Mosquitto {
-    /// `None`, with a word, where Mosquitto is not installed.
-    fn start() -> Option<Self> {
-        let program = ["/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto", "/usr/bin/mosquitto"];
-        let Some(program) = program.iter().find(|p| Path::new(p).exists()) else {
-            println!("skipped: mosquitto is not installed");
-            return None;
-        };
-        let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let port = free.local_addr().expect("bound").port();
-        drop(free);
-        let home = tempfile::tempdir().expect("a temporary folder");
-        let file = home.path().join("mosquitto.conf");
-        let lines = format!("listener {port} 127.0.0.1\nallow_anonymous true\nmax_queued_messages 100000\n");
-        std::fs::write(&file, lines).expect("writable");
-        let mut command = Command::new(program);
-        command.arg("-v").arg("-c").arg(&file).stdout(Stdio::null()).stderr(Stdio::piped());
-        let mut child = command.spawn().expect("it starts");
-        let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
-        let running = lines.by_ref().map_while(Result::ok).any(|l| l.contains("running"));
-        assert!(running, "mosquitto says that it runs");
-        // It goes on talking: somebody has to listen.
-        std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
-        Some(Self { child, port, _home: home })
-    }
-}
-
-impl Drop for Mosquitto {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 /// The recording: topic and payload in their order; `None`, with a word, where it is not at hand.
 fn recording(now: i64) -> Option<Vec<(String, String)>> {
@@ -286,7 +248,7 @@ fn columns(stage: &mut Stage) {
 
 async fn replay(version: Version) {
     let now = wall_clock().millis();
-    let (Some(mut broker), Some(messages)) = (Mosquitto::start(), recording(now)) else { return };
+    let (Some(broker), Some(messages)) = (Mosquitto::start(), recording(now)) else { return };
     assert_eq!(messages.len(), 4_711);
     let wanted = expected(&messages);
     let topology = Topology::from_toml(SITE, "site.toml").expect("valid");
@@ -311,7 +273,7 @@ async fn replay(version: Version) {
     timeout(PATIENCE, watch(&mut rx, &mut stage, &wanted)).await.expect("every point arrives");
     compare(&stage, &wanted);
     columns(&mut stage);
-    broker.child.kill().expect("it runs");
+    drop(broker);
     let down = async {
         loop {
             if let Some(Entry::Source(status)) = rx.recv().await

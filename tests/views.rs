@@ -2,6 +2,8 @@
 
 #[path = "support/alarms.rs"]
 mod board;
+#[path = "support/bus.rs"]
+mod bus;
 #[path = "support/site.rs"]
 mod site;
 #[path = "support/tape.rs"]
@@ -76,6 +78,19 @@ const ALARM_VIEWS: &[(&str, &str)] = &[
     ("alarms-gpu", "Enter n n n Enter Enter"),
     ("alarms-timeline", "Enter t"),
     ("alarms-timeline-past", "Enter t H + ("),
+];
+
+/// The views with a facility bus: name, and the keys that lead there.
+const BUS_VIEWS: &[(&str, &str)] = &[
+    ("bus-points", ": \"go Space \"h1-r02-k2 Enter g b j"),
+    ("bus-points-doubt", ": \"go Space \"h1-r02-k2 Enter g b G k k k k"),
+    ("bus-points-none", ": \"go Space \"h3-r01-k2 Enter g b"),
+    ("bus-rack", ": \"go Space \"h1-r02-k2 Enter"),
+    ("bus-cooling", ": \"go Space \"h1-r02-k2 Enter g w"),
+    ("bus-power", ": \"go Space \"h1-r02 Enter g p Enter"),
+    ("bus-hall", "Enter"),
+    ("bus-grid", "g e G"),
+    ("bus-sources", "g s"),
 ];
 
 /// A recording at 02:50:10, eight times as fast, and what there is of it: name, and keys.
@@ -192,6 +207,71 @@ fn the_alarms_at_three_sizes_in_two_themes() {
             }
         }
     });
+}
+
+#[test]
+fn the_points_of_a_bus_at_three_sizes_in_two_themes() {
+    let snapshot = bus::on(&site::snapshot());
+    let mut settings = insta::Settings::clone_current();
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| {
+        for (name, keys) in BUS_VIEWS {
+            for theme in ["default", "light"] {
+                for size in SIZES {
+                    let buf = picture(&app(theme, &snapshot, size, keys), size);
+                    insta::assert_snapshot!(format!("{name}-{theme}-{}x{}", size.0, size.1), written(&buf));
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn what_is_wrong_with_a_point_is_said_in_words_at_every_size_and_without_colour() {
+    let snapshot = bus::on(&site::snapshot());
+    for (name, keys) in BUS_VIEWS {
+        for size in SIZES {
+            let options = Options { depth: ColorDepth::Mono, glyphs: Glyphs::ASCII, ..Options::default() };
+            let app = typed(App::new(options, Arc::clone(&snapshot)), size, keys);
+            let text = written(&picture(&app, size));
+            let words = match *name {
+                "bus-rack" => "2 not good",
+                "bus-points" => "uncertain",
+                "bus-cooling" => "no flow although",
+                "bus-power" => "marked bad by",
+                "bus-points-doubt" => "bad",
+                "bus-sources" => "2 points name places that the site does not have; first: Z-TAP-A",
+                "bus-hall" | "bus-grid" => "bus: 1 more",
+                _ => continue,
+            };
+            assert!(text.contains(words), "{name} {size:?}: {text}");
+        }
+    }
+}
+
+#[test]
+fn the_list_of_points_follows_the_rack_and_tells_all_of_the_selected_one() {
+    let (snapshot, size) = (bus::on(&site::snapshot()), (120, 40));
+    let after = |keys: &str| {
+        let keys = format!(": \"go Space \"h1-r02-k2 Enter g b {keys}");
+        written(&picture(&app("default", &snapshot, size, &keys), size))
+    };
+    for (keys, words) in [
+        ("", "K2 › points"),
+        ("", "point 1 of 14, 4 not good"),
+        ("l", "K3 › points"),
+        ("l", "point 1 of 5, 2 not good"),
+        ("l h", "K2 › points"),
+        ("G", "site/hall/MAST/wind/value"),
+        ("G g g", "site/hall/A-R02-TAP-A/current/current/value"),
+        ("Enter", "H1-R02-K2 NVL72"),
+        ("G Enter", "only points of a rack lead to a view"),
+        ("Esc", "H1-R02-K2 NVL72"),
+    ] {
+        let text = after(keys);
+        assert!(text.contains(words), "{keys}: {text}");
+    }
 }
 
 /// A recording after these keys.

@@ -17,11 +17,25 @@ pub type PointKey = (SourceId, u32);
 /// The points of one asset, shared.
 type List = Arc<Vec<(PointKey, PlantReading)>>;
 
+/// Points of one source whose places the site does not have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Homeless {
+    /// Who publishes them.
+    pub source: SourceId,
+    /// How many points.
+    pub points: usize,
+    /// The first objects by name, each with the place it names; at most [`NAMED`].
+    pub first: Vec<String>,
+}
+
+/// So many objects without a home are named.
+pub const NAMED: usize = 3;
+
 /// All points. Cheap to clone; copied on write.
 #[derive(Clone, Debug, Default)]
 pub struct Points {
     by_asset: Arc<HashMap<Asset, List>>,
-    homeless: usize,
+    homeless: Arc<[Homeless]>,
 }
 
 impl Points {
@@ -31,6 +45,12 @@ impl Points {
         self.by_asset.get(&asset).map_or(&[], |list| list.as_slice())
     }
 
+    /// True where no bus has published a point that has a home.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.by_asset.is_empty()
+    }
+
     /// All points with their assets, in no particular order.
     pub fn iter(&self) -> impl Iterator<Item = (Asset, &PlantReading)> {
         self.by_asset.iter().flat_map(|(asset, list)| list.iter().map(|(_, r)| (*asset, r)))
@@ -38,12 +58,19 @@ impl Points {
 
     /// How many points have a place by name that the site does not have.
     #[must_use]
-    pub const fn homeless(&self) -> usize {
-        self.homeless
+    pub fn homeless(&self) -> usize {
+        self.homeless.iter().map(|h| h.points).sum()
     }
 
-    pub(crate) const fn set_homeless(&mut self, count: usize) {
-        self.homeless = count;
+    /// The points of a source whose places the site does not have; `None` where there are none.
+    #[must_use]
+    pub fn homeless_of(&self, source: SourceId) -> Option<&Homeless> {
+        self.homeless.iter().find(|h| h.source == source)
+    }
+
+    /// Takes in which points have no home now.
+    pub(crate) fn set_homeless(&mut self, homeless: Vec<Homeless>) {
+        self.homeless = homeless.into();
     }
 
     /// Takes in the newest reading of a point.

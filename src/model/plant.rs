@@ -19,6 +19,15 @@ pub struct PlantPlace {
     pub cdu: String,
 }
 
+impl PlantPlace {
+    /// The names on the way to it, `H3/R17/K5`; empty for the site.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let parts = [&self.hall, &self.row, &self.rack, &self.cdu];
+        parts.into_iter().filter(|p| !p.is_empty()).map(String::as_str).collect::<Vec<_>>().join("/")
+    }
+}
+
 /// The column that a point fills.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PlantColumn {
@@ -106,10 +115,15 @@ impl PlantReading {
         let state = self.point.states.iter().find(|(v, _)| *v as f32 == self.value);
         match state {
             Some((_, word)) => word.clone(),
-            None if self.point.unit.is_empty() => format!("{}", self.value),
-            None => format!("{} {}", self.value, self.point.unit),
+            None if self.point.unit.is_empty() => number(self.value),
+            None => format!("{} {}", number(self.value), self.point.unit),
         }
     }
+}
+
+/// A number without the noise of conversions: three decimals at most.
+fn number(value: f32) -> String {
+    ((f64::from(value) * 1000.0).round() / 1000.0).to_string()
 }
 
 #[cfg(test)]
@@ -129,6 +143,7 @@ mod tests {
         assert_eq!(of("", states.clone(), 1.0).text(), "Open");
         assert_eq!(of("", states, 7.0).text(), "7");
         assert_eq!(of("A", Vec::new(), 42.5).text(), "42.5 A");
+        assert_eq!(of("°C", Vec::new(), 31.899_998).text(), "31.9 °C");
     }
 
     #[test]

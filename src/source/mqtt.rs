@@ -13,6 +13,7 @@ pub mod message;
 pub mod place;
 pub mod table;
 pub mod unit;
+mod words;
 
 use std::time::Duration;
 

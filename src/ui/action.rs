@@ -32,11 +32,13 @@ pub enum ViewKind {
     Jobs,
     /// Alarms.
     Alarms,
+    /// Points of the facility bus.
+    Points,
 }
 
 impl ViewKind {
     /// All views, from the whole to the part.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Site,
         Self::Hall,
         Self::Rack,
@@ -48,6 +50,7 @@ impl ViewKind {
         Self::Status,
         Self::Jobs,
         Self::Alarms,
+        Self::Points,
     ];
 
     /// Word in commands, help and header.
@@ -65,6 +68,7 @@ impl ViewKind {
             Self::Status => "status",
             Self::Jobs => "jobs",
             Self::Alarms => "alarms",
+            Self::Points => "points",
         }
     }
 }
@@ -80,9 +84,9 @@ impl Views {
     pub const MAPS: Self = Self::of(&[ViewKind::Site, ViewKind::Hall, ViewKind::Rack, ViewKind::Gpu]);
     /// Views of the plant around the GPUs: power, cooling, grid.
     pub const PLANT: Self = Self::of(&[ViewKind::Power, ViewKind::Cooling, ViewKind::Grid]);
-    /// Views of lists and figures: sources, status, jobs, alarms.
+    /// Views of lists and figures: sources, status, jobs, alarms, points.
     pub const LISTS: Self =
-        Self::of(&[ViewKind::Sources, ViewKind::Status, ViewKind::Jobs, ViewKind::Alarms]);
+        Self::of(&[ViewKind::Sources, ViewKind::Status, ViewKind::Jobs, ViewKind::Alarms, ViewKind::Points]);
     /// Views with a heatmap: site and hall.
     pub const HEAT: Self = Self::of(&[ViewKind::Site, ViewKind::Hall]);
     /// Views whose map, charts or details can be zoomed: site, hall, GPU, those of the plant, alarms.
@@ -226,6 +230,7 @@ actions! {
         Cooling = ("cooling", "cooling", "show the coolant loops: CDUs, rows, racks", ALL),
         Grid = ("grid", "grid", "show the grid: contract, frequency, targets, battery, price", ALL),
         Sources = ("sources", "sources", "show sources and targets", ALL),
+        Points = ("points", "bus points", "show every point of the facility bus around the selected rack", ALL),
         Jobs = ("jobs", "jobs", "show jobs and tenants", ALL),
         Alarms = ("alarms", "alarms", "show all alarms", ALL),
         Status = ("status", "status", "show the state of the console: memory, history, terminal", ALL),

@@ -159,6 +159,25 @@ pub fn percent(part: u64, all: u64) -> String {
     format!("{}.{} %", tenths / 10, tenths % 10)
 }
 
+/// `words` in at most `most` lines of so many columns; the last one is cut by whoever draws it.
+#[must_use]
+pub fn wrap(words: &str, columns: usize, most: u16) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in words.split(' ') {
+        let full = usize::from(most) == lines.len();
+        let line = lines.last_mut().expect("there is always one");
+        if !line.is_empty() && !full && width(line) + 1 + width(word) > columns {
+            lines.push(word.to_owned());
+            continue;
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -234,5 +253,13 @@ mod tests {
             prop_assert_eq!(width(&left(&text, columns, '~')), columns);
             prop_assert_eq!(width(&right(&text, columns, '~')), columns);
         }
+    }
+
+    #[test]
+    fn long_words_are_wrapped_into_the_lines_there_are() {
+        assert_eq!(wrap("close valve and drain", 11, 9), ["close valve", "and drain"]);
+        assert_eq!(wrap("close valve and drain", 11, 1), ["close valve and drain"]);
+        assert_eq!(wrap("", 11, 3), [""]);
+        assert_eq!(wrap("unbreakable", 3, 3), ["unbreakable"]);
     }
 }

@@ -16,6 +16,7 @@ pub mod nodes;
 pub mod origin;
 pub mod palette;
 pub mod plant;
+pub mod points;
 pub mod power;
 pub mod rack;
 pub mod ranking;
@@ -105,6 +106,7 @@ pub struct ViewStates {
     cooling: cooling::CoolingView,
     grid: grid::GridView,
     sources: sources::SourcesView,
+    points: points::PointsView,
     status: status::StatusView,
     /// Jobs and tenants: the palette and the command line choose one there.
     pub jobs: jobs::JobsView,
@@ -125,6 +127,7 @@ impl ViewStates {
             ViewKind::Cooling => &self.cooling,
             ViewKind::Grid => &self.grid,
             ViewKind::Sources => &self.sources,
+            ViewKind::Points => &self.points,
             ViewKind::Status => &self.status,
             ViewKind::Jobs => &self.jobs,
             ViewKind::Alarms => &self.alarms,
@@ -142,6 +145,7 @@ impl ViewStates {
             ViewKind::Cooling => &mut self.cooling,
             ViewKind::Grid => &mut self.grid,
             ViewKind::Sources => &mut self.sources,
+            ViewKind::Points => &mut self.points,
             ViewKind::Status => &mut self.status,
             ViewKind::Jobs => &mut self.jobs,
             ViewKind::Alarms => &mut self.alarms,

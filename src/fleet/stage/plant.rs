@@ -4,11 +4,11 @@
 //! A value that may not be believed leaves its column (a stale or impossible value must not look
 //! live) and stays in the list with its reason.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::fleet::origin::Mark;
-use crate::fleet::points::{PointKey, Points};
+use crate::fleet::points::{Homeless, NAMED, PointKey, Points};
 use crate::fleet::stage::Stage;
 use crate::model::facility::{FacilityReading, HallPoint};
 use crate::model::plant::{PlantColumn, PlantPlace, PlantPoint, PlantQuality, PlantReading};
@@ -24,6 +24,8 @@ pub(super) struct Plant {
     halls: HashMap<(HallId, HallPoint), BTreeMap<PointKey, f32>>,
     /// Newest readings of points whose place the site does not have (yet).
     waiting: HashMap<PointKey, PlantReading>,
+    /// Which points wait has changed since it was told last.
+    untold: bool,
     /// Names of the topology of this generation.
     names: Option<(u64, Names)>,
 }
@@ -103,8 +105,8 @@ impl Stage {
         for reading in &batch.plant {
             self.apply_point((batch.source, reading.number), reading);
         }
-        let homeless = self.plant.waiting.len();
-        if self.plant.points.homeless() != homeless {
+        if std::mem::take(&mut self.plant.untold) {
+            let homeless = homeless(&self.plant.waiting);
             Arc::make_mut(&mut self.plant.points).set_homeless(homeless);
         }
     }
@@ -119,6 +121,7 @@ impl Stage {
         self.plant.homes.clear();
         self.plant.halls.clear();
         let points = Arc::make_mut(&mut self.plant.points);
+        self.plant.untold |= !self.plant.waiting.is_empty();
         let mut again: Vec<(PointKey, PlantReading)> = self.plant.waiting.drain().collect();
         again.extend(points.keyed());
         points.clear();
@@ -129,7 +132,8 @@ impl Stage {
 
     fn apply_point(&mut self, key: PointKey, reading: &PlantReading) {
         let Some(asset) = self.home(key, &reading.point) else {
-            self.plant.waiting.insert(key, reading.clone());
+            let old = self.plant.waiting.insert(key, reading.clone());
+            self.plant.untold |= old.is_none_or(|old| !Arc::ptr_eq(&old.point, &reading.point));
             return;
         };
         Arc::make_mut(&mut self.plant.points).set(asset, key, reading.clone());
@@ -151,8 +155,8 @@ impl Stage {
         if let Some(old) = self.plant.homes.remove(&key).filter(|old| Some(old.asset) != asset) {
             Arc::make_mut(&mut self.plant.points).remove(old.asset, key);
         }
-        self.plant.waiting.remove(&key);
         let asset = asset?;
+        self.plant.untold |= self.plant.waiting.remove(&key).is_some();
         self.plant.homes.insert(key, Home { point: Arc::clone(point), asset });
         Some(asset)
     }
@@ -195,6 +199,25 @@ impl Stage {
             _ => None,
         }
     }
+}
+
+/// The points that wait, by source, the first objects of each by name.
+fn homeless(waiting: &HashMap<PointKey, PlantReading>) -> Vec<Homeless> {
+    let mut by_source: BTreeMap<u16, (usize, BTreeSet<String>)> = BTreeMap::new();
+    for ((source, _), reading) in waiting {
+        let (points, names) = by_source.entry(*source).or_default();
+        *points += 1;
+        names.insert(format!("{} at {}", reading.point.object, reading.point.place.words()));
+        if names.len() > NAMED {
+            names.pop_last();
+        }
+    }
+    let told = |(source, (points, first)): (u16, (usize, BTreeSet<String>))| Homeless {
+        source,
+        points,
+        first: first.into_iter().collect(),
+    };
+    by_source.into_iter().map(told).collect()
 }
 
 #[cfg(test)]
@@ -267,6 +290,23 @@ mod tests {
         give(&mut s, vec![unknown_rack, reading(1, place("h77", "", "", ""), RACK, 1.0)]);
         assert_eq!(s.points().of(asset(&s, "H1-R01")).len(), 1);
         assert_eq!(s.points().homeless(), 1);
+    }
+
+    #[test]
+    fn points_without_a_home_are_named_by_source_until_they_have_one() {
+        let mut s = stage();
+        let of = |n, hall: &str| {
+            let one = reading(n, place(hall, "r1", "k1", ""), RACK, 1.0);
+            let object = format!("TAP-{n}");
+            PlantReading { point: Arc::new(PlantPoint { object, ..(*one.point).clone() }), ..one }
+        };
+        give(&mut s, (0..5).map(|n| of(n, "h77")).collect());
+        let told = s.points().homeless_of(0).expect("they are told").clone();
+        assert_eq!((told.points, told.first.len()), (5, NAMED));
+        assert_eq!(told.first[0], "TAP-0 at h77/r1/k1");
+        assert!(s.points().homeless_of(1).is_none());
+        give(&mut s, (0..5).map(|n| of(n, "h1")).collect());
+        assert_eq!((s.points().homeless(), s.points().homeless_of(0)), (0, None));
     }
 
     #[test]

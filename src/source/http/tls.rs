@@ -126,6 +126,32 @@ fn wrong(e: impl std::fmt::Display) -> HttpConfigError {
     HttpConfigError::Tls(text::clean(&e.to_string()))
 }
 
+/// Why no encrypted connection was made, in words for the operator.
+#[must_use]
+pub fn reason(error: &Error) -> String {
+    use rustls::CertificateError as C;
+    let words = match error {
+        Error::InvalidMessage(_) => "the other side does not speak TLS",
+        Error::InvalidCertificate(C::UnknownIssuer) => {
+            "the certificate of the other side is of no authority that is trusted here (ca_file)"
+        }
+        Error::InvalidCertificate(C::NotValidForName | C::NotValidForNameContext { .. }) => {
+            "the certificate of the other side is for another name (server_name)"
+        }
+        Error::InvalidCertificate(C::Expired | C::ExpiredContext { .. }) => {
+            "the certificate of the other side has expired"
+        }
+        Error::InvalidCertificate(C::NotValidYet | C::NotValidYetContext { .. }) => {
+            "the certificate of the other side is not valid yet: is the clock right?"
+        }
+        Error::AlertReceived(alert) => {
+            return format!("the other side refuses ({alert:?}): does it ask for a certificate (cert_file)?");
+        }
+        other => return text::clean(&other.to_string()),
+    };
+    words.to_owned()
+}
+
 /// Looks for a given name in the certificate, whatever the address.
 #[derive(Debug)]
 struct Named {
@@ -210,6 +236,20 @@ impl ServerCertVerifier for Anyone {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn reasons_say_what_to_look_at() {
+        use rustls::{AlertDescription, CertificateError as C};
+        for (error, word) in [
+            (Error::InvalidCertificate(C::UnknownIssuer), "ca_file"),
+            (Error::InvalidCertificate(C::NotValidForName), "server_name"),
+            (Error::InvalidCertificate(C::Expired), "expired"),
+            (Error::InvalidCertificate(C::NotValidYet), "clock"),
+            (Error::AlertReceived(AlertDescription::CertificateRequired), "cert_file"),
+        ] {
+            assert!(reason(&error).contains(word), "{error:?}: {}", reason(&error));
+        }
+    }
 
     fn error(config: &TlsConfig) -> String {
         config.client_config().expect_err("broken on purpose").to_string()

@@ -10,15 +10,15 @@ use rumqttc::{TlsConfiguration, Transport, v5};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
-use super::{BrokerConfig, Version};
+use super::{BrokerConfig, Version, words};
 use crate::model::text;
 
 /// Largest packet that is taken; one that is larger ends the connection.
-const MAX_PACKET: usize = 256 << 10;
+pub(super) const MAX_PACKET: usize = 256 << 10;
 /// Time without a word after which the broker is asked whether it is there.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// How long making a connection may take, s.
-const CONNECT_S: u64 = 5;
+pub(super) const CONNECT_S: u64 = 5;
 /// First and longest pause between attempts.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
@@ -169,11 +169,11 @@ impl Link {
         match self {
             Self::Five(link) => match link.1.poll().await {
                 Ok(event) => five_event(event),
-                Err(e) => Err(five_words(&e)),
+                Err(e) => Err(words::five(&e)),
             },
             Self::Three(link) => match link.1.poll().await {
                 Ok(event) => three_event(event),
-                Err(e) => Err(three_words(&e)),
+                Err(e) => Err(words::three(&e)),
             },
         }
     }
@@ -213,52 +213,6 @@ fn three_event(event: rumqttc::Event) -> Next {
             Err((REFUSED_TOPIC.to_owned(), false))
         }
         _ => Ok(None),
-    }
-}
-
-fn five_words(error: &v5::ConnectionError) -> (String, bool) {
-    use five::ConnectReturnCode as Code;
-    use v5::ConnectionError as E;
-    match error {
-        E::Io(e) => io_words(e),
-        E::Tls(e) => (format!("TLS: {e}"), false),
-        E::Timeout(_) => (format!("no answer within {CONNECT_S} s"), false),
-        E::ConnectionRefused(Code::BadUserNamePassword | Code::NotAuthorized) => (LOGIN.to_owned(), false),
-        E::ConnectionRefused(code) => {
-            (format!("the broker refuses: {code:?}"), *code == Code::UnsupportedProtocolVersion)
-        }
-        E::NotConnAck(_) => (String::from("what answers there is no MQTT broker"), true),
-        other => (other.to_string(), true),
-    }
-}
-
-fn three_words(error: &rumqttc::ConnectionError) -> (String, bool) {
-    use rumqttc::{ConnectReturnCode as Code, ConnectionError as E};
-    match error {
-        E::Io(e) => io_words(e),
-        E::Tls(e) => (format!("TLS: {e}"), false),
-        E::NetworkTimeout | E::FlushTimeout => (format!("no answer within {CONNECT_S} s"), false),
-        E::ConnectionRefused(Code::BadUserNamePassword | Code::NotAuthorized) => (LOGIN.to_owned(), false),
-        E::ConnectionRefused(code) => {
-            (format!("the broker refuses: {code:?}"), *code == Code::RefusedProtocolVersion)
-        }
-        E::NotConnAck(_) => (String::from("what answers there is no MQTT broker"), true),
-        other => (other.to_string(), true),
-    }
-}
-
-const LOGIN: &str = "the broker refuses user or password";
-
-fn io_words(error: &std::io::Error) -> (String, bool) {
-    use std::io::ErrorKind as K;
-    match error.kind() {
-        K::ConnectionRefused => (String::from("connection refused"), false),
-        K::TimedOut => (format!("no answer within {CONNECT_S} s"), false),
-        // A broker of one version alone may just hang up on the other.
-        K::ConnectionAborted | K::ConnectionReset | K::UnexpectedEof => {
-            (String::from("the broker closed the connection"), true)
-        }
-        _ => (error.to_string(), false),
     }
 }
 

@@ -244,10 +244,7 @@ impl FetchError {
     /// What an error of an open connection means.
     pub(super) fn of_io(e: &std::io::Error) -> Self {
         if let Some(tls) = e.get_ref().and_then(|e| e.downcast_ref::<rustls::Error>()) {
-            return Self::Tls(match tls {
-                rustls::Error::InvalidMessage(_) => "the other side does not speak TLS".to_owned(),
-                other => text::clean(&other.to_string()),
-            });
+            return Self::Tls(crate::source::http::tls::reason(tls));
         }
         of_kind(e.kind()).unwrap_or_else(|| Self::Other(text::clean(&e.to_string())))
     }

@@ -47,6 +47,7 @@ impl App {
             Action::Cooling => self.open(ViewKind::Cooling),
             Action::Grid => self.open(ViewKind::Grid),
             Action::Sources => self.open(ViewKind::Sources),
+            Action::Points => self.open(ViewKind::Points),
             Action::Jobs => self.open(ViewKind::Jobs),
             Action::Alarms => self.open(ViewKind::Alarms),
             Action::Status => self.open(ViewKind::Status),
@@ -137,7 +138,8 @@ impl App {
             | ViewKind::Sources
             | ViewKind::Status
             | ViewKind::Jobs
-            | ViewKind::Alarms => self.nav.last_map(),
+            | ViewKind::Alarms
+            | ViewKind::Points => self.nav.last_map(),
             ViewKind::Site => {
                 let key = self.options.keymap.key_of(Action::Quit, ViewKind::Site);
                 return self.say(format!("this is the top: {} quits", key.unwrap_or_default()));

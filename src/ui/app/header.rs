@@ -237,7 +237,7 @@ fn path(cx: &Context<'_>, view: ViewKind, scope: Asset) -> Vec<String> {
         ViewKind::Hall => s.hall(t).map(Asset::Hall),
         ViewKind::Rack => s.rack(t).map(Asset::Rack),
         ViewKind::Gpu => s.gpu(t).map(Asset::Gpu).or(s.tray().map(Asset::Tray)),
-        ViewKind::Power | ViewKind::Cooling => Some(scope),
+        ViewKind::Power | ViewKind::Cooling | ViewKind::Points => Some(scope),
         ViewKind::Site
         | ViewKind::Grid
         | ViewKind::Sources

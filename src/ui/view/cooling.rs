@@ -27,6 +27,7 @@ use crate::ui::action::Action;
 use crate::ui::context::Context;
 use crate::ui::theme::Scope;
 use crate::ui::view::plant::{Courses, Plot, Plots};
+use crate::ui::view::points::brief;
 use crate::ui::view::power::sibling;
 use crate::ui::view::{Outcome, View};
 use crate::ui::widget::table::{self, Table};
@@ -44,6 +45,8 @@ const CHART_WIDTH: u16 = 36;
 #[derive(Debug, Default)]
 pub struct CoolingView {
     areas: Areas,
+    /// The line about points of the bus.
+    bus: Rect,
     figures: Figures,
     strips: Strips,
     racks: Vec<RackLine>,
@@ -190,6 +193,8 @@ impl View for CoolingView {
             *self = Self::default();
             return;
         };
+        let (area, bus) = brief::cut(cx, area);
+        self.bus = bus;
         self.figures.update(cx);
         self.strips.update(cx, area);
         self.racks = racks::of_row(cx, row);
@@ -266,7 +271,7 @@ impl View for CoolingView {
         schematic::render(cx, row, a.loops, buf);
         let here = cx.selection.rack(t);
         let fields = |i: usize| self.racks[i].fields(cx, &self.courses);
-        let columns = racks::columns();
+        let columns = racks::columns(cx, &self.racks);
         let table = Table {
             columns: &columns,
             rows: self.racks.len(),
@@ -283,6 +288,8 @@ impl View for CoolingView {
                 cx.brush.style(Scope::TextDim),
             );
         }
+        let assets = t.row(row).cdus.iter().map(|c| Asset::Cdu(CduId(c))).chain([Asset::Row(row)]);
+        brief::render(cx, &assets.collect::<Vec<_>>(), self.bus, buf);
         let plots = Rect { x: a.plots.x + 1, width: a.plots.width.saturating_sub(1), ..a.plots };
         self.plots.render(cx, plots, self.plot_columns(), buf);
     }

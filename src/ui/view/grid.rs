@@ -14,6 +14,7 @@ use crate::ui::action::Action;
 use crate::ui::context::Context;
 use crate::ui::theme::Scope;
 use crate::ui::view::plant::{self, Plot, Plots};
+use crate::ui::view::points::brief;
 use crate::ui::view::rows::{self, Row};
 use crate::ui::view::{Outcome, View};
 
@@ -33,6 +34,9 @@ const SPLIT_FROM: u16 = 100;
 const COLUMN: u16 = 38;
 /// Fewest lines of a chart.
 const CHART: u16 = 8;
+
+/// Most lines of points of the bus.
+const POINTS: u16 = 14;
 
 /// One line of the values.
 #[derive(Debug)]
@@ -143,6 +147,14 @@ impl View for GridView {
         self.lines = groups::lines(cx, true);
         if self.lines.len() > usize::from(area.height) {
             self.lines = groups::lines(cx, false);
+        }
+        // Two columns of values, where they may come to stand in two.
+        let two = self.charts.width == 0 && self.values.width >= 2 * COLUMN;
+        let room = self.values.width / if two { 2 } else { 1 };
+        let points = brief::lines(cx, &[Asset::Site], (room.saturating_sub(4), POINTS));
+        if !points.is_empty() {
+            self.lines.extend([Line::Gap, Line::Heading("FACILITY BUS", String::new())]);
+            self.lines.extend(points.into_iter().map(|(words, _)| Line::Words(words)));
         }
         self.first = self.first.min(self.lines.len().saturating_sub(self.rows()));
         let plots = if self.charts.width > 0 { self.plots(cx) } else { Vec::new() };

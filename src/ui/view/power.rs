@@ -25,6 +25,7 @@ use crate::ui::action::Action;
 use crate::ui::context::Context;
 use crate::ui::selection::Selection;
 use crate::ui::view::plant::{Courses, Plot, Plots};
+use crate::ui::view::points::brief;
 use crate::ui::view::{Outcome, View};
 use crate::ui::widget::frame::Frame;
 use crate::ui::widget::table::{self, Table};
@@ -51,6 +52,8 @@ pub struct PowerView {
     tree: Vec<Branch>,
     first: usize,
     areas: Areas,
+    /// The line about points of the bus.
+    bus: Rect,
     supply: Supply,
     courses: Courses,
     plots: Plots,
@@ -228,7 +231,9 @@ pub(super) fn sibling(t: &Topology, selection: &Selection, from: Asset, by: i64)
 
 impl View for PowerView {
     fn update(&mut self, cx: &Context<'_>, area: Rect) {
+        let (area, bus) = brief::cut(cx, area);
         self.areas = Areas::new(area, self.branches(cx, Level::Rack).len() as u16);
+        self.bus = bus;
         self.supply.update(cx);
         let open = self.open(cx);
         let lines = self.areas.lines();
@@ -317,7 +322,7 @@ impl View for PowerView {
         let selected = self.selected(cx);
         let at = self.tree.iter().position(|b| Some(b.asset()) == selected);
         let row = |i: usize| self.tree[i].fields(cx, &self.courses);
-        let columns = branch::columns();
+        let columns = branch::columns(cx, &self.tree);
         let table = Table {
             columns: &columns,
             rows: self.tree.len(),
@@ -327,6 +332,7 @@ impl View for PowerView {
             headings: true,
         };
         table.render(cx.brush, a.tree, buf);
+        brief::render(cx, selected.as_slice(), self.bus, buf);
         if cx.topology().halls().is_empty() {
             crate::ui::view::hall::parts::nothing(cx, a.tree, buf);
         }

@@ -19,6 +19,9 @@ use crate::ui::theme::Scope;
 use crate::ui::view::{Outcome, View};
 use halls::HallRow;
 
+/// Most lines of one remark about a source.
+const REMARK: u16 = 3;
+
 /// State of the view.
 #[derive(Debug, Default)]
 pub struct SourcesView {
@@ -48,7 +51,7 @@ impl View for SourcesView {
             }
             self.of = Some(Arc::clone(&cx.snapshot.sources));
         }
-        let lines: usize = cx.snapshot.sources.iter().map(|s| 1 + usize::from(s.status.note.is_some())).sum();
+        let lines: usize = cx.snapshot.sources.iter().map(|s| 1 + remarks(cx, s, area.width).len()).sum();
         self.head = lines.min(usize::from(area.height / 2));
         self.rows = usize::from(area.height).saturating_sub(self.head + 2).max(1);
         self.selected = self.selected.min(self.len().saturating_sub(1));
@@ -211,13 +214,27 @@ fn source_lines(cx: &Context<'_>, area: Rect, y: u16, source: &SourceView, buf: 
     let x = brush.on(area, buf).text((area.x + 1, y), &name, brush.style(Scope::TextStrong));
     let scope = if down > 0 { Scope::TextStrong } else { Scope::Text };
     brush.on(area, buf).text((x + 1, y), &line, brush.style(scope));
-    match &status.note {
-        Some(note) => {
-            brush.on(area, buf).text((area.x + 3, y + 1), note, brush.style(Scope::TextDim));
-            y + 2
-        }
-        None => y + 1,
+    let remarks = remarks(cx, source, area.width);
+    for (y, remark) in (y + 1..).zip(&remarks) {
+        let room = usize::from(area.width.saturating_sub(4));
+        let remark = text::truncate(remark, room, brush.glyphs.ellipsis);
+        brush.on(area, buf).text((area.x + 3, y), &remark, brush.style(Scope::TextDim));
     }
+    y + 1 + remarks.len() as u16
+}
+
+/// What there is to say about a source, in lines: its own note, and points of places that the site lacks.
+fn remarks(cx: &Context<'_>, source: &SourceView, width: u16) -> Vec<String> {
+    let mut out: Vec<String> = source.status.note.iter().cloned().collect();
+    if let Some(lost) = cx.snapshot.points.homeless_of(source.status.source) {
+        let (points, verb) =
+            if lost.points == 1 { ("point names", "a place") } else { ("points name", "places") };
+        let count = text::integer(lost.points as u64);
+        let first = lost.first.join(", ");
+        out.push(format!("{count} {points} {verb} that the site does not have; first: {first}"));
+    }
+    let room = usize::from(width.saturating_sub(4));
+    out.iter().flat_map(|remark| text::wrap(remark, room, REMARK)).collect()
 }
 
 /// A column of the table of targets.

@@ -104,8 +104,9 @@ pub fn render(cx: &Context<'_>, alarm: Option<&Alarm>, trend: &Trend, area: Rect
         let left = (facts.len() - i) as u16;
         // Where not everything fits, each gets a line before any gets a second one.
         let most = if framed { bottom.saturating_sub(y).saturating_sub(left - 1).max(1) } else { 1 };
-        for (n, line) in
-            wrap(&fact.text, usize::from(inner.width.saturating_sub(LABELS + 2)), most).iter().enumerate()
+        for (n, line) in text::wrap(&fact.text, usize::from(inner.width.saturating_sub(LABELS + 2)), most)
+            .iter()
+            .enumerate()
         {
             if y >= bottom {
                 break;
@@ -266,35 +267,4 @@ fn members(a: &Alarm) -> String {
     let by_rule: Vec<String> = rules.iter().map(words).collect();
     let first = if by_rule.is_empty() { "" } else { ", first-out " };
     format!("{}{first}{}", text::integer(a.member_count.into()), by_rule.join("; "))
-}
-
-/// `words` in at most `most` lines of `width` columns; the last one is cut by whoever draws it.
-fn wrap(words: &str, width: usize, most: u16) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in words.split(' ') {
-        let full = usize::from(most) == lines.len();
-        let line = lines.last_mut().expect("there is always one");
-        if !line.is_empty() && !full && text::width(line) + 1 + text::width(word) > width {
-            lines.push(word.to_owned());
-            continue;
-        }
-        if !line.is_empty() {
-            line.push(' ');
-        }
-        line.push_str(word);
-    }
-    lines
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn long_words_of_action_are_wrapped_into_the_lines_there_are() {
-        assert_eq!(wrap("close valve and drain", 11, 9), ["close valve", "and drain"]);
-        assert_eq!(wrap("close valve and drain", 11, 1), ["close valve and drain"]);
-        assert_eq!(wrap("", 11, 3), [""]);
-        assert_eq!(wrap("unbreakable", 3, 3), ["unbreakable"]);
-    }
 }

@@ -6,6 +6,7 @@ use crate::fleet::limits::plant as limits;
 use crate::model::facility::RackPoint;
 use crate::model::{Asset, RackId, RowId};
 use crate::ui::context::Context;
+use crate::ui::text;
 use crate::ui::theme::Scope;
 use crate::ui::view::plant::{self, Courses, Note};
 use crate::ui::widget::table::{Column, Field};
@@ -73,9 +74,13 @@ impl RackLine {
 }
 
 /// The columns of the table.
-pub fn columns() -> [Column<'static>; 11] {
+///
+/// The names of the racks can be told from each other.
+pub fn columns(cx: &Context<'_>, racks: &[RackLine]) -> [Column<'static>; 11] {
+    let names = racks.iter().map(|r| text::width(&cx.topology().short_name(Asset::Rack(r.id))));
+    let names = names.max().unwrap_or(0).clamp(5, 14) as u16;
     [
-        Column::text("RACK", 5),
+        Column::text("RACK", names),
         Column::number("LPM", 5),
         Column::number("SUPPLY", 6),
         Column::number("RETURN", 6),

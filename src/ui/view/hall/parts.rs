@@ -16,6 +16,7 @@ use crate::ui::theme::Scope;
 use crate::ui::view::hall::{has_distribution, tooltip};
 use crate::ui::view::map::{self, Map};
 use crate::ui::view::plant;
+use crate::ui::view::points::brief;
 use crate::ui::view::ranking::{self, Ranking};
 use crate::ui::view::rows::{self, Row};
 use crate::ui::widget::frame::Frame;
@@ -125,7 +126,14 @@ impl Figures {
     pub fn hall(&self, cx: &Context<'_>, hall: HallId, area: Rect, buf: &mut Buffer) {
         let title = format!("HALL {}", cx.topology().hall(hall).name);
         let inner = Frame { title: &title, note: "15 min", focused: false }.render(cx.brush, area, buf);
-        rows::render(cx, &self.rows, inner, buf);
+        let room = inner.width.saturating_sub(1);
+        let points = brief::words(cx, &[Asset::Hall(hall)], room).filter(|_| inner.height > 3);
+        let height = inner.height - u16::from(points.is_some());
+        rows::render(cx, &self.rows, Rect { height, ..inner }, buf);
+        if let Some((words, scope)) = points {
+            let at = (inner.x + 1, inner.bottom() - 1);
+            cx.brush.on(inner, buf).text(at, &words, cx.brush.style(scope));
+        }
     }
 
     /// The worst GPUs of the metric.
@@ -183,6 +191,10 @@ impl Figures {
             buf,
         );
         y += wanted;
+        if let Some((words, scope)) = brief::words(cx, &[Asset::Hall(hall)], area.width) {
+            cx.brush.on(area, buf).text((area.x, y), &words, cx.brush.style(scope));
+            y += 1;
+        }
         if area.bottom() > y + 3 && has_distribution(cx.choice.layer()) {
             let height = (area.bottom() - y - 1).min(4);
             y = rule(cx, area, y, "distribution", buf);

@@ -204,14 +204,20 @@ impl Branch {
         courses.read(cx, (self.asset, 0), signals);
     }
 
+    /// Blanks before its name.
+    const fn indent(&self) -> usize {
+        match self.asset {
+            Asset::Hall(_) => 0,
+            Asset::Row(_) => 2,
+            _ => 4,
+        }
+    }
+
     /// Its fields, in the order of [`columns`].
     pub fn fields(&self, cx: &Context<'_>, courses: &Courses) -> Vec<Field> {
         let (t, b) = (cx.topology(), cx.brush);
-        let (indent, unit) = match self.asset {
-            Asset::Hall(_) => (0, "MW"),
-            Asset::Row(_) => (2, "kW"),
-            _ => (4, "kW"),
-        };
+        let indent = self.indent();
+        let unit = if matches!(self.asset, Asset::Hall(_)) { "MW" } else { "kW" };
         let read = |kw: f32| if unit == "MW" { kw / 1000.0 } else { kw };
         let power = |kw: Option<f32>, priority: u8| {
             let mut field = plant::field(cx, kw.map(read), unit, priority);
@@ -261,10 +267,15 @@ impl Branch {
     }
 }
 
-/// The columns of the tree.
-pub fn columns() -> [Column<'static>; 13] {
+/// Columns of the names: the fewest, and the most.
+const NAMES: (usize, usize) = (8, 18);
+
+/// The columns of the tree; the names of all branches can be told from each other.
+pub fn columns(cx: &Context<'_>, tree: &[Branch]) -> [Column<'static>; 13] {
+    let names = tree.iter().map(|b| b.indent() + text::width(&cx.topology().short_name(b.asset)));
+    let names = names.max().unwrap_or(0).clamp(NAMES.0, NAMES.1) as u16;
     [
-        Column::text("WHERE", 8),
+        Column::text("WHERE", names),
         Column::number("POWER", 9),
         Column::number("RATED", 5),
         Column::text("", 14).rank(4),

@@ -13,12 +13,15 @@ use crate::ui::theme::Scope;
 use crate::ui::view::chart;
 use crate::ui::view::nodes;
 use crate::ui::view::origin::{self, Origin};
+use crate::ui::view::points::brief;
 use crate::ui::view::rack::CHARTS;
 use crate::ui::widget::band::Band;
 
 /// Columns of names and of values.
 const LABEL: u16 = 14;
 const VALUE: u16 = 11;
+/// Most lines of points of the bus.
+const BUS: u16 = 14;
 /// Fewest lines of a chart with its heading.
 const CHART: u16 = 5;
 /// Most lines of a chart: higher ones say no more.
@@ -44,6 +47,14 @@ pub fn render(cx: &Context<'_>, rack: RackId, area: Rect, series: &[Vec<Option<P
         y += 1;
     }
     for (line, scope) in origins(cx, rack) {
+        if y >= area.bottom() {
+            return;
+        }
+        cx.brush.on(area, buf).text((area.x, y), &line, cx.brush.style(scope));
+        y += 1;
+    }
+    let most = (area.bottom() - y).div_ceil(3).clamp(1, BUS);
+    for (line, scope) in brief::lines(cx, &[Asset::Rack(rack)], (area.width, most)) {
         if y >= area.bottom() {
             return;
         }
