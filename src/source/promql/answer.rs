@@ -100,6 +100,19 @@ pub struct Summary {
     pub partial: bool,
 }
 
+impl Summary {
+    /// Takes in that of another part of the same query.
+    pub fn add(&mut self, part: Self) {
+        self.series = self.series.saturating_add(part.series);
+        self.bad = self.bad.saturating_add(part.bad);
+        self.bytes = self.bytes.saturating_add(part.bytes);
+        self.partial |= part.partial;
+        let fresh: Vec<_> = part.warnings.into_iter().filter(|w| !self.warnings.contains(w)).collect();
+        self.warnings.extend(fresh);
+        self.warnings.truncate(MAX_WARNINGS);
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Start,

@@ -60,20 +60,32 @@ impl AskError {
         }
     }
 
-    /// True when the engine says that the query touches more samples than it allows.
+    /// True when the query touches more than the engine allows, by its words, or gives more than is
+    /// read here: parts of it may pass.
     #[must_use]
     pub fn is_too_much(&self) -> bool {
         match self {
+            Self::Answer(AnswerError::Body(_) | AnswerError::Series(_)) => true,
             Self::Refused { words, .. } | Self::Answer(AnswerError::Engine(words)) => {
-                words.contains("too many samples")
-                    || words.contains("cannot select more than")
-                    || words.contains("-search.max")
-                    || words.contains("max number of series")
+                TOO_MUCH.iter().any(|w| words.contains(w))
             }
             _ => false,
         }
     }
 }
+
+/// What Prometheus, VictoriaMetrics, Mimir and Thanos say where a query touches too much.
+const TOO_MUCH: [&str; 9] = [
+    "too many samples",
+    "cannot select more than",
+    "-search.max",
+    "max number of series",
+    "maximum number of series",
+    "maximum number of chunks",
+    "chunks size limit",
+    "exceeded series limit",
+    "exceeded chunks limit",
+];
 
 /// What kind of engine it is, as far as that makes a difference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -412,7 +424,18 @@ mod tests {
     fn too_many_samples_are_known_by_the_words() {
         let said =
             |words: &str| AskError::Refused { status: 422, words: words.into(), wait: None }.is_too_much();
-        assert!(said("query processing would load too many samples into memory in query execution"));
+        for words in [
+            "query processing would load too many samples into memory in query execution",
+            "cannot select more than -search.maxSamplesPerQuery=1000000000 samples; possible solutions",
+            "the number of matching timeseries exceeds 300000; increase -search.maxUniqueTimeseries",
+            "the query exceeded the maximum number of series (limit: 5 series) (err-mimir-max-series-per-query)",
+            "the query exceeded the aggregated chunks size limit (limit: 7 bytes)",
+            "rpc error: exceeded series limit: rpc error: code = ResourceExhausted",
+        ] {
+            assert!(said(words), "{words}");
+        }
+        assert!(AskError::Answer(AnswerError::Series(7)).is_too_much());
+        assert!(!AskError::Answer(AnswerError::Cut).is_too_much());
         assert!(!said("parse error"));
     }
 }
