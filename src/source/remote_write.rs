@@ -2,11 +2,12 @@
 //! ones become readings with their true times.
 //!
 //! `server` takes requests, as many as `rate` lets pass, `wire` reads them, `intake` knows what each series means with the help
-//! of `who` and `cells`, `senders` who sends, and `run` hands it all to the engine.
+//! of `who` and `cells` (for nodes `nodes`), `senders` who sends, and `run` hands it all to the engine.
 
 pub mod cells;
 pub mod gate;
 pub mod intake;
+pub mod nodes;
 pub mod rate;
 mod run;
 pub mod senders;

@@ -125,6 +125,25 @@ async fn what_is_pushed_arrives_with_its_time_by_both_protocols() {
 }
 
 #[tokio::test]
+async fn a_node_is_told_once_its_next_scrape_begins() {
+    let mut receiver = Receiver::open();
+    let load = |value: f64, time: i64| -> Given<'static> {
+        let labels = vec![("__name__", "node_load1"), ("instance", "n1:9100"), ("job", "node")];
+        (labels, vec![(time, value)])
+    };
+    for series in [load(3.0, NOW - 15_000), load(4.0, NOW)] {
+        assert_eq!(receiver.push(Protocol::V2, &[series]).await.status, 204);
+    }
+    let hosts = loop {
+        match receiver.entries.recv().await.expect("the receiver runs") {
+            Entry::Batch(batch) if !batch.hosts.is_empty() => break batch.hosts,
+            _ => {}
+        }
+    };
+    assert_eq!((hosts[0].facts.host.as_str(), hosts[0].node.load1), ("n1:9100", 3.0));
+}
+
+#[tokio::test]
 async fn each_sender_is_a_target_and_its_mistakes_are_told() {
     let mut receiver = Receiver::open();
     let waiting = receiver.report(|_| true).await;
