@@ -8,11 +8,11 @@ use reqwest::header::{
 use reqwest::{Client, Response, StatusCode, Url};
 use tokio::time::Instant;
 
-use super::answer::{AnswerError, Bounds, Reader, Series, Summary};
+use super::answer::{self, AnswerError, Bounds, Reader, Series, Summary};
 use super::plan::Names;
 use super::remote::STREAMED;
 use super::{PromConfig, PromError};
-use crate::model::{Timestamp, text};
+use crate::model::Timestamp;
 use crate::source::http::HttpConfig;
 use crate::source::scrape::Limits;
 use crate::source::scrape::fetch::{FetchError, explain};
@@ -67,25 +67,12 @@ impl AskError {
         match self {
             Self::Answer(AnswerError::Body(_) | AnswerError::Series(_)) => true,
             Self::Refused { words, .. } | Self::Answer(AnswerError::Engine(words)) => {
-                TOO_MUCH.iter().any(|w| words.contains(w))
+                answer::is_too_much(words)
             }
             _ => false,
         }
     }
 }
-
-/// What Prometheus, VictoriaMetrics, Mimir and Thanos say where a query touches too much.
-const TOO_MUCH: [&str; 9] = [
-    "too many samples",
-    "cannot select more than",
-    "-search.max",
-    "max number of series",
-    "maximum number of series",
-    "maximum number of chunks",
-    "chunks size limit",
-    "exceeded series limit",
-    "exceeded chunks limit",
-];
 
 /// What kind of engine it is, as far as that makes a difference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -360,7 +347,7 @@ fn said(body: &[u8]) -> String {
     }
     let text = String::from_utf8_lossy(body);
     let line = text.lines().map(str::trim).find(|l| !l.is_empty()).unwrap_or_default();
-    if line.starts_with(['<', '{', '[']) { String::new() } else { text::clean(line) }
+    if line.starts_with(['<', '{', '[']) { String::new() } else { answer::reason(line) }
 }
 
 #[cfg(test)]
@@ -434,6 +421,15 @@ mod tests {
         ] {
             assert!(said(words), "{words}");
         }
+        let json = |words: &str| format!("{{\"status\":\"error\",\"error\":\"{words}\"}}");
+        let victoria = json(
+            "error when executing query=\\\"max by (UUID) (DCGM_FI_DEV_GPU_TEMP)\\\" for (time=1795700470061, step=300000): cannot evaluate \\\"DCGM_FI_DEV_GPU_TEMP\\\": search error after reading 0 data blocks: error when searching for tagFilters=[{__name__=\\\"DCGM_FI_DEV_GPU_TEMP\\\"}]: error when searching tsids: the number of matching timeseries exceeds 90; either narrow down the search or increase -search.max* command-line flag values at vmselect; see https://docs.victoriametrics.com/#resource-usage-limits",
+        );
+        let told = super::said(victoria.as_bytes());
+        assert!(told.starts_with("the number of matching timeseries exceeds 90; ") && said(&told), "{told}");
+        let far = "receive series from Addr: 10.0.0.1:10901 LabelSets: ".repeat(4);
+        let told = super::said(json(&format!("{far}rpc error: exceeded series limit: 5")).as_bytes());
+        assert_eq!(told, "exceeded series limit: 5");
         assert!(AskError::Answer(AnswerError::Series(7)).is_too_much());
         assert!(!AskError::Answer(AnswerError::Cut).is_too_much());
         assert!(!said("parse error"));
