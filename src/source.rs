@@ -14,13 +14,19 @@ pub mod scrape;
 pub mod serve;
 pub mod sim;
 
-use tokio::sync::mpsc;
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, watch};
 
 use crate::model::batch::SourceId;
 use crate::model::{Entry, Timestamp};
 
 /// Reads the wall clock. Handed in from the edge of the program so that tests can bring their own.
 pub type Clock = fn() -> Timestamp;
+
+/// The name of the hall on the screen, where it is one: a source that can ask for less than the whole
+/// site may ask for this first. Only a hint, and of several consoles the newest.
+pub type Focus = watch::Receiver<Option<Arc<str>>>;
 
 /// Where a source puts what it has: a bounded queue to the engine. When the engine is behind, the
 /// source waits (its next poll comes later); nothing is dropped.

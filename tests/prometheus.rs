@@ -3,6 +3,10 @@
 
 #[path = "prometheus/engine.rs"]
 mod engine;
+#[path = "prometheus/sight.rs"]
+mod sight;
+#[path = "prometheus/trouble.rs"]
+mod trouble;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +20,7 @@ use hallwatch::model::topology::place::Placer;
 use hallwatch::model::topology::plan::Plan;
 use hallwatch::model::{Entry, GpuId, Metric, Quality, Timestamp};
 use hallwatch::source::Outlet;
-use hallwatch::source::promql::{self, PromConfig, backfill};
+use hallwatch::source::promql::{self, Links, PromConfig, backfill};
 use tokio::sync::{mpsc, watch};
 
 const TWO: [(&str, &str, u16, i64); 2] = [("GPU-a", "n1:9400", 0, 2), ("GPU-b", "n2:9400", 3, 100)];
@@ -45,8 +49,12 @@ struct Seen {
 
 impl Seen {
     fn start(config: PromConfig) -> Self {
+        Self::with(config, Links::default())
+    }
+
+    fn with(config: PromConfig, links: Links) -> Self {
         let (tx, rx) = mpsc::channel(64);
-        tokio::spawn(promql::run(config, Outlet { source: 0, tx, clock: now }, None));
+        tokio::spawn(promql::run(config, Outlet { source: 0, tx, clock: now }, links));
         Self { rx, core: core(), readings: Vec::new(), status: SourceStatus::default() }
     }
 
@@ -203,7 +211,7 @@ async fn the_past_hour_comes_in_stretches_with_the_values_of_then() {
     tokio::spawn(promql::run(
         config.clone(),
         Outlet { source: 0, tx: handle.entries.clone(), clock: now },
-        None,
+        Links::default(),
     ));
     let (tx, mut portions) = mpsc::channel(8);
     let (progress, told) = watch::channel(String::new());
@@ -221,5 +229,10 @@ async fn the_past_hour_comes_in_stretches_with_the_values_of_then() {
     let with_values = frames.iter().filter(|f| f.value(GpuId(0), Metric::Temp) == Some(40.0));
     assert!(with_values.count() >= 175);
     assert!(frames.windows(2).all(|w| w[0].time < w[1].time));
+    // Values of every 15 s: those of the 10 s that a moment begins, or else the newest before.
+    for f in frames.iter().skip(1) {
+        let newest = engine::then(f.time.millis() / 1000 + 9);
+        assert_eq!(f.value(GpuId(0), Metric::Power), Some(newest as f32), "{}", f.time.millis());
+    }
     assert!(told.borrow().contains("history of 60 min"), "{}", *told.borrow());
 }

@@ -16,6 +16,7 @@ use crate::journal::worker::{self, JournalHandle};
 use crate::model::alarm::ExternalAlarms;
 use crate::model::{Entry, Timestamp, Topology};
 use crate::record::FlightRecorder;
+use crate::session::console::Sight;
 use crate::source::Outlet;
 use crate::source::alertmanager::{self, AlertmanagerConfig, View};
 
@@ -106,6 +107,13 @@ impl Prepared {
         spawned.map_err(|source| CliError::Start { what: "reading the past", source })?;
         self.engine = self.engine.with_backfill(queue);
         Ok(self)
+    }
+
+    /// Where a console says which hall is on its screen.
+    pub fn focus(&mut self) -> Sight {
+        let (sight, focus) = tokio::sync::watch::channel(None);
+        self.sources.iter_mut().for_each(|s| s.look_at(&focus));
+        sight
     }
 
     /// Runs engine and sources on the runtime of the caller; they end with it.

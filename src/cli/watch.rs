@@ -43,6 +43,7 @@ pub fn run(settings: Settings, args: &WatchArgs) -> Result<ExitCode, CliError> {
         prepared = prepared.with_recorder(recorder.clone());
     }
     let past = past(&settings, &folder)?;
+    let sight = prepared.focus();
     let args = args.clone();
     // The same path as at the start, so that a broken file never replaces what works.
     let reload = move || {
@@ -53,7 +54,8 @@ pub fn run(settings: Settings, args: &WatchArgs) -> Result<ExitCode, CliError> {
         let handle = prepared.spawn();
         let first = handle.snapshots.borrow().clone();
         let mut console =
-            Console::new(options, first, handle.desk.clone(), move || reload().map_err(|e| e.report()));
+            Console::new(options, first, handle.desk.clone(), move || reload().map_err(|e| e.report()))
+                .with_sight(sight);
         if let Some(past) = past {
             console = console.with_past(past);
         }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use tokio::sync::watch;
 
 use crate::engine::Snapshot;
 use crate::engine::desk::Desk;
@@ -18,6 +19,9 @@ use crate::ui::key::InputEvent;
 /// Reads the settings again; an error is shown and the old ones stay.
 pub type Reload = Box<dyn FnMut() -> Result<Options, String>>;
 
+/// Where a console says which hall is on its screen: the way to sources that can ask for it first.
+pub type Sight = watch::Sender<Option<Arc<str>>>;
+
 /// The app of one operator.
 pub struct Console {
     app: app::App,
@@ -27,6 +31,7 @@ pub struct Console {
     past: Option<PastDesk>,
     /// Where answers are to go; nobody listens before the session has begun.
     post: Option<Post>,
+    sight: Option<Sight>,
     redraw: bool,
     pending: Vec<Request>,
 }
@@ -45,6 +50,7 @@ impl Console {
             desk,
             past: None,
             post: None,
+            sight: None,
             redraw: true,
             pending: Vec::new(),
         }
@@ -57,6 +63,26 @@ impl Console {
         self.past = Some(past);
         self.app.has_tape();
         self
+    }
+
+    /// The same console, which says in `sight` which hall is on the screen.
+    #[must_use]
+    pub fn with_sight(mut self, sight: Sight) -> Self {
+        self.sight = Some(sight);
+        self
+    }
+
+    /// Tells the sources which hall is on the screen, when that has changed.
+    fn tell_sight(&self) {
+        let Some(sight) = &self.sight else { return };
+        let hall = self.app.hall_in_sight();
+        sight.send_if_modified(|told| {
+            let is_news = told.as_deref() != hall;
+            if is_news {
+                *told = hall.map(Arc::from);
+            }
+            is_news
+        });
     }
 
     /// Goes to a moment as soon as the session runs, and with a speed plays from there; without a
@@ -199,6 +225,7 @@ impl App for Console {
 
     fn requests(&mut self) -> Vec<Request> {
         self.serve();
+        self.tell_sight();
         std::mem::take(&mut self.pending)
     }
 }
@@ -232,6 +259,21 @@ mod tests {
     fn control_c_quits() {
         let mut c = console(|| Ok(Options::default()));
         assert!(press(&mut c, "C-c").contains(&Request::Quit));
+    }
+
+    #[test]
+    fn the_hall_on_the_screen_is_told_once() {
+        let (sight, mut focus) = watch::channel(None);
+        let mut c = console(|| Ok(Options::default())).with_sight(sight);
+        press(&mut c, "?");
+        assert!(!focus.has_changed().expect("the console is there"), "the site is no hall");
+        press(&mut c, "Esc");
+        press(&mut c, "Enter");
+        assert_eq!(focus.borrow_and_update().as_deref(), Some("H1"));
+        press(&mut c, "j");
+        assert!(!focus.has_changed().expect("the console is there"), "still the same hall");
+        press(&mut c, "F12");
+        assert_eq!(focus.borrow_and_update().as_deref(), None);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 pub mod secret;
 pub mod tls;
+pub mod tls_server;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -16,6 +17,7 @@ use crate::model::text;
 
 pub use secret::Secret;
 pub use tls::TlsConfig;
+pub use tls_server::TlsServerConfig;
 
 /// Most headers of one source.
 pub const MAX_HEADERS: usize = 32;
@@ -30,6 +32,8 @@ pub struct HttpConfig {
     /// Further headers of each request, such as `X-Scope-OrgID`: names that passed
     /// [`check_header`], at most [`MAX_HEADERS`].
     pub headers: Vec<(String, Secret)>,
+    /// As a receiver: the certificate that is shown to who connects; `None`: plain HTTP.
+    pub server: Option<TlsServerConfig>,
 }
 
 /// The two ways to log in.

@@ -28,7 +28,7 @@ use crate::source::alertmanager;
 use crate::source::alertmanager::client::identity;
 use crate::source::http::{HttpConfig, HttpConfigError};
 
-pub use run::run;
+pub use run::{Links, run};
 
 /// What is asked where nothing else is said: what views and alarm rules need.
 pub const METRICS: [Metric; 12] = [

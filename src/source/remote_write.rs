@@ -1,12 +1,14 @@
 //! Remote write: a Prometheus, a vmagent or a fleet of agents pushes its series here, and the wanted
 //! ones become readings with their true times.
 //!
-//! `server` takes requests, `wire` reads them, `intake` knows what each series means with the help
-//! of `who` and `cells`, `senders` who sends, and `run` hands it all to the engine.
+//! `server` takes requests, as many as `rate` lets pass, `wire` reads them, `intake` knows what each series means with the help
+//! of `who` and `cells` (for nodes `nodes`), `senders` who sends, and `run` hands it all to the engine.
 
 pub mod cells;
 pub mod gate;
 pub mod intake;
+pub mod nodes;
+pub mod rate;
 mod run;
 pub mod senders;
 mod server;
@@ -17,6 +19,9 @@ pub mod wire;
 
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
+
+use crate::source::http::HttpConfigError;
+use crate::source::http::tls_server::Renewed;
 
 pub use gate::Gate;
 pub use run::run;
@@ -30,6 +35,10 @@ pub struct Limits {
     pub decoded: usize,
     /// Bytes of bodies, as they are sent, that are being read or wait to be understood.
     pub in_flight: usize,
+    /// Requests of one address per second; a second's worth may come at once.
+    pub requests_per_sender: u32,
+    /// Requests in all per second; a second's worth may come at once.
+    pub requests: u32,
     /// Connections that are held at a time; more wait in the listener's queue.
     pub connections: usize,
     /// How long a sender may take for its request line and headers, and for its body.
@@ -48,6 +57,8 @@ impl Default for Limits {
             body: 16 << 20,
             decoded: 32 << 20,
             in_flight: 64 << 20,
+            requests_per_sender: 1000,
+            requests: 10_000,
             connections: 512,
             timeout: Duration::from_secs(10),
             pending: 2_000_000,
@@ -64,6 +75,8 @@ pub struct RemoteWriteConfig {
     pub listener: TcpListener,
     /// Who may write.
     pub gate: Gate,
+    /// The certificate that is shown; `None`: plain HTTP.
+    pub tls: Option<Renewed>,
     /// Time between two samples of a series; learned from their times where it is not given.
     pub interval: Option<Duration>,
     /// Bounds.
@@ -83,9 +96,12 @@ pub enum ListenError {
     },
     /// Keys of `http_config` that a receiver has no use for.
     #[error(
-        "`tls_config` and `headers` mean nothing to a receiver: it speaks plain HTTP, so put a proxy with TLS before it"
+        "`tls_config` and `headers` mean nothing to a receiver: its certificate stands in `tls_server_config`"
     )]
     Unused,
+    /// Its certificate cannot be used.
+    #[error("tls_server_config: {0}")]
+    Tls(#[from] HttpConfigError),
     /// The system refused it.
     #[error("cannot listen on {address}: {source}")]
     Bind {
@@ -105,7 +121,7 @@ impl RemoteWriteConfig {
         let address = check_address(address)?;
         let listener = TcpListener::bind(address).map_err(|source| ListenError::Bind { address, source })?;
         listener.set_nonblocking(true).map_err(|source| ListenError::Bind { address, source })?;
-        Ok(Self { listener, gate: Gate::default(), interval: None, limits: Limits::default() })
+        Ok(Self { listener, gate: Gate::default(), tls: None, interval: None, limits: Limits::default() })
     }
 }
 

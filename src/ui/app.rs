@@ -340,6 +340,15 @@ impl App {
         self.nav.view()
     }
 
+    /// The name of the hall that all of the screen is about, where its values are live.
+    #[must_use]
+    pub fn hall_in_sight(&self) -> Option<&str> {
+        let inside = matches!(self.view(), ViewKind::Hall | ViewKind::Rack | ViewKind::Gpu);
+        let topology = &self.snapshot.frame.topology;
+        let hall = self.selection.hall(topology).filter(|_| inside && self.choice.moment == Moment::Live)?;
+        Some(&topology.hall(hall).name)
+    }
+
     /// The choices of the operator.
     #[must_use]
     pub const fn choice(&self) -> &Choice {

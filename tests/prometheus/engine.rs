@@ -2,9 +2,11 @@
 
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
 
 /// The moment at which everything happens, s since the epoch.
 pub const NOW: i64 = 1_795_316_400;
@@ -15,6 +17,8 @@ pub enum Mood {
     Well,
     /// Another status, with this body.
     Refuses(u16, &'static str),
+    /// The same with a `Retry-After`.
+    Postpones(u16, &'static str),
     /// What it sends breaks off.
     Cuts,
     /// Parts are missing, and it says so.
@@ -29,14 +33,31 @@ pub struct State {
     pub gpus: Vec<(&'static str, &'static str, u16, i64)>,
     /// What it says of itself.
     pub buildinfo: &'static str,
+    /// Most series that one query may touch.
+    pub limit: usize,
+    /// Expressions with this in them are never answered.
+    pub hangs: Option<&'static str>,
     /// Paths and expressions that it was asked.
     pub asked: Vec<String>,
+    /// When.
+    pub times: Vec<Instant>,
 }
 
 /// See the module.
 pub struct Engine {
     pub url: String,
     pub state: Arc<Mutex<State>>,
+    door: JoinHandle<()>,
+}
+
+fn open(listener: TcpListener, state: &Arc<Mutex<State>>) -> JoinHandle<()> {
+    let shared = Arc::clone(state);
+    tokio::spawn(async move {
+        while let Ok((socket, _)) = listener.accept().await {
+            let state = Arc::clone(&shared);
+            tokio::spawn(async move { serve(socket, &state).await.ok() });
+        }
+    })
 }
 
 impl Engine {
@@ -47,17 +68,28 @@ impl Engine {
             mood: Mood::Well,
             gpus: gpus.to_vec(),
             buildinfo: r#"{"status":"success","data":{"version":"0.37.0","revision":"x"}}"#,
+            limit: usize::MAX,
+            hangs: None,
             asked: Vec::new(),
+            times: Vec::new(),
         };
         let state = Arc::new(Mutex::new(state));
-        let shared = Arc::clone(&state);
-        tokio::spawn(async move {
-            while let Ok((socket, _)) = listener.accept().await {
-                let state = Arc::clone(&shared);
-                tokio::spawn(async move { serve(socket, &state).await.ok() });
-            }
-        });
-        Self { url, state }
+        let door = open(listener, &state);
+        Self { url, state, door }
+    }
+
+    /// It goes down: nobody listens any more.
+    pub async fn stop(&mut self) {
+        self.door.abort();
+        // The socket is closed when the task is gone.
+        let _ = (&mut self.door).await;
+    }
+
+    /// It comes up again where it was.
+    pub async fn restart(&mut self) {
+        let address = self.url.trim_start_matches("http://");
+        let listener = TcpListener::bind(address).await.expect("its port is free again");
+        self.door = open(listener, &self.state);
     }
 
     pub fn set(&self, change: impl FnOnce(&mut State)) {
@@ -79,24 +111,43 @@ async fn serve(mut socket: TcpStream, state: &Mutex<State>) -> std::io::Result<(
     let path = head.split_whitespace().nth(1).unwrap_or_default().to_owned();
     let answer = {
         let mut state = state.lock().expect("no test panics in it");
-        let expression = expression(&String::from_utf8_lossy(&body));
+        let form = String::from_utf8_lossy(&body).into_owned();
+        let expression = field(&form, "query");
+        let number = |name: &str| field(&form, name).parse::<i64>().unwrap_or(0);
+        let range = (number("start"), number("end"), number("step"));
         state.asked.push(format!("{path} {expression}"));
-        answer(&state, &path, &expression)
+        state.times.push(Instant::now());
+        let hangs = state.hangs.is_some_and(|h| expression.contains(h));
+        (!hangs).then(|| answer(&state, &path, &expression, range))
+    };
+    let answer = match answer {
+        Some(answer) => answer,
+        None => std::future::pending().await,
     };
     socket.write_all(&answer).await
 }
 
-/// The query of a form, decoded.
-fn expression(form: &str) -> String {
+/// First and last moment and step of a range, s.
+type Range = (i64, i64, i64);
+
+/// A field of a form, decoded.
+fn field(form: &str, name: &str) -> String {
     let url = reqwest::Url::parse(&format!("http://x/?{form}")).expect("a form");
-    url.query_pairs().find(|(k, _)| k == "query").map(|(_, v)| v.into_owned()).unwrap_or_default()
+    url.query_pairs().find(|(k, _)| k == name).map(|(_, v)| v.into_owned()).unwrap_or_default()
 }
 
-fn answer(state: &State, path: &str, expression: &str) -> Vec<u8> {
+fn answer(state: &State, path: &str, expression: &str, range: Range) -> Vec<u8> {
+    let mut more = String::new();
+    if let Mood::Postpones(_, after) = &state.mood {
+        let _ = write!(more, "retry-after: {after}\r\n");
+    }
     let reply = |status: u16, body: &str| {
-        format!("HTTP/1.1 {status} x\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len())
+        format!("HTTP/1.1 {status} x\r\ncontent-type: application/json\r\n{more}content-length: {}\r\nconnection: close\r\n\r\n{body}", body.len())
             .into_bytes()
     };
+    if let Mood::Postpones(status, _) = &state.mood {
+        return reply(*status, "too many requests");
+    }
     if let Mood::Refuses(status, words) = &state.mood {
         return reply(*status, words);
     }
@@ -106,8 +157,11 @@ fn answer(state: &State, path: &str, expression: &str) -> Vec<u8> {
             200,
             r#"{"status":"success","data":["DCGM_FI_DEV_GPU_TEMP","DCGM_FI_DEV_POWER_USAGE","up"]}"#,
         ),
+        "/api/v1/query" | "/api/v1/query_range" if touched(state, expression).count() > state.limit => {
+            reply(422, TOO_MUCH)
+        }
         "/api/v1/query" | "/api/v1/query_range" => {
-            let body = result(state, path.ends_with("range"), expression);
+            let body = result(state, path.ends_with("range").then_some(range), expression);
             let mut bytes = reply(200, &body);
             if state.mood == Mood::Cuts && !expression.starts_with("group") {
                 bytes.truncate(bytes.len() - 20);
@@ -118,26 +172,63 @@ fn answer(state: &State, path: &str, expression: &str) -> Vec<u8> {
     }
 }
 
-fn result(state: &State, is_range: bool, expression: &str) -> String {
+/// What an engine says whose limit of samples is reached.
+const TOO_MUCH: &str = r#"{"status":"error","errorType":"execution","error":"query processing would load too many samples into memory in query execution"}"#;
+
+type Gpu = (&'static str, &'static str, u16, i64);
+
+/// The GPUs whose series match: by the last character of their UUID, or their hall.
+fn touched<'a>(state: &'a State, expression: &str) -> impl Iterator<Item = &'a Gpu> {
+    let behind = |start: &str| expression.split_once(start).map(|(_, rest)| rest.to_owned());
+    let class = |rest: String| rest.split(']').next().unwrap_or_default().to_owned();
+    let (only, never) = (behind("UUID=~\".*[").map(class), behind("UUID!~\".*[").map(class));
+    let hall = behind("hall=\"").and_then(|rest| rest.split('"').next().map(str::to_owned));
+    let last = |uuid: &str| uuid.chars().last().unwrap_or(' ');
+    state.gpus.iter().filter(move |(uuid, host, ..)| {
+        only.as_ref().is_none_or(|c| c.contains(last(uuid)))
+            && never.as_ref().is_none_or(|c| !c.contains(last(uuid)))
+            && hall.as_ref().is_none_or(|h| *h == hall_of(host))
+    })
+}
+
+/// The power at a moment of the past, W.
+pub fn then(second: i64) -> i64 {
+    600 + second.div_euclid(15) % 7
+}
+
+/// Host `n2:9400` stands in hall `H2`.
+fn hall_of(host: &str) -> String {
+    format!("H{}", &host[1..2])
+}
+
+fn result(state: &State, range: Option<Range>, expression: &str) -> String {
     let mut list = Vec::new();
-    for (uuid, host, index, age) in &state.gpus {
+    for (uuid, host, index, age) in touched(state, expression) {
         let mut labels = format!(r#""UUID":"{uuid}""#);
         if expression.starts_with("group") {
-            let _ = write!(labels, r#","instance":"{host}","gpu":"{index}","hall":"H1","modelName":"GB300""#);
+            let hall = hall_of(host);
+            let _ =
+                write!(labels, r#","instance":"{host}","gpu":"{index}","hall":"{hall}","modelName":"GB300""#);
         }
         let value = match expression {
             e if e.contains("timestamp(") => (NOW - age).to_string(),
             e if e.contains("POWER") => "700.5".to_owned(),
             _ => (40 + index).to_string(),
         };
-        if is_range {
-            let points: Vec<_> = (0..60).map(|i| format!(r#"[{},"{value}"]"#, NOW - 3600 + 60 * i)).collect();
+        if let Some((from, to, step)) = range {
+            let times = (0..).map(|i| from + i * step.max(1)).take_while(|t| *t <= to);
+            // The power of then: it changes every 15 s.
+            let at = |t: i64| match expression.contains("POWER") {
+                true => then(t).to_string(),
+                false => value.clone(),
+            };
+            let points: Vec<_> = times.map(|t| format!(r#"[{t},"{}"]"#, at(t))).collect();
             list.push(format!(r#"{{"metric":{{{labels}}},"values":[{}]}}"#, points.join(",")));
         } else {
             list.push(format!(r#"{{"metric":{{{labels}}},"value":[{NOW},"{value}"]}}"#));
         }
     }
-    let kind = if is_range { "matrix" } else { "vector" };
+    let kind = if range.is_some() { "matrix" } else { "vector" };
     let extra =
         if state.mood == Mood::Partial { r#","isPartial":true,"warnings":["store h2 is down"]"# } else { "" };
     format!(r#"{{"status":"success","data":{{"resultType":"{kind}","result":[{}]}}{extra}}}"#, list.join(","))

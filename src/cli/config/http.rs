@@ -1,6 +1,7 @@
 //! The tables below a `[[source]]` that say how HTTP is spoken, in the words of Prometheus'
 //! `http_config`: `[source.authorization]`, `[source.basic_auth]`, `[source.tls_config]`,
-//! `[source.headers]`, and the key `bearer_token_file`.
+//! `[source.headers]`, and the key `bearer_token_file`; for receivers `[source.tls_server_config]`, in
+//! the words of its web configuration.
 
 use std::fmt::Write as _;
 use std::ops::Range;
@@ -8,19 +9,20 @@ use std::path::PathBuf;
 
 use toml::de::DeTable;
 
-use crate::cli::config::keys::{AUTHORIZATION_KEYS, BASIC_AUTH_KEYS, Key, TLS_KEYS};
+use crate::cli::config::keys::{AUTHORIZATION_KEYS, BASIC_AUTH_KEYS, Key, TLS_KEYS, TLS_SERVER_KEYS};
 use crate::model::document::{Document, FileError};
 use crate::model::table::{Place, Table};
 use crate::model::text;
-use crate::source::http::{Auth, HttpConfig, MAX_HEADERS, Secret, TlsConfig, check_header};
+use crate::source::http::{Auth, HttpConfig, MAX_HEADERS, Secret, TlsConfig, TlsServerConfig, check_header};
 
 /// The names below a `[[source]]` that are read here.
-pub const HTTP_NAMES: [&str; 5] =
-    ["authorization", "basic_auth", "bearer_token_file", "headers", "tls_config"];
+pub const HTTP_NAMES: [&str; 6] =
+    ["authorization", "basic_auth", "bearer_token_file", "headers", "tls_config", "tls_server_config"];
 
 const AUTHORIZATION: &str = "[source.authorization]";
 const BASIC: &str = "[source.basic_auth]";
 const TLS: &str = "[source.tls_config]";
+const TLS_SERVER: &str = "[source.tls_server_config]";
 
 /// What the source `table` says of HTTP, and where it says so first; `None`: nothing. `file` finds
 /// relative paths.
@@ -35,7 +37,12 @@ pub fn read(
     let spans = table.keys().filter(|k| HTTP_NAMES.contains(&k.get_ref().as_ref())).map(|k| k.span());
     let Some(at) = spans.min_by_key(|s| s.start) else { return Ok(None) };
     let source = Table::top(doc, table);
-    let mut config = HttpConfig { auth: None, tls: tls(&source, &file)?, headers: headers(&source)? };
+    let mut config = HttpConfig {
+        auth: None,
+        tls: tls(&source, &file)?,
+        headers: headers(&source)?,
+        server: tls_server(&source, &file)?,
+    };
     let mut logins = Vec::new();
     if let Some(t) = source.table("authorization", AUTHORIZATION)? {
         logins.push(authorization(&t, &file)?);
@@ -146,6 +153,24 @@ fn tls(source: &Tab<'_, '_, '_>, file: &impl Fn(&str) -> PathBuf) -> Result<TlsC
     Ok(out)
 }
 
+fn tls_server(
+    source: &Tab<'_, '_, '_>,
+    file: &impl Fn(&str) -> PathBuf,
+) -> Result<Option<TlsServerConfig>, FileError> {
+    let Some(table) = source.table("tls_server_config", TLS_SERVER)? else { return Ok(None) };
+    only(&table, TLS_SERVER_KEYS)?;
+    let needed = |name: &'static str| {
+        let value = table.need(name, "a file (PEM)")?;
+        table.text(name, value).map(file)
+    };
+    let client_ca = table.get("client_ca_file").map(|value| table.text("client_ca_file", value).map(file));
+    Ok(Some(TlsServerConfig {
+        cert_file: needed("cert_file")?,
+        key_file: needed("key_file")?,
+        client_ca_file: client_ca.transpose()?,
+    }))
+}
+
 fn headers(source: &Tab<'_, '_, '_>) -> Result<Vec<(String, Secret)>, FileError> {
     let Some(table) = source.table("headers", "[source.headers]")? else { return Ok(Vec::new()) };
     let names = table.names();
@@ -198,6 +223,17 @@ pub fn toml(config: &HttpConfig) -> String {
         }
         let _ = writeln!(out, "insecure_skip_verify = {}", tls.insecure_skip_verify);
     }
+    if let Some(server) = &config.server {
+        let files = [
+            ("cert_file", Some(&server.cert_file)),
+            ("key_file", Some(&server.key_file)),
+            ("client_ca_file", server.client_ca_file.as_ref()),
+        ];
+        let _ = writeln!(out, "{TLS_SERVER}");
+        for (name, path) in files.into_iter().filter_map(|(n, p)| Some((n, p?))) {
+            let _ = writeln!(out, "{name} = {}", quote(&path.to_string_lossy()));
+        }
+    }
     if !config.headers.is_empty() {
         out.push_str("[source.headers]\n");
         for (name, _) in &config.headers {
@@ -238,6 +274,16 @@ mod tests {
     }
 
     #[test]
+    fn the_certificate_of_a_receiver_is_read_and_printed() {
+        let text =
+            "[tls_server_config]\ncert_file = \"a.pem\"\nkey_file = \"a.key\"\nclient_ca_file = \"/ca\"\n";
+        let c = config(text);
+        let printed = "[source.tls_server_config]\ncert_file = \"/etc/a.pem\"\nkey_file = \"/etc/a.key\"\nclient_ca_file = \"/ca\"\n";
+        assert_eq!(toml(&c), printed);
+        assert!(c.tls.is_default() && !c.is_default());
+    }
+
+    #[test]
     fn mistakes_are_told_with_line_and_nearest_name() {
         for (text, expected) in [
             ("[basic_auth]\nusrname = \"a\"\n", "c.toml:2: unknown key `usrname`: did you mean `username`?"),
@@ -246,6 +292,10 @@ mod tests {
                 "c.toml:1: [source.basic_auth] has no `username`: expected a text",
             ),
             ("[tls_config]\ncert_file = \"a\"\n", "c.toml:2: `cert_file`: needs `key_file`, too"),
+            (
+                "[tls_server_config]\ncert_file = \"a\"\n",
+                "c.toml:1: [source.tls_server_config] has no `key_file`: expected a file (PEM)",
+            ),
             ("[tls_config]\nserver_name = \"a b\"\n", "c.toml:2: `server_name`: expected a host name"),
             (
                 "[authorization]\ntype = \"Basic\"\n",

@@ -16,7 +16,7 @@ use crate::cli::units;
 use crate::model::document;
 
 pub use alertmanager::ALERTMANAGER_KEYS;
-pub use http::{AUTHORIZATION_KEYS, BASIC_AUTH_KEYS, TLS_KEYS};
+pub use http::{AUTHORIZATION_KEYS, BASIC_AUTH_KEYS, TLS_KEYS, TLS_SERVER_KEYS};
 pub use source::{HTTP_KINDS, SOURCE_KEYS, SOURCE_KINDS, source_has};
 
 /// What a key takes.
@@ -340,6 +340,7 @@ pub const SECTIONS: &[Section] = &[
     http::AUTHORIZATION,
     http::BASIC_AUTH,
     http::TLS,
+    http::TLS_SERVER,
     http::HEADERS,
     Section {
         header: "[[place]]",

@@ -233,7 +233,12 @@ impl Reader<'_> {
             .map_err(|(place, m)| self.doc.error(place.unwrap_or_else(|| at.clone()), m))?;
         if let Some((http, place)) = http::read(self.doc, table, |p| self.beside(p))? {
             let kinds = HTTP_KINDS.join(", ");
-            let none = || self.doc.error(place, format!("only sources that speak HTTP log in: {kinds}"));
+            let none =
+                || self.doc.error(place.clone(), format!("only sources that speak HTTP log in: {kinds}"));
+            if http.server.is_some() && !matches!(spec, SourceSpec::RemoteWrite(_)) {
+                let m = "`tls_server_config` is for sources that listen: remote_write";
+                return Err(self.doc.error(place, m));
+            }
             *spec.http_mut().ok_or_else(none)? = http;
         }
         Ok(Setting { value: spec, origin: self.origin(at) })

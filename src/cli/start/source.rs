@@ -9,12 +9,12 @@ use crate::cli::{CliError, scenario};
 use crate::model::Topology;
 use crate::source::jobs::JobsConfig;
 use crate::source::mqtt::{self, MqttConfig};
-use crate::source::promql::{self, PromConfig};
+use crate::source::promql::{self, Links, PromConfig};
 use crate::source::remote_write::RemoteWriteConfig;
 use crate::source::replay::Replay;
 use crate::source::scrape::{Placing, ScrapeConfig, TargetError};
 use crate::source::sim::Sim;
-use crate::source::{Outlet, jobs, local, remote_write, replay, scrape, sim};
+use crate::source::{Focus, Outlet, jobs, local, remote_write, replay, scrape, sim};
 
 /// A source that is ready to start: everything that can be wrong with it has been checked.
 pub(crate) enum Ready {
@@ -22,8 +22,8 @@ pub(crate) enum Ready {
     Sim(u64, f64),
     Scripted(Box<Sim>, f64),
     Scrape(Box<ScrapeConfig>),
-    /// With what there is to tell of its past.
-    Prometheus(Box<PromConfig>, Option<watch::Receiver<String>>),
+    /// With what it listens to: its past, and the hall on the screen.
+    Prometheus(Box<PromConfig>, Links),
     Local,
     RemoteWrite(Box<RemoteWriteConfig>),
     Jobs(Box<JobsConfig>),
@@ -75,7 +75,7 @@ impl Ready {
             }
             SourceSpec::Prometheus(spec) => {
                 let times = (settings.interval, settings.timeout);
-                Self::Prometheus(Box::new(spec.ready(times, settings.place_labels())), None)
+                Self::Prometheus(Box::new(spec.ready(times, settings.place_labels())), Links::default())
             }
         })
     }
@@ -88,11 +88,18 @@ impl Ready {
     /// The engine that is to be asked for its past, if this is one: it shows then what `told` says.
     pub fn wants_past(&mut self, told: &watch::Receiver<String>) -> Option<PromConfig> {
         match self {
-            Self::Prometheus(config, past) if !config.backfill.is_zero() => {
-                *past = Some(told.clone());
+            Self::Prometheus(config, links) if !config.backfill.is_zero() => {
+                links.past = Some(told.clone());
                 Some(config.as_ref().clone())
             }
             _ => None,
+        }
+    }
+
+    /// Lets it know which hall is on the screen, where that is of use to it.
+    pub fn look_at(&mut self, focus: &Focus) {
+        if let Self::Prometheus(_, links) = self {
+            links.focus = Some(focus.clone());
         }
     }
 
@@ -110,8 +117,8 @@ impl Ready {
                 tokio::spawn(sim::run(*sim, speed, outlet));
             }
             Self::Scrape(config) => scrape::spawn(*config, outlet),
-            Self::Prometheus(config, past) => {
-                tokio::spawn(promql::run(*config, outlet, past));
+            Self::Prometheus(config, links) => {
+                tokio::spawn(promql::run(*config, outlet, links));
             }
             Self::Mqtt(config) => {
                 tokio::spawn(mqtt::run(*config, outlet));

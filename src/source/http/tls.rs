@@ -95,19 +95,21 @@ impl TlsConfig {
     fn own(&self) -> Result<Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>, HttpConfigError> {
         match (&self.cert_file, &self.key_file) {
             (None, None) => Ok(None),
-            (Some(cert), Some(key)) => {
-                let chain = certificates(cert, "certificate")?;
-                let pem = read_bounded(key, "key", MAX_PEM)?;
-                let expected = "expected a private key (PEM)";
-                let found = PrivateKeyDer::from_pem_slice(&pem).map_err(|_| content(key, "key", expected))?;
-                Ok(Some((chain, found)))
-            }
+            (Some(cert), Some(key)) => Ok(Some((certificates(cert, "certificate")?, private_key(key)?))),
             _ => Err(HttpConfigError::Tls("cert_file and key_file belong together".to_owned())),
         }
     }
 }
 
-fn certificates(path: &Path, what: &'static str) -> Result<Vec<CertificateDer<'static>>, HttpConfigError> {
+pub(super) fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, HttpConfigError> {
+    let pem = read_bounded(path, "key", MAX_PEM)?;
+    PrivateKeyDer::from_pem_slice(&pem).map_err(|_| content(path, "key", "expected a private key (PEM)"))
+}
+
+pub(super) fn certificates(
+    path: &Path,
+    what: &'static str,
+) -> Result<Vec<CertificateDer<'static>>, HttpConfigError> {
     let pem = read_bounded(path, what, MAX_PEM)?;
     if pem.trim_ascii().is_empty() {
         return Err(HttpConfigError::Empty { what, path: shown(path) });
@@ -118,11 +120,11 @@ fn certificates(path: &Path, what: &'static str) -> Result<Vec<CertificateDer<'s
     if found.is_empty() { Err(content(path, what, expected)) } else { Ok(found) }
 }
 
-fn content(path: &Path, what: &'static str, message: &str) -> HttpConfigError {
+pub(super) fn content(path: &Path, what: &'static str, message: &str) -> HttpConfigError {
     HttpConfigError::Content { what, path: shown(path), message: text::clean(message) }
 }
 
-fn wrong(e: impl std::fmt::Display) -> HttpConfigError {
+pub(super) fn wrong(e: impl std::fmt::Display) -> HttpConfigError {
     HttpConfigError::Tls(text::clean(&e.to_string()))
 }
 

@@ -13,6 +13,37 @@ const MAX_WARNINGS: usize = 8;
 /// Labels of one series that are looked at.
 const MAX_LABELS: usize = 64;
 
+/// What Prometheus, VictoriaMetrics, Mimir and Thanos say where a query touches too much.
+const TOO_MUCH: [&str; 10] = [
+    "too many samples",
+    "cannot select more than",
+    "the number of matching timeseries exceeds",
+    "-search.max",
+    "max number of series",
+    "maximum number of series",
+    "maximum number of chunks",
+    "chunks size limit",
+    "exceeded series limit",
+    "exceeded chunks limit",
+];
+
+/// True when an engine says that a query touches too much.
+#[must_use]
+pub fn is_too_much(words: &str) -> bool {
+    TOO_MUCH.iter().any(|w| words.contains(w))
+}
+
+/// The reason in the words of an engine, clean and short. VictoriaMetrics repeats the query first, which
+/// is known here. Then the beginning counts, unless what must not be overlooked stands further back.
+#[must_use]
+pub fn reason(words: &str) -> String {
+    let repeated = words.starts_with("error when executing query=");
+    let words = words.split_once("): ").filter(|_| repeated).map_or(words, |(_, reason)| reason);
+    let short = text::clean(words);
+    let deep = TOO_MUCH.iter().filter_map(|w| words.find(w)).min().filter(|_| !is_too_much(&short));
+    deep.map_or(short, |at| text::clean(&words[at..]))
+}
+
 /// Bounds of one answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
@@ -98,6 +129,19 @@ pub struct Summary {
     pub warnings: Vec<String>,
     /// The engine says that parts are missing.
     pub partial: bool,
+}
+
+impl Summary {
+    /// Takes in that of another part of the same query.
+    pub fn add(&mut self, part: Self) {
+        self.series = self.series.saturating_add(part.series);
+        self.bad = self.bad.saturating_add(part.bad);
+        self.bytes = self.bytes.saturating_add(part.bytes);
+        self.partial |= part.partial;
+        let fresh: Vec<_> = part.warnings.into_iter().filter(|w| !self.warnings.contains(w)).collect();
+        self.warnings.extend(fresh);
+        self.warnings.truncate(MAX_WARNINGS);
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -236,7 +280,7 @@ impl Reader {
                 let status = cursor.string()?;
                 self.failed = status.raw(text) == b"error";
             }
-            b"error" => self.error = text::clean(&cursor.string()?.text(text)),
+            b"error" => self.error = reason(&cursor.string()?.text(text)),
             b"isPartial" => self.summary.partial |= cursor.word()? == b"true",
             b"warnings" | b"infos" => self.remarks(cursor, text)?,
             _ => cursor.skip()?,

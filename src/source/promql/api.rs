@@ -8,11 +8,11 @@ use reqwest::header::{
 use reqwest::{Client, Response, StatusCode, Url};
 use tokio::time::Instant;
 
-use super::answer::{AnswerError, Bounds, Reader, Series, Summary};
+use super::answer::{self, AnswerError, Bounds, Reader, Series, Summary};
 use super::plan::Names;
 use super::remote::STREAMED;
 use super::{PromConfig, PromError};
-use crate::model::{Timestamp, text};
+use crate::model::Timestamp;
 use crate::source::http::HttpConfig;
 use crate::source::scrape::Limits;
 use crate::source::scrape::fetch::{FetchError, explain};
@@ -60,15 +60,14 @@ impl AskError {
         }
     }
 
-    /// True when the engine says that the query touches more samples than it allows.
+    /// True when the query touches more than the engine allows, by its words, or gives more than is
+    /// read here: parts of it may pass.
     #[must_use]
     pub fn is_too_much(&self) -> bool {
         match self {
+            Self::Answer(AnswerError::Body(_) | AnswerError::Series(_)) => true,
             Self::Refused { words, .. } | Self::Answer(AnswerError::Engine(words)) => {
-                words.contains("too many samples")
-                    || words.contains("cannot select more than")
-                    || words.contains("-search.max")
-                    || words.contains("max number of series")
+                answer::is_too_much(words)
             }
             _ => false,
         }
@@ -348,7 +347,7 @@ fn said(body: &[u8]) -> String {
     }
     let text = String::from_utf8_lossy(body);
     let line = text.lines().map(str::trim).find(|l| !l.is_empty()).unwrap_or_default();
-    if line.starts_with(['<', '{', '[']) { String::new() } else { text::clean(line) }
+    if line.starts_with(['<', '{', '[']) { String::new() } else { answer::reason(line) }
 }
 
 #[cfg(test)]
@@ -412,7 +411,27 @@ mod tests {
     fn too_many_samples_are_known_by_the_words() {
         let said =
             |words: &str| AskError::Refused { status: 422, words: words.into(), wait: None }.is_too_much();
-        assert!(said("query processing would load too many samples into memory in query execution"));
+        for words in [
+            "query processing would load too many samples into memory in query execution",
+            "cannot select more than -search.maxSamplesPerQuery=1000000000 samples; possible solutions",
+            "the number of matching timeseries exceeds 300000; increase -search.maxUniqueTimeseries",
+            "the query exceeded the maximum number of series (limit: 5 series) (err-mimir-max-series-per-query)",
+            "the query exceeded the aggregated chunks size limit (limit: 7 bytes)",
+            "rpc error: exceeded series limit: rpc error: code = ResourceExhausted",
+        ] {
+            assert!(said(words), "{words}");
+        }
+        let json = |words: &str| format!("{{\"status\":\"error\",\"error\":\"{words}\"}}");
+        let victoria = json(
+            "error when executing query=\\\"max by (UUID) (DCGM_FI_DEV_GPU_TEMP)\\\" for (time=1795700470061, step=300000): cannot evaluate \\\"DCGM_FI_DEV_GPU_TEMP\\\": search error after reading 0 data blocks: error when searching for tagFilters=[{__name__=\\\"DCGM_FI_DEV_GPU_TEMP\\\"}]: error when searching tsids: the number of matching timeseries exceeds 90; either narrow down the search or increase -search.max* command-line flag values at vmselect; see https://docs.victoriametrics.com/#resource-usage-limits",
+        );
+        let told = super::said(victoria.as_bytes());
+        assert!(told.starts_with("the number of matching timeseries exceeds 90; ") && said(&told), "{told}");
+        let far = "receive series from Addr: 10.0.0.1:10901 LabelSets: ".repeat(4);
+        let told = super::said(json(&format!("{far}rpc error: exceeded series limit: 5")).as_bytes());
+        assert_eq!(told, "exceeded series limit: 5");
+        assert!(AskError::Answer(AnswerError::Series(7)).is_too_much());
+        assert!(!AskError::Answer(AnswerError::Cut).is_too_much());
         assert!(!said("parse error"));
     }
 }

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::answer::Series;
 use super::api::{Api, AskError, Flavor};
 use super::grid::{Grid, METRICS, SLOT_MS, SLOTS, Uuids};
-use super::plan::{self, Ask, Convert, Form, Purpose};
+use super::plan::{self, Ask, Convert, Form, MAX_PARTS, Purpose};
 use super::remote::{self, Compare, Matcher, StreamError};
 use super::{PromConfig, PromError};
 use crate::fleet::Snapshot;
@@ -26,12 +26,14 @@ const BUDGET: usize = 256 << 20;
 const PAUSE: Duration = Duration::from_secs(10);
 /// Labels that may hold a UUID.
 const UUIDS: [&str; 3] = ["UUID", "uuid", "gpu_uuid"];
-/// Time between the values of a range, s.
-const STEP: i64 = 60;
+/// Times between the values of a range, s: the shortest that makes no more than [`POINTS`] is asked.
+const STEPS: [i64; 4] = [15, 20, 30, 60];
+/// Values of one metric in a stretch. As JSON one is 20 bytes, and an engine computes each of them.
+const POINTS: i64 = 2_000_000;
+/// A range looks back no further than this: without it a node that died is repeated for five minutes.
+const LOOK_BACK: Duration = Duration::from_secs(60);
 /// A stored value holds for so many moments.
 const REACH: u16 = 7;
-/// A value of a range holds until the next one.
-const REACH_OF_RANGE: u16 = (STEP * 1000 / SLOT_MS) as u16;
 
 /// What operators are told of the progress; empty: nothing.
 pub type Progress = watch::Sender<String>;
@@ -60,6 +62,8 @@ struct Engine {
     api: Api,
     flavor: Flavor,
     way: Way,
+    /// Time between the values of a range, s.
+    step: i64,
     asks: Vec<Ask>,
 }
 
@@ -85,7 +89,7 @@ pub async fn run(
     let end = clock().millis().div_euclid(SLOT_MS) * SLOT_MS;
     let begin = end - i64::try_from(reach.as_millis()).unwrap_or(0);
     let stretches = stretches(begin, end);
-    let (mut ready, mut why) = introduce(engines, &progress).await;
+    let (mut ready, mut why) = introduce(engines, step_for(topology.gpu_count()), &progress).await;
     let mut work = Work { grid: Grid::new(topology.gpu_count()), rebuild: Rebuild::new(topology, BUDGET) };
     for (i, stretch) in stretches.iter().enumerate() {
         progress.send_replace(format!("history: {} %", 100 * i / stretches.len()));
@@ -102,7 +106,7 @@ pub async fn run(
         if ready.is_empty() {
             break;
         }
-        let reach = if ready.iter().any(|e| e.way == Way::Ranges) { REACH_OF_RANGE } else { REACH };
+        let reach = ready.iter().map(Engine::reach).max().unwrap_or(REACH);
         // Packing takes seconds at full size: not on a thread that others wait for.
         let built = tokio::task::spawn_blocking(move || {
             let portion = work.grid.hand_over(&mut work.rebuild, end, reach);
@@ -151,13 +155,24 @@ fn stretches(begin: i64, end: i64) -> Vec<i64> {
     (0..).map(|i| first + i * length).take_while(|s| *s < end).collect()
 }
 
+/// The time between the values of a range for so many GPUs, s.
+fn step_for(gpus: usize) -> i64 {
+    let length = SLOTS as i64 * SLOT_MS / 1000;
+    let fits = |step: &i64| i64::try_from(gpus).is_ok_and(|n| n * length / step <= POINTS);
+    STEPS.into_iter().find(fits).unwrap_or(60)
+}
+
 /// The engines that can be asked, and why others cannot.
-async fn introduce(engines: Vec<PromConfig>, progress: &Progress) -> (Vec<Engine>, Option<String>) {
+async fn introduce(
+    engines: Vec<PromConfig>,
+    step: i64,
+    progress: &Progress,
+) -> (Vec<Engine>, Option<String>) {
     let (mut ready, mut why) = (Vec::new(), None);
     for config in engines.into_iter().filter(|c| !c.backfill.is_zero()) {
         progress.send_replace("history: 0 %".to_owned());
         let name = config.name.clone();
-        match Engine::new(config).await {
+        match Engine::new(config, step).await {
             Ok(engine) => ready.push(engine),
             Err(e) => why = Some(format!("{name}: {e}")),
         }
@@ -166,7 +181,7 @@ async fn introduce(engines: Vec<PromConfig>, progress: &Progress) -> (Vec<Engine
 }
 
 impl Engine {
-    async fn new(mut config: PromConfig) -> Result<Self, PastError> {
+    async fn new(mut config: PromConfig, step: i64) -> Result<Self, PastError> {
         config.metrics.retain(|m| METRICS.contains(m));
         let api = Api::new(&config)?;
         let now = crate::model::Timestamp(0);
@@ -175,7 +190,17 @@ impl Engine {
         let mut asks = plan::asks(&config, &names);
         asks.retain(|a| matches!(a.purpose, Purpose::Values { .. }));
         let way = if matches!(flavor, Flavor::Prometheus(..)) { Way::Chunks } else { Way::Ranges };
-        Ok(Self { config, api, flavor, way, asks })
+        Ok(Self { config, api, flavor, way, step, asks })
+    }
+
+    /// For so many moments a value holds; one of a range until the next one.
+    fn reach(&self) -> u16 {
+        match self.way {
+            Way::Chunks => REACH,
+            Way::Ranges => {
+                u16::try_from((self.step * 1000).div_euclid(SLOT_MS) + 1).unwrap_or(REACH).min(REACH)
+            }
+        }
     }
 
     /// Reads the stretch of `grid`; an engine that is too busy is asked a second time after a while.
@@ -245,14 +270,40 @@ impl Engine {
         grid: &mut Grid,
     ) -> Result<(), PastError> {
         let by = UUIDS.map(str::to_owned);
-        let expression = Form { by: &by, selector: &self.config.selector }.expression(ask);
+        let mut parts = 1;
+        loop {
+            let mut outcome = Ok(());
+            for part in 0..parts {
+                let more = plan::divider(ask, &by).filter(|_| parts > 1);
+                let more = more.map(|label| plan::part(label, part, parts)).unwrap_or_default();
+                let selector = plan::and(&self.config.selector, &more);
+                let expression = Form { by: &by, selector: &selector }.expression(ask);
+                outcome = self.one_range(&expression, (row, convert), uuids, grid).await;
+                if outcome.is_err() {
+                    break;
+                }
+            }
+            match outcome {
+                // A value that was read already is only set once more.
+                Err(e) if e.is_too_much() && parts < MAX_PARTS && !ask.names.is_empty() => parts *= 2,
+                outcome => return Ok(outcome?),
+            }
+        }
+    }
+
+    async fn one_range(
+        &self,
+        expression: &str,
+        (row, convert): (usize, Convert),
+        uuids: &Uuids,
+        grid: &mut Grid,
+    ) -> Result<(), AskError> {
         let (from, to) = grid.span();
-        let from = (from + STEP * 1000 - 1).div_euclid(STEP * 1000) * STEP;
-        let (from, to, step) = (from.to_string(), (to / 1000).to_string(), STEP.to_string());
-        // Without this a node that died is repeated for five minutes.
-        let mut more = self.flavor.look_back(Duration::from_secs(STEP.unsigned_abs()));
+        let from = (from + self.step * 1000 - 1).div_euclid(self.step * 1000) * self.step;
+        let (from, to, step) = (from.to_string(), (to / 1000).to_string(), self.step.to_string());
+        let mut more = self.flavor.look_back(LOOK_BACK);
         more.retain(|(name, _)| *name != "step");
-        let mut fields = vec![("query", &*expression), ("start", &*from), ("end", &*to), ("step", &*step)];
+        let mut fields = vec![("query", expression), ("start", &*from), ("end", &*to), ("step", &*step)];
         fields.extend(more.iter().map(|(name, value)| (*name, value.as_str())));
         let response = self.api.post("api/v1/query_range", &fields).await?;
         let mut scratch = Vec::new();
@@ -311,6 +362,12 @@ mod tests {
         assert_eq!(stretches(0, 3_600_000), [0, 1_200_000, 2_400_000]);
         assert_eq!(stretches(5_000, 1_200_001), [0, 1_200_000]);
         assert_eq!(stretches(10_000, 10_000), [0; 0]);
+    }
+
+    #[test]
+    fn ranges_are_as_fine_as_the_size_of_the_site_allows() {
+        let of = [1, 25_000, 25_001, 40_000, 50_001, 100_224, 1_000_000].map(step_for);
+        assert_eq!(of, [15, 15, 20, 30, 60, 60, 60]);
     }
 
     #[test]

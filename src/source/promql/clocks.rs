@@ -9,7 +9,7 @@ use crate::model::batch::SeriesValue;
 #[derive(Clone, Debug)]
 struct Times {
     clock: Clock,
-    moment: Timestamp,
+    turn: u64,
     by_member: Vec<i64>,
 }
 
@@ -17,6 +17,8 @@ struct Times {
 #[derive(Clone, Debug, Default)]
 pub struct Clocks {
     moment: Timestamp,
+    /// Turns are counted: a wall clock may stand still or repeat a moment.
+    turn: u64,
     all: Vec<Times>,
 }
 
@@ -24,6 +26,7 @@ impl Clocks {
     /// A turn begins: times of earlier turns do not count any more.
     pub fn begin(&mut self, moment: Timestamp) {
         self.moment = moment;
+        self.turn += 1;
     }
 
     /// Takes the times of `clock` in this turn; `members`: how many there are.
@@ -31,12 +34,12 @@ impl Clocks {
         let at = match self.all.iter().position(|t| t.clock == clock) {
             Some(at) => at,
             None => {
-                self.all.push(Times { clock, moment: Timestamp(0), by_member: Vec::new() });
+                self.all.push(Times { clock, turn: 0, by_member: Vec::new() });
                 self.all.len() - 1
             }
         };
         let times = &mut self.all[at];
-        times.moment = self.moment;
+        times.turn = self.turn;
         times.by_member.clear();
         times.by_member.resize(members, 0);
         for value in values {
@@ -54,7 +57,7 @@ impl Clocks {
     }
 
     fn find(&self, clock: &Clock) -> Option<&Times> {
-        self.all.iter().find(|t| t.clock == *clock && t.moment == self.moment)
+        self.all.iter().find(|t| t.clock == *clock && t.turn == self.turn)
     }
 
     /// Gives values their times; those that have none go.
@@ -70,7 +73,7 @@ impl Clocks {
     /// Gives values the oldest time that any clock of this turn knows of their GPU, else the moment of
     /// the query.
     pub fn date_or_now(&self, values: &mut [SeriesValue]) {
-        let known: Vec<&Times> = self.all.iter().filter(|t| t.moment == self.moment).collect();
+        let known: Vec<&Times> = self.all.iter().filter(|t| t.turn == self.turn).collect();
         for v in values {
             let times = known.iter().filter_map(|t| t.by_member.get(v.member as usize));
             let oldest = times.copied().filter(|t| *t != 0).min();
@@ -106,8 +109,8 @@ mod tests {
         clocks.begin(Timestamp(100));
         clocks.set(DCGM, vec![value(0, 90)], 1);
         assert!(clocks.has(&DCGM));
-        clocks.begin(Timestamp(200));
-        assert!(!clocks.has(&DCGM));
+        clocks.begin(Timestamp(100));
+        assert!(!clocks.has(&DCGM), "not even where the wall clock repeats a moment");
         let mut values = vec![value(0, 0)];
         clocks.date(&DCGM, &mut values);
         assert!(values.is_empty(), "a value without a time is not shown as fresh");

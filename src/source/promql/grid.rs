@@ -12,7 +12,7 @@ pub const METRICS: [Metric; 3] = [Metric::Util, Metric::Power, Metric::Temp];
 pub const SLOT_MS: i64 = 10_000;
 /// Moments of one stretch.
 pub const SLOTS: usize = 120;
-/// Every so many moments one goes into the ring.
+/// Every so many moments one goes into the ring: it takes as much memory there as a live one.
 const FRAME_EVERY: usize = 2;
 
 /// Packed values of one metric, moment by moment.

@@ -255,6 +255,43 @@ pub fn of_clock(clock: Clock, names: Vec<&'static str>) -> Ask {
     }
 }
 
+/// Most parts that one query is asked in.
+pub const MAX_PARTS: u32 = 16;
+
+/// The label by whose last character the series of `ask` are divided where an engine refuses them all
+/// at once; `None`: there is none. `by`: the labels that tell GPUs apart; empty: not known yet.
+#[must_use]
+pub fn divider(ask: &Ask, by: &[String]) -> Option<&'static str> {
+    // What stands in the expression of an operator is not known here.
+    let first = ask.names.first()?;
+    let own = if first.starts_with("DCGM_") { "UUID" } else { "uuid" };
+    let found = |label: &&str| by.is_empty() || by.iter().any(|l| l == label);
+    [own, "gpu", "index"].into_iter().find(found)
+}
+
+/// The matcher of part `part` of `parts` (a power of two up to [`MAX_PARTS`]): every series is in one
+/// part and no other, whatever its label `label` holds, because the last part is what none of the
+/// others takes. UUIDs end in random hexadecimal digits and GPUs are numbered from 0 on, so that digits
+/// that leave the same rest make parts of one size.
+#[must_use]
+pub fn part(label: &str, part: u32, parts: u32) -> String {
+    let digits = |wanted: &dyn Fn(u32) -> bool| -> String {
+        (0..16).filter(|d| wanted(d % parts)).filter_map(|d| char::from_digit(d, 16)).collect()
+    };
+    if part + 1 < parts {
+        format!("{label}=~\".*[{}]\"", digits(&|rest| rest == part))
+    } else {
+        format!("{label}!~\".*[{}]\"", digits(&|rest| rest + 1 < parts))
+    }
+}
+
+/// Both matchers, either of which may be empty.
+#[must_use]
+pub fn and(selector: &str, more: &str) -> String {
+    let both = [selector, more].into_iter().filter(|m| !m.is_empty());
+    both.collect::<Vec<_>>().join(",")
+}
+
 /// How labels are reduced and series selected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Form<'a> {
@@ -379,6 +416,43 @@ mod tests {
         assert_eq!(last, "max by (UUID) (site_gpu_watts{x=\"y\"} * 1000)");
         let all = asks(&config, &Names::default());
         assert!(all.iter().all(|a| !matches!(a.purpose, Purpose::Times(_))), "nothing needs times");
+    }
+
+    #[test]
+    fn parts_hold_every_series_once() {
+        let values = (0..16).map(|d| format!("GPU-{d:x}")).chain(["".into(), "GPU-F".into(), "7".into()]);
+        let values: Vec<String> = values.collect();
+        for parts in [2, 4, 8, MAX_PARTS] {
+            let matchers: Vec<String> = (0..parts).map(|i| part("UUID", i, parts)).collect();
+            let mut sizes = vec![0; parts as usize];
+            for value in &values {
+                let takes = |m: &String| {
+                    let (sign, pattern) = m["UUID".len()..].split_at(2);
+                    let pattern = regex::Regex::new(&format!("^(?:{})$", pattern.trim_matches('"')));
+                    pattern.expect("a pattern").is_match(value) == (sign == "=~")
+                };
+                let taken: Vec<usize> = (0..matchers.len()).filter(|i| takes(&matchers[*i])).collect();
+                assert_eq!(taken.len(), 1, "{value} in {taken:?} of {matchers:?}");
+                sizes[taken[0]] += 1;
+            }
+            assert!(sizes.iter().all(|s| *s >= 16 / parts), "{sizes:?}");
+        }
+        assert_eq!(part("gpu", 0, 2), "gpu=~\".*[02468ace]\"");
+        assert_eq!(and("a=\"b\"", &part("gpu", 1, 2)), "a=\"b\",gpu!~\".*[02468ace]\"");
+        assert_eq!((and("", "x=\"y\""), and("x=\"y\"", "")), ("x=\"y\"".into(), "x=\"y\"".into()));
+    }
+
+    #[test]
+    fn queries_are_divided_by_a_label_that_tells_gpus_apart() {
+        let ask = |names: Vec<&'static str>| of_clock(Clock::Own(names.clone()), names);
+        let by = |labels: &[&str]| labels.iter().map(|l| (*l).to_owned()).collect::<Vec<_>>();
+        let temp = ask(vec!["DCGM_FI_DEV_GPU_TEMP"]);
+        assert_eq!(divider(&temp, &[]), Some("UUID"));
+        assert_eq!(divider(&temp, &by(&["instance", "gpu"])), Some("gpu"));
+        assert_eq!(divider(&temp, &by(&["instance"])), None);
+        let smi = ask(vec!["nvidia_smi_temperature_gpu"]);
+        assert_eq!(divider(&smi, &by(&["UUID", "uuid"])), Some("uuid"));
+        assert_eq!(divider(&ask(Vec::new()), &[]), None, "an expression that was given");
     }
 
     #[test]

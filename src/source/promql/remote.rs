@@ -1,8 +1,10 @@
 //! Remote read with streamed chunks: the samples as Prometheus stores them, which is twenty times less
 //! to send and to read than JSON.
 //!
-//! The stream is a row of frames: length (varint), CRC32 (4 bytes, which TCP makes superfluous), and a
-//! `ChunkedReadResponse` (prometheus `prompb/remote.proto`). Only chunks of type XOR are read.
+//! The stream is a row of frames: length (varint), CRC-32C of the message (4 bytes, the highest first),
+//! and a `ChunkedReadResponse` (prometheus `prompb/remote.proto`). Only chunks of type XOR are read.
+//! Nothing of a message is believed before its checksum is right: TCP lets one wrong packet of many
+//! millions pass, and a proxy or a failing disk has no checksum at all.
 
 use quick_protobuf::{BytesReader, Writer};
 
@@ -116,6 +118,9 @@ pub enum StreamError {
     /// The bytes are no frames.
     #[error("the answer is no stream of chunks")]
     Foreign,
+    /// The bytes of a message are not those that the engine sent.
+    #[error("a frame of the stream is damaged: its checksum (CRC-32C) is wrong")]
+    Damaged,
     /// There are chunks of a kind that is not known here.
     #[error("the engine sends chunks of type {0}, which are not known here")]
     Kind(i32),
@@ -131,7 +136,7 @@ impl Stream {
     /// Takes the next bytes and hands each whole message to `sink`.
     ///
     /// # Errors
-    /// They are no frames, or `sink` says so.
+    /// They are no frames, one of them is damaged, or `sink` says so.
     pub fn feed(
         &mut self,
         bytes: &[u8],
@@ -142,7 +147,11 @@ impl Stream {
         loop {
             let rest = &self.buffer[at..];
             let Some((length, head)) = length(rest)? else { break };
-            let Some(message) = rest.get(head + 4..head + 4 + length) else { break };
+            let Some(frame) = rest.get(head..head + 4 + length) else { break };
+            let Some((sum, message)) = frame.split_first_chunk::<4>() else { break };
+            if crc32c::crc32c(message) != u32::from_be_bytes(*sum) {
+                return Err(StreamError::Damaged);
+            }
             sink(message)?;
             at += head + 4 + length;
         }
@@ -329,6 +338,38 @@ mod tests {
         assert_eq!(read(&bytes[..bytes.len() - 1], 64), Err(StreamError::Cut));
     }
 
+    fn frame(message: &[u8]) -> Vec<u8> {
+        let length = u8::try_from(message.len()).expect("short");
+        [&[length][..], &crc32c::crc32c(message).to_be_bytes(), message].concat()
+    }
+
+    #[test]
+    fn one_wrong_bit_is_found_before_anything_of_the_message_is_read() {
+        let message = [10, 8, 10, 6, 10, 1, b'a', 18, 1, b'b'];
+        let stream = [frame(&message), frame(&message)].concat();
+        let taken = |bytes: &[u8]| {
+            let mut count = 0;
+            let outcome = Stream::default().feed(bytes, |m| {
+                assert_eq!(m, message);
+                count += 1;
+                Ok(())
+            });
+            (outcome, count)
+        };
+        assert_eq!(taken(&stream), (Ok(()), 2));
+        // Behind the length of the second frame: its checksum, and its message.
+        for at in frame(&message).len() + 1..stream.len() {
+            for bit in 0..8 {
+                let mut damaged = stream.clone();
+                damaged[at] ^= 1 << bit;
+                assert_eq!(taken(&damaged), (Err(StreamError::Damaged), 1), "byte {at}, bit {bit}");
+            }
+        }
+        assert!(StreamError::Damaged.to_string().contains("checksum"));
+        // The value that every implementation gives for these nine bytes.
+        assert_eq!(crc32c::crc32c(b"123456789"), 0xe306_9283);
+    }
+
     #[test]
     fn a_request_is_the_one_that_a_real_engine_answered() {
         let Some(recorded) = sample("remote_read_chunks.request.bin") else { return };
@@ -376,6 +417,8 @@ mod tests {
         #[test]
         fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..300), size in 1..60_usize) {
             let _ = read(&bytes, size);
+            let framed = frame(&bytes[..bytes.len().min(127)]);
+            let _ = read(&framed, size);
             let _ = message(&bytes, |s| assert!(s.samples().count() <= 300 * 65_535));
         }
     }

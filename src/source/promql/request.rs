@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::answer::{AnswerError, Series, Summary};
 use super::api::{Api, AskError};
 use super::directory::{Directory, Scratch, Table};
-use super::plan::Purpose;
+use super::plan::{self, Ask, Form, MAX_PARTS, Purpose};
 use crate::model::Timestamp;
 use crate::model::batch::SeriesValue;
 
@@ -17,6 +17,8 @@ pub struct Landed {
     pub ask: usize,
     pub duration_ms: u32,
     pub result: Result<(Got, Summary), AskError>,
+    /// The query was asked in so many parts.
+    pub parts: u32,
     /// The directory that was lent to the request.
     pub directory: Option<Box<Directory>>,
 }
@@ -33,8 +35,12 @@ pub enum Got {
 pub struct Request {
     pub api: Arc<Api>,
     pub table: Arc<Table>,
-    pub purpose: Purpose,
-    pub expression: String,
+    pub ask: Ask,
+    /// Labels that are kept.
+    pub by: Vec<String>,
+    pub selector: String,
+    /// In so many parts it was answered before: a power of two.
+    pub parts: u32,
     pub more: Vec<(&'static str, String)>,
     pub moment: Timestamp,
     pub room: usize,
@@ -42,28 +48,54 @@ pub struct Request {
 
 impl Request {
     /// Asks and reads; `ask` comes back with the answer.
-    pub async fn send(self, ask: usize, mut directory: Option<Box<Directory>>) -> Landed {
+    pub async fn send(mut self, ask: usize, mut directory: Option<Box<Directory>>) -> Landed {
         let start = Instant::now();
-        let result = match (&self.purpose, &mut directory) {
-            (Purpose::Directory { info }, Some(directory)) => {
-                let info = *info;
-                let mut sink = |s: &Series<'_>| directory.learn(s, info);
-                self.ask(&mut sink).await.map(|s| (Got::Directory, s))
+        let result = loop {
+            let result = match (&self.ask.purpose, &mut directory) {
+                (Purpose::Directory { info }, Some(directory)) => {
+                    let info = *info;
+                    let mut sink = |s: &Series<'_>| directory.learn(s, info);
+                    self.ask(&mut sink).await.map(|s| (Got::Directory, s))
+                }
+                _ => self.values().await,
+            };
+            // The same moment again, in smaller parts: nothing of what was read so far counts.
+            match result {
+                Err(e) if e.is_too_much() && self.parts < MAX_PARTS && self.divider().is_some() => {
+                    self.parts *= 2;
+                }
+                result => break result,
             }
-            _ => self.values().await,
         };
         let duration_ms = u32::try_from(start.elapsed().as_millis()).unwrap_or(u32::MAX);
-        Landed { ask, duration_ms, result, directory }
+        Landed { ask, duration_ms, result, parts: self.parts, directory }
     }
 
+    fn divider(&self) -> Option<&'static str> {
+        let is_directory = matches!(self.ask.purpose, Purpose::Directory { .. });
+        // The directory keeps all labels; which of them tell GPUs apart is known once it was read.
+        plan::divider(&self.ask, if is_directory { &self.table.by } else { &self.by })
+    }
+
+    /// Asks part after part; the answers make one.
     async fn ask(&self, sink: &mut (impl FnMut(&Series<'_>) + Send)) -> Result<Summary, AskError> {
-        self.api.query(&self.expression, self.moment, &self.more, sink).await
+        let mut all = Summary::default();
+        for part in 0..self.parts {
+            let more = match self.divider() {
+                Some(label) if self.parts > 1 => plan::part(label, part, self.parts),
+                _ => String::new(),
+            };
+            let selector = plan::and(&self.selector, &more);
+            let expression = Form { by: &self.by, selector: &selector }.expression(&self.ask);
+            all.add(self.api.query(&expression, self.moment, &self.more, sink).await?);
+        }
+        Ok(all)
     }
 
     async fn values(&self) -> Result<(Got, Summary), AskError> {
         let (mut out, mut unknown, mut matrix) = (Vec::with_capacity(self.room), 0, false);
         let mut scratch = Scratch::default();
-        let read = |value: f64| match &self.purpose {
+        let read = |value: f64| match &self.ask.purpose {
             Purpose::Values { convert, .. } => convert.value(value).map(|v| (v, Timestamp(0))),
             _ => time(value).map(|t| (f32::NAN, t)),
         };

@@ -1,12 +1,16 @@
 //! The running source: turn by turn it asks what is due, reads the answers, and hands the values over
 //! with the times of their samples.
 
+mod look;
+mod note;
+
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
 use super::PromConfig;
 use super::answer::Summary;
@@ -14,11 +18,11 @@ use super::api::{Api, AskError, Flavor};
 use super::board::Board;
 use super::clocks::Clocks;
 use super::directory::{self, Directory, Table};
-use super::plan::{self, Ask, Clock, Form, Names, Purpose};
+use super::plan::{self, Ask, Clock, Names, Purpose};
 use super::request::{Got, Landed, Request};
 use crate::model::batch::{Roster, SeriesReading, SeriesValue};
 use crate::model::{Batch, Entry, Timestamp};
-use crate::source::{Outlet, Stopped};
+use crate::source::{Focus, Outlet, Stopped};
 
 /// Who the GPUs are is asked again after this long, and sooner where unknown ones appear.
 const DIRECTORY_EVERY: Duration = Duration::from_secs(300);
@@ -29,19 +33,23 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(120);
 /// A clock that is further off than this is corrected, and told, ms.
 const SKEW_MS: i64 = 5_000;
 
-/// Asks the engine until the console's own engine stops taking entries. `past` says how far the reading
-/// of the past is, which operators are told beside the rest. A TLS provider for `rustls`
-/// must have been installed in the process.
-pub async fn run(config: PromConfig, outlet: Outlet, past: Option<watch::Receiver<String>>) {
-    // The only error is that the engine has stopped: then there is nothing left to do.
-    let _: Result<(), Stopped> = drive(config, outlet, past).await;
+/// What a source of this kind listens to beside its engine.
+#[derive(Clone, Debug, Default)]
+pub struct Links {
+    /// How far the reading of the past is, which operators are told beside the rest.
+    pub past: Option<watch::Receiver<String>>,
+    /// The hall on the screen: its values are asked for as soon as it gets there.
+    pub focus: Option<Focus>,
 }
 
-async fn drive(
-    config: PromConfig,
-    outlet: Outlet,
-    past: Option<watch::Receiver<String>>,
-) -> Result<(), Stopped> {
+/// Asks the engine until the console's own engine stops taking entries. A TLS provider for `rustls`
+/// must have been installed in the process.
+pub async fn run(config: PromConfig, outlet: Outlet, links: Links) {
+    // The only error is that the engine has stopped: then there is nothing left to do.
+    let _: Result<(), Stopped> = drive(config, outlet, links).await;
+}
+
+async fn drive(config: PromConfig, outlet: Outlet, links: Links) -> Result<(), Stopped> {
     let mut board = Board::default();
     board.rename(&config.name, &[]);
     let api = match Api::new(&config) {
@@ -55,13 +63,13 @@ async fn drive(
     let status = board.report(outlet.source, outlet.now(), config.interval_ms());
     outlet.send(Entry::Source(status)).await?;
     let mut runner = Runner::new(config, outlet, api, board);
-    runner.past = past;
+    runner.links = links;
     let mut due = Instant::now();
     loop {
         let pause = runner.turn().await?;
         // What took longer than an interval is not made up for.
         due = (due + pause).max(Instant::now());
-        sleep_until(due).await;
+        due = runner.rest(due).await?;
     }
 }
 
@@ -91,6 +99,8 @@ struct Runner {
     flavor: Option<Flavor>,
     skew: i64,
     asks: Vec<Ask>,
+    /// In how many parts each of them is asked, where that is more than one.
+    parts: HashMap<usize, u32>,
     directory: Box<Directory>,
     directory_due: Instant,
     directory_at: Option<Instant>,
@@ -102,8 +112,11 @@ struct Runner {
     flight: JoinSet<Landed>,
     /// What the engine remarked in this turn.
     remarks: Vec<String>,
-    /// How far the reading of the past is.
-    past: Option<watch::Receiver<String>>,
+    links: Links,
+    /// The matcher of the hall that is looked at between two turns; empty: it is a turn.
+    looking: String,
+    /// The newest turn was answered, and the engine wants no pause.
+    well: bool,
     random: u64,
 }
 
@@ -116,6 +129,7 @@ impl Runner {
             flavor: None,
             skew: 0,
             asks: Vec::new(),
+            parts: HashMap::new(),
             directory: Box::default(),
             directory_due: now,
             directory_at: None,
@@ -126,7 +140,9 @@ impl Runner {
             moment: Timestamp(0),
             flight: JoinSet::new(),
             remarks: Vec::new(),
-            past: None,
+            links: Links::default(),
+            looking: String::new(),
+            well: false,
             random: config.seed | 1,
             config,
             outlet,
@@ -171,6 +187,8 @@ impl Runner {
                 return false;
             }
         };
+        // An engine may allow more by now: each query is tried whole again.
+        self.parts.clear();
         let asks = plan::asks(&self.config, &known);
         if asks != self.asks {
             self.asks = asks;
@@ -183,6 +201,9 @@ impl Runner {
         for _ in 0..3 {
             self.directory.begin();
             for index in &who {
+                if turn.wait.is_some() {
+                    break;
+                }
                 self.start(*index);
                 while let Some(landed) = self.flight.join_next().await {
                     self.land_directory(landed.ok(), turn);
@@ -220,6 +241,7 @@ impl Runner {
         if let Some(directory) = landed.directory.take() {
             self.directory = directory;
         }
+        self.note_parts(&landed);
         let summary = landed.result.as_ref().map(|(_, s)| s.clone());
         self.tell(landed.ask, landed.duration_ms, summary.map_err(Clone::clone), turn);
     }
@@ -252,7 +274,6 @@ impl Runner {
         let is_directory = matches!(ask.purpose, Purpose::Directory { .. });
         let by =
             if is_directory { directory::labels(&self.config.place_labels) } else { self.table.by.clone() };
-        let expression = Form { by: &by, selector: &self.config.selector }.expression(&ask);
         let reach = 2 * self.config.interval * ask.every;
         let flavor = self.flavor.unwrap_or_default();
         let mut more = flavor.always();
@@ -263,8 +284,10 @@ impl Runner {
         let request = Request {
             api: Arc::clone(&self.api),
             table: Arc::clone(&self.table),
-            purpose: ask.purpose,
-            expression,
+            ask,
+            by,
+            selector: plan::and(&self.config.selector, &self.looking),
+            parts: self.parts.get(&index).copied().unwrap_or(1),
             more,
             moment: self.moment,
             // A GPU may be new since the table was made; one more growth is the exception.
@@ -274,6 +297,7 @@ impl Runner {
     }
 
     async fn land(&mut self, landed: Landed, turn: &mut Turn) -> Result<(), Stopped> {
+        self.note_parts(&landed);
         let Landed { ask, duration_ms, result, .. } = landed;
         let (got, summary) = match result {
             Ok((got, summary)) => (got, Ok(summary)),
@@ -297,6 +321,13 @@ impl Runner {
             _ => self.deliver(ask, values, turn).await?,
         }
         Ok(())
+    }
+
+    /// A query that was answered in parts is asked in as many from now on.
+    fn note_parts(&mut self, landed: &Landed) {
+        if landed.parts > 1 && landed.result.is_ok() && self.looking.is_empty() {
+            self.parts.insert(landed.ask, landed.parts);
+        }
     }
 
     /// Hands values over, or holds them until their times have come.
@@ -362,6 +393,9 @@ impl Runner {
     /// Writes down how a query went.
     fn tell(&mut self, ask: usize, duration_ms: u32, outcome: Result<Summary, AskError>, turn: &mut Turn) {
         match outcome {
+            // The list tells how the turns are, which ask for the whole site.
+            Ok(_) if !self.looking.is_empty() => turn.answered += 1,
+            Err(e) if !self.looking.is_empty() => turn.fail(&e),
             Ok(summary) => {
                 turn.answered += 1;
                 self.board.answered(ask, self.outlet.now(), duration_ms, &summary);
@@ -374,7 +408,7 @@ impl Runner {
             }
             Err(e) => {
                 let advice = if e.is_too_much() {
-                    "; ask for less with `selector`, or allow more in the engine"
+                    ", in parts, too; ask for less with `selector`, or allow more in the engine"
                 } else {
                     ""
                 };
@@ -391,6 +425,7 @@ impl Runner {
             _ => Ok((self.outlet.now(), self.directory.len())),
         };
         let failed = outcome.is_err();
+        self.well = !failed && turn.wait.is_none();
         self.board.turned(outcome, u32::try_from(took.as_millis()).unwrap_or(u32::MAX));
         let mut status = self.board.report(self.outlet.source, self.outlet.now(), self.config.interval_ms());
         status.note = self.note(&turn, took);
@@ -401,7 +436,9 @@ impl Runner {
             self.directory_due = self.directory_due.min(at + DIRECTORY_PAUSE);
         }
         if let Some(wait) = turn.wait {
-            return Ok(took + self.jittered(wait).max(self.config.interval));
+            // Not before that: what an engine asks for is no more than it needs.
+            // Never before that: between nothing and a half more.
+            return Ok(took + (self.jittered(wait) + wait / 4).max(self.config.interval));
         }
         if failed {
             self.directory_due = self.directory_due.min(Instant::now());
@@ -411,6 +448,11 @@ impl Runner {
         Ok(self.config.interval)
     }
 
+    /// What an engine asks for, and up to a half more, never less.
+    fn not_before(&mut self, wait: Duration) -> Duration {
+        self.jittered(wait) + wait / 4
+    }
+
     /// Up to a quarter shorter or longer, so that consoles do not come back all at once.
     fn jittered(&mut self, wait: Duration) -> Duration {
         self.random ^= self.random << 13;
@@ -418,43 +460,6 @@ impl Runner {
         self.random ^= self.random << 17;
         let thousandths = 750 + self.random % 501;
         wait.mul_f64(thousandths as f64 / 1000.0)
-    }
-
-    fn nobody(&self) -> String {
-        let selector = if self.config.selector.is_empty() { "" } else { " with this selector" };
-        if self.asks.is_empty() {
-            return "the engine knows no family of dcgm-exporter or nvidia_gpu_exporter".to_owned();
-        }
-        format!("the engine has no GPU{selector}")
-    }
-
-    fn note(&self, turn: &Turn, took: Duration) -> Option<String> {
-        let (directory, interval) = (&self.directory, self.config.interval);
-        let slow = took > interval;
-        let parts = [
-            (self.skew != 0).then(|| {
-                format!(
-                    "the engine's clock is {} s {}",
-                    self.skew.abs() / 1000,
-                    if self.skew > 0 { "ahead" } else { "behind" }
-                )
-            }),
-            slow.then(|| {
-                format!("a turn takes {:.1} s, the interval is {} s", took.as_secs_f32(), interval.as_secs())
-            }),
-            (turn.unknown > 0).then(|| format!("{} series are of unknown GPUs", turn.unknown)),
-            (turn.late > 0).then(|| format!("{} values without a time are left out", turn.late)),
-            (directory.left_out > 0).then(|| format!("{} series name no GPU or host", directory.left_out)),
-            (directory.clashes > 0).then(|| {
-                format!("{} GPUs claim the place of another one; the first one counts", directory.clashes)
-            }),
-            turn.wait.map(|w| format!("the engine asks for a pause of {} s", w.as_secs())),
-            (turn.failed > 0 && turn.answered > 0).then(|| format!("{} queries failed", turn.failed)),
-        ];
-        let remarks = self.remarks.iter().take(4).cloned();
-        let past = self.past.as_ref().map(|p| p.borrow().clone()).filter(|p| !p.is_empty());
-        let all: Vec<String> = parts.into_iter().flatten().chain(remarks).chain(past).collect();
-        (!all.is_empty()).then(|| all.join("; "))
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use twox_hash::xxhash3_128;
 
 use super::cells::{Cells, Taken, Voice};
+use super::nodes::Nodes;
 use super::who::{Directory, Found, Newcomer};
 use super::wire::Point;
 use crate::model::batch::{SeriesReading, SourceId};
@@ -90,6 +91,7 @@ pub struct Intake {
     scratch: Vec<u8>,
     directory: Directory,
     cells: Cells,
+    nodes: Nodes,
     memory: Vec<Memory>,
     /// Scrape jobs in which a Prometheus renamed labels.
     renamed: HashSet<Vec<u8>>,
@@ -107,6 +109,7 @@ impl Intake {
             scratch: Vec::new(),
             directory: Directory::default(),
             cells: Cells::new(interval_ms),
+            nodes: Nodes::default(),
             memory: Vec::new(),
             renamed: HashSet::new(),
             swept: 0,
@@ -141,7 +144,8 @@ impl Intake {
     pub fn take(&mut self, labels: &[Label<'_>], points: &[Point], now: Timestamp, tally: &mut Tally) {
         let count = points.len() as u64;
         let name = labels.iter().find(|l| l.name == b"__name__").map(|l| l.raw);
-        let Some(family) = name.and_then(families::lookup).filter(|f| is_of_gpu(*f)) else {
+        let wanted = |f: &FamilyId| is_of_gpu(*f) || Nodes::wants(f.get(), labels);
+        let Some(family) = name.and_then(families::lookup).filter(wanted) else {
             tally.other += count;
             return;
         };
@@ -154,6 +158,12 @@ impl Intake {
         tally.newest = tally.newest.max(point.time);
         let now_s = u32::try_from(now.millis() / 1000).unwrap_or(0);
         let key = self.key(labels);
+        if !is_of_gpu(family) {
+            let is_taken =
+                !point.is_stale() && self.nodes.take((family.get(), labels), key as u32, point, now);
+            tally.old += u64::from(!is_taken);
+            return;
+        }
         let entry = match self.series.get_mut(&key) {
             Some(entry) => {
                 entry.seen = now_s;
@@ -286,10 +296,12 @@ impl Intake {
     /// What has come since the last call.
     pub fn deliver(&mut self, source: SourceId, now: Timestamp) -> Option<Batch> {
         self.forget(u32::try_from(now.millis() / 1000).unwrap_or(0));
-        if self.cells.pending() == 0 {
+        let hosts = self.nodes.deliver(now);
+        if self.cells.pending() == 0 && hosts.is_empty() {
             return None;
         }
         let mut batch = Batch::new(source, now);
+        batch.hosts = hosts;
         for (metric, values) in self.cells.drain() {
             let roster = Arc::clone(self.directory.roster());
             let interval_ms = self.cells.interval_ms(metric);

@@ -7,15 +7,18 @@ use std::time::Duration;
 
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
+use tokio_rustls::TlsAcceptor;
 
 use super::RemoteWriteConfig;
 use super::server::{self, Shared};
 use crate::model::entry::{SourceStatus, TargetStatus};
 use crate::model::{Entry, Timestamp};
+use crate::source::http::tls_server::Renewed;
 use crate::source::{Outlet, Stopped};
 
 /// Values are grouped over this time into one batch.
@@ -35,7 +38,7 @@ async fn drive(config: RemoteWriteConfig, outlet: Outlet) -> Result<(), Stopped>
     let interval_ms = config.interval.map(|i| u32::try_from(i.as_millis()).unwrap_or(u32::MAX));
     let shared = Arc::new(Shared::new(config.limits, config.gate, outlet.clock, interval_ms));
     let address = config.listener.local_addr().map_or_else(|e| e.to_string(), |a| a.to_string());
-    let mut reporter = Reporter { address, due: Instant::now(), told: None };
+    let mut reporter = Reporter { address, tls: None, due: Instant::now(), told: None };
     let listener = match TcpListener::from_std(config.listener) {
         Ok(listener) => listener,
         Err(e) => {
@@ -45,7 +48,9 @@ async fn drive(config: RemoteWriteConfig, outlet: Outlet) -> Result<(), Stopped>
     };
     // Taking connections goes on while the engine keeps this task waiting: it ends with the set.
     let mut server = JoinSet::new();
-    server.spawn(accept_all(listener, Arc::clone(&shared)));
+    let tls = config.tls.map(Arc::new);
+    reporter.tls.clone_from(&tls);
+    server.spawn(accept_all(listener, tls, Arc::clone(&shared)));
     let mut timer = tokio::time::interval(GROUP);
     timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -62,14 +67,18 @@ async fn drive(config: RemoteWriteConfig, outlet: Outlet) -> Result<(), Stopped>
     }
 }
 
-async fn accept_all(listener: TcpListener, shared: Arc<Shared>) {
+async fn accept_all(listener: TcpListener, tls: Option<Arc<Renewed>>, shared: Arc<Shared>) {
     let room = Arc::new(Semaphore::new(shared.limits.connections));
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             Some(_) = connections.join_next(), if !connections.is_empty() => {}
             (stream, peer, permit) = accept(&listener, &room) => {
-                connections.spawn(connection(stream, peer, permit, Arc::clone(&shared)));
+                let (tls, shared) = (tls.clone(), Arc::clone(&shared));
+                connections.spawn(async move {
+                    connection(stream, peer, tls, shared).await;
+                    drop(permit);
+                });
             }
         }
     }
@@ -91,7 +100,21 @@ async fn accept(
     }
 }
 
-async fn connection(stream: TcpStream, peer: SocketAddr, permit: OwnedSemaphorePermit, shared: Arc<Shared>) {
+async fn connection(stream: TcpStream, peer: SocketAddr, tls: Option<Arc<Renewed>>, shared: Arc<Shared>) {
+    let Some(tls) = tls else { return serve(stream, peer, shared).await };
+    let acceptor = TlsAcceptor::from(tls.config(Instant::now()));
+    match tokio::time::timeout(shared.limits.timeout, acceptor.accept(stream)).await {
+        Ok(Ok(stream)) => serve(stream, peer, shared).await,
+        Ok(Err(e)) => shared.no_tls(&format!("{}: {e}", peer.ip())),
+        Err(_) => shared.no_tls(&format!("{}: no handshake in time", peer.ip())),
+    }
+}
+
+async fn serve(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    peer: SocketAddr,
+    shared: Arc<Shared>,
+) {
     let timeout = shared.limits.timeout;
     let service = service_fn(move |request| {
         let shared = Arc::clone(&shared);
@@ -103,12 +126,12 @@ async fn connection(stream: TcpStream, peer: SocketAddr, permit: OwnedSemaphoreP
         .header_read_timeout(timeout)
         .serve_connection(TokioIo::new(stream), service)
         .await;
-    drop(permit);
 }
 
 /// Tells the engine how the receiver is, when that changes.
 struct Reporter {
     address: String,
+    tls: Option<Arc<Renewed>>,
     due: Instant,
     told: Option<(Option<String>, u32)>,
 }
@@ -135,10 +158,17 @@ impl Reporter {
             let intake = shared.intake();
             (intake.gpus(), intake.series())
         };
-        if shared.senders().is_empty() {
-            return format!("listening on {}: nothing received yet", self.address);
-        }
         let totals = shared.totals();
+        let count = totals.unsafe_connections;
+        let no_tls = (count > 0)
+            .then(|| format!("{count} connections came to no TLS, the last one of {}", totals.unsafe_reason));
+        let certificate = self.tls.as_ref().and_then(|t| t.broken());
+        let certificate = certificate.map(|why| format!("the old certificate stays: {why}"));
+        let safety = [certificate, no_tls].into_iter().flatten();
+        if shared.senders().is_empty() {
+            let first = format!("listening on {}: nothing received yet", self.address);
+            return std::iter::once(first).chain(safety).collect::<Vec<_>>().join("; ");
+        }
         let tally = totals.tally;
         let behind = (now.millis() - tally.newest) / 1000;
         let parts = [
@@ -150,7 +180,7 @@ impl Reporter {
             (totals.postponed > 0).then(|| format!("{} requests were asked to come again", totals.postponed)),
             (totals.refused > 0).then(|| format!("{} requests were refused", totals.refused)),
         ];
-        parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
+        parts.into_iter().flatten().chain(safety).collect::<Vec<_>>().join("; ")
     }
 }
 

@@ -1,7 +1,8 @@
 //! The HTTP side: takes requests, holds them to the bounds, and answers so that senders do the right
 //! thing: what may come again gets 503, what never will be right 4xx.
 //!
-//! Overload is 503 and not 429: a Prometheus that is not told otherwise throws away what gets 429.
+//! Overload and too many requests are 503 and not 429: a Prometheus that is not told otherwise throws
+//! away what gets 429.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,9 +20,11 @@ use tokio::time::Instant;
 
 use super::gate::Closed;
 use super::intake::{Intake, Tally};
+use super::rate::Rates;
 use super::senders::{Receipt, Senders};
 use super::wire::{self, Content, Protocol};
 use super::{Gate, Limits};
+use crate::model::text;
 use crate::source::Clock;
 
 /// The only path that takes anything.
@@ -42,6 +45,7 @@ pub struct Shared {
     intake: Mutex<Intake>,
     senders: Mutex<Senders>,
     tally: Mutex<Totals>,
+    rates: Mutex<Rates>,
     /// Bytes of bodies, and requests at work.
     room: Semaphore,
     workers: Semaphore,
@@ -54,6 +58,9 @@ pub struct Totals {
     pub tally: Tally,
     pub refused: u64,
     pub postponed: u64,
+    /// Connections on which no TLS came about, and why the last one did not.
+    pub unsafe_connections: u64,
+    pub unsafe_reason: String,
     /// Why credentials could not be checked last.
     pub broken: Option<String>,
 }
@@ -86,6 +93,7 @@ impl Shared {
             intake: Mutex::new(Intake::new(limits.series, interval_ms)),
             senders: Mutex::default(),
             tally: Mutex::default(),
+            rates: Mutex::new(Rates::new(limits.requests_per_sender, limits.requests, Instant::now())),
             room: Semaphore::new(limits.in_flight),
             workers: Semaphore::new(WORKERS),
             buffers: Mutex::default(),
@@ -101,6 +109,13 @@ impl Shared {
 
     pub fn senders(&self) -> MutexGuard<'_, Senders> {
         lock(&self.senders)
+    }
+
+    /// A connection on which TLS did not come about, for this reason.
+    pub fn no_tls(&self, why: &str) {
+        let mut totals = lock(&self.tally);
+        totals.unsafe_connections += 1;
+        totals.unsafe_reason = text::clean(why);
     }
 
     pub fn totals(&self) -> Totals {
@@ -119,7 +134,7 @@ pub async fn answer(
         return response;
     }
     let agent = request.headers().get(USER_AGENT).map(|a| a.as_bytes().to_vec());
-    let (bytes, outcome) = take(request, &shared).await;
+    let (bytes, outcome) = take(request, peer, &shared).await;
     let receipt = Receipt {
         time: (shared.clock)(),
         duration_ms: u32::try_from(began.elapsed().as_millis()).unwrap_or(u32::MAX),
@@ -179,8 +194,8 @@ fn wrong_place(request: &Request<Incoming>) -> Option<Response<Full<Bytes>>> {
 type Taken = Result<(Content, Tally, Protocol), Refusal>;
 
 /// Size of the body, and what came of it.
-async fn take(request: Request<Incoming>, shared: &Arc<Shared>) -> (usize, Taken) {
-    let protocol = match admit(&request, shared) {
+async fn take(request: Request<Incoming>, peer: SocketAddr, shared: &Arc<Shared>) -> (usize, Taken) {
+    let protocol = match admit(&request, peer, shared) {
         Ok(protocol) => protocol,
         Err(refusal) => return (0, Err(refusal)),
     };
@@ -211,8 +226,13 @@ async fn take(request: Request<Incoming>, shared: &Arc<Shared>) -> (usize, Taken
 }
 
 /// What can be said by the headers alone.
-fn admit(request: &Request<Incoming>, shared: &Shared) -> Result<Protocol, Refusal> {
+fn admit(request: &Request<Incoming>, peer: SocketAddr, shared: &Shared) -> Result<Protocol, Refusal> {
     let headers = request.headers();
+    let now = Instant::now();
+    // Before anything that costs more: guessing at credentials is slow, too.
+    if !lock(&shared.rates).sender(peer.ip(), now) {
+        return Err(Refusal::later("too many requests of this address"));
+    }
     match shared.gate.check(headers.get(AUTHORIZATION).map(HeaderValue::as_bytes)) {
         Ok(()) => {}
         Err(Closed::Broken(why)) => {
@@ -227,6 +247,10 @@ fn admit(request: &Request<Incoming>, shared: &Shared) -> Result<Protocol, Refus
             let refusal = Refusal::new(StatusCode::UNAUTHORIZED, reason);
             return Err(Refusal { challenge: Some(challenge), ..refusal });
         }
+    }
+    // Only those who may write count here: others cannot keep them out.
+    if !lock(&shared.rates).all(now) {
+        return Err(Refusal::later("too many requests"));
     }
     let encoding = headers.get(CONTENT_ENCODING).map_or(&b""[..], HeaderValue::as_bytes);
     if !encoding.eq_ignore_ascii_case(b"snappy") {

@@ -1,5 +1,7 @@
 //! The receiver on a socket of the loopback, with senders as they are and as they should not be.
 
+mod tls;
+
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
 
@@ -33,10 +35,13 @@ struct Answer {
 
 impl Receiver {
     fn start(limits: Limits, gate: Gate, queue: usize) -> Self {
+        let bound = RemoteWriteConfig::bind("127.0.0.1:0").expect("loopback");
+        Self::run(RemoteWriteConfig { limits, gate, ..bound }, queue)
+    }
+
+    fn run(config: RemoteWriteConfig, queue: usize) -> Self {
         // The client is built with a TLS library chosen at run time, even where none is used.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let config =
-            RemoteWriteConfig { limits, gate, ..RemoteWriteConfig::bind("127.0.0.1:0").expect("loopback") };
         let address = config.listener.local_addr().expect("bound");
         let (tx, entries) = mpsc::channel(queue);
         tokio::spawn(run(config, Outlet { source: 2, tx, clock: || Timestamp(NOW) }));
@@ -57,6 +62,11 @@ impl Receiver {
         let answer = request.body(body).send().await.expect("an answer");
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
         Answer { status, headers, text: answer.text().await.expect("text") }
+    }
+
+    /// The same with a sender that speaks TLS.
+    fn over_tls(self, client: reqwest::Client) -> Self {
+        Self { url: self.url.replace("http://", "https://"), client, ..self }
     }
 
     async fn push(&self, protocol: Protocol, series: &[Given<'_>]) -> Answer {
@@ -112,6 +122,25 @@ async fn what_is_pushed_arrives_with_its_time_by_both_protocols() {
     assert_eq!(second.headers["X-Prometheus-Remote-Write-Histograms-Written"], "0");
     let got: Vec<_> = receiver.values().await.iter().map(|(_, v)| (v.member, v.value)).collect();
     assert_eq!(got, [(0, 51.0), (1, 60.0)], "the same GPU is the same member in both");
+}
+
+#[tokio::test]
+async fn a_node_is_told_once_its_next_scrape_begins() {
+    let mut receiver = Receiver::open();
+    let load = |value: f64, time: i64| -> Given<'static> {
+        let labels = vec![("__name__", "node_load1"), ("instance", "n1:9100"), ("job", "node")];
+        (labels, vec![(time, value)])
+    };
+    for series in [load(3.0, NOW - 15_000), load(4.0, NOW)] {
+        assert_eq!(receiver.push(Protocol::V2, &[series]).await.status, 204);
+    }
+    let hosts = loop {
+        match receiver.entries.recv().await.expect("the receiver runs") {
+            Entry::Batch(batch) if !batch.hosts.is_empty() => break batch.hosts,
+            _ => {}
+        }
+    };
+    assert_eq!((hosts[0].facts.host.as_str(), hosts[0].node.load1), ("n1:9100", 3.0));
 }
 
 #[tokio::test]
@@ -243,6 +272,46 @@ async fn too_many_bytes_at_once_are_asked_to_come_again() {
     drop(slow);
     while receiver.push(Protocol::V1, &[temp("0", 50.0, NOW)]).await.status != 204 {}
     assert_eq!(receiver.values().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_sender_gone_wild_is_asked_to_come_again_and_loses_nothing() {
+    for (limits, reason) in [
+        (Limits { requests_per_sender: 5, ..Limits::default() }, "too many requests of this address\n"),
+        (Limits { requests: 5, requests_per_sender: 1_000_000, ..Limits::default() }, "too many requests\n"),
+    ] {
+        let mut receiver = Receiver::start(limits, Gate::default(), 64);
+        let (mut sent, mut postponed) = (0, 0);
+        while sent < 8 {
+            let series = [temp("0", f64::from(sent), NOW - 1000 + i64::from(sent))];
+            let answer = receiver.push(Protocol::V1, &series).await;
+            match answer.status {
+                204 => sent += 1,
+                _ => {
+                    postponed += 1;
+                    assert_eq!((answer.status, &*answer.text), (503, reason));
+                    assert_eq!(answer.headers["Retry-After"], "1");
+                }
+            }
+        }
+        assert!(postponed > 0, "eight requests were more than a second's worth");
+        let mut got = Vec::new();
+        while got.len() < 8 {
+            got.extend(receiver.values().await.iter().map(|(_, v)| v.value));
+        }
+        assert_eq!(got, (0..8).map(|n| n as f32).collect::<Vec<_>>());
+    }
+}
+
+#[tokio::test]
+async fn who_may_not_write_keeps_nobody_out() {
+    let limits = Limits { requests: 1, ..Limits::default() };
+    let receiver = Receiver::start(limits, bearer("right"), 64);
+    let series = || body(Protocol::V1, &[temp("0", 50.0, NOW)]);
+    for _ in 0..50 {
+        assert_eq!(receiver.post(V1, "snappy", series(), Some("Bearer wrong")).await.status, 401);
+    }
+    assert_eq!(receiver.post(V1, "snappy", series(), Some("Bearer right")).await.status, 204);
 }
 
 #[tokio::test]

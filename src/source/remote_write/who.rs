@@ -326,7 +326,8 @@ fn uuid_of(raw: &[u8]) -> String {
     uuid
 }
 
-fn host_labels(labels: &[Label<'_>], hostname: &str) -> Vec<(String, String)> {
+/// Labels that speak of the host.
+pub(super) fn host_labels(labels: &[Label<'_>], hostname: &str) -> Vec<(String, String)> {
     let mut out = Vec::new();
     if !hostname.is_empty() {
         out.push(("hostname".to_owned(), hostname.to_owned()));

@@ -41,10 +41,15 @@ impl CpuTime {
 impl NodePage {
     /// Takes one sample of a node's family.
     pub fn take(&mut self, family: &Family, labels: Labels<'_>, value: f64) {
+        let mode = || labels.into_iter().find(|l| l.name == b"mode").map_or(&b""[..], |l| l.raw);
+        self.add(family, if family.field == Field::CpuSeconds { mode() } else { b"" }, value);
+    }
+
+    /// The same with the mode of the CPU, where the family is about that.
+    pub fn add(&mut self, family: &Family, mode: &[u8], value: f64) {
         let Some(value) = family.convert(value) else { return };
         match family.field {
             Field::CpuSeconds => {
-                let mode = labels.into_iter().find(|l| l.name == b"mode").map_or(&b""[..], |l| l.raw);
                 self.cpu.total += value;
                 if mode == b"idle" || mode == b"iowait" {
                     self.cpu.idle += value;

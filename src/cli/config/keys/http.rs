@@ -43,6 +43,19 @@ pub const TLS_KEYS: &[Key] = &[
     ),
 ];
 
+/// The keys of `[source.tls_server_config]`.
+pub const TLS_SERVER_KEYS: &[Key] = &[
+    key("cert_file", Kind::Path, "", "", "The certificate that is shown to who connects (PEM)."),
+    key("key_file", Kind::Path, "", "", "Its key (PEM)."),
+    key(
+        "client_ca_file",
+        Kind::Path,
+        "",
+        "",
+        "Only clients with a certificate of these authorities (PEM) may connect.",
+    ),
+];
+
 /// Their place in docs/config.md.
 pub(super) const AUTHORIZATION: Section = Section {
     header: "[source.authorization]",
@@ -61,6 +74,12 @@ pub(super) const TLS: Section = Section {
     doc: "Certificates of an HTTP source.",
     keys: TLS_KEYS,
     example: "[[source]]\nkind = \"scrape\"\ntargets = [\"https://node7:9400\"]\n[source.tls_config]\nca_file = \"site-ca.pem\"\ncert_file = \"me.pem\"\nkey_file = \"me.key\"\n",
+};
+pub(super) const TLS_SERVER: Section = Section {
+    header: "[source.tls_server_config]",
+    doc: "The certificate of a receiver (`remote_write`): it speaks HTTPS then, and nothing else. Files that change are read again.",
+    keys: TLS_SERVER_KEYS,
+    example: "[[source]]\nkind = \"remote_write\"\nlisten = \"0.0.0.0:9201\"\n[source.tls_server_config]\ncert_file = \"console.pem\"\nkey_file = \"console.key\"\n",
 };
 pub(super) const HEADERS: Section = Section {
     header: "[source.headers]",

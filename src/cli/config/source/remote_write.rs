@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::Entries;
 use crate::cli::config::keys::Value;
 use crate::source::http::HttpConfig;
+use crate::source::http::tls_server::Renewed;
 use crate::source::remote_write::{Gate, ListenError, RemoteWriteConfig, check_address};
 
 /// Smallest and largest `max_body`, bytes.
@@ -75,12 +76,13 @@ impl RemoteWriteSpec {
     /// Binds the socket.
     ///
     /// # Errors
-    /// It is no address, or the system refuses it.
+    /// It is no address, the system refuses it, or its certificate cannot be used.
     pub fn bind(&self) -> Result<RemoteWriteConfig, ListenError> {
         self.check()?;
         let mut config = RemoteWriteConfig::bind(&self.listen)?;
         config.interval = self.interval;
         config.gate = Gate::new(self.http.clone());
+        config.tls = self.http.server.clone().map(Renewed::new).transpose()?;
         let limits = &mut config.limits;
         limits.series = self.max_series.unwrap_or(limits.series);
         if let Some(body) = self.max_body {
