@@ -103,7 +103,10 @@ fn told(state: &Snapshot, placed: bool) -> Vec<Checked> {
 /// What comes: targets, samples, GPUs, points of the plant.
 fn gets(state: &Snapshot, view: &SourceView) -> String {
     let (up, ..) = view.tally();
-    let samples: u64 = view.targets.iter().map(|t| u64::from(t.samples)).sum();
+    // The row of an engine is the sum of those of its queries, which carry its name.
+    let engine = view.targets.first().map(|t| format!("{} ", t.name)).unwrap_or_default();
+    let own = view.targets.iter().filter(|t| !t.name.starts_with(&engine));
+    let samples: u64 = own.map(|t| u64::from(t.samples)).sum();
     let counts = state.frame.counts(Asset::Site);
     let seen = counts.good + counts.stale + counts.unsupported;
     let hosts = state.trays.iter().filter(|answers| **answers).count();
