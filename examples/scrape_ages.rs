@@ -47,7 +47,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let core = Core::new(site, Placer::default(), HISTORY);
     let (engine, mut handle) = Engine::new(core, Pace::Wall(Duration::from_secs(1)), now);
     tokio::spawn(engine.run());
-    tokio::spawn(scrape::run(config, Outlet { source: 0, tx: handle.entries.clone(), clock: now }));
+    scrape::spawn(config, Outlet { source: 0, tx: handle.entries.clone(), clock: now });
     let start = Instant::now();
     let (warm, end) = (
         start + Duration::from_millis(3 * interval_ms as u64),
@@ -83,6 +83,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     tell(&seen, interval_ms);
+    let history = &handle.snapshots.borrow().history.status;
+    let past = history.parts.iter().map(|p| p.bytes).sum::<usize>() + history.series_bytes;
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let peak = status.lines().find_map(|l| l.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
+    let peak = peak.and_then(|kib| kib.parse::<usize>().ok()).unwrap_or_default() >> 10;
+    println!("# peak memory {peak} MiB, of it the past {} MiB", past >> 20);
     Ok(())
 }
 

@@ -201,17 +201,90 @@ async fn an_own_authority_is_trusted_and_so_is_anybody_when_told_so() {
     assert!(reason(&seen[0]).contains("certificate"), "{}", reason(&seen[0]));
 }
 
+#[tokio::test]
+async fn our_own_certificate_is_shown_where_one_is_asked_for() {
+    let (ours, other) = (Authority::new(), Authority::new());
+    let (certificate, key) = ours.signs("127.0.0.1");
+    let mut clients = rustls::RootCertStore::empty();
+    clients.add(ours.certificate.der().clone()).expect("an authority");
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let verifier =
+        rustls::server::WebPkiClientVerifier::builder_with_provider(Arc::new(clients), Arc::clone(&provider));
+    let tls = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_client_cert_verifier(verifier.build().expect("a verifier"))
+        .with_single_cert(vec![certificate.der().clone()], pkcs8(&key))
+        .expect("they fit together");
+    let address = serve(tls).await;
+    let server = Server::start(vec![Answer::page(GOOD)]).await;
+    let urls = [format!("https://{address}/metrics"), server.urls(1).remove(0)];
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let write = |name: &str, text: String| {
+        let path = dir.path().join(name);
+        std::fs::write(&path, text).expect("writable");
+        Some(path)
+    };
+    let mut shown = config(&urls);
+    shown.http.tls.ca_file = write("ca.pem", ours.certificate.pem());
+    for (authority, welcome) in [(None, false), (Some(&other), false), (Some(&ours), true)] {
+        let mut config = config(&urls);
+        config.http.tls = shown.http.tls.clone();
+        if let Some(authority) = authority {
+            let (certificate, key) = authority.signs("console");
+            config.http.tls.cert_file = write("own.pem", certificate.pem());
+            config.http.tls.key_file = write("own.key", key.serialize_pem());
+        }
+        let seen = states(config).await;
+        if welcome {
+            assert_eq!(seen[0].state, TargetState::Up, "{:?}", seen[0]);
+        } else {
+            assert!(reason(&seen[0]).starts_with("TLS: "), "{}", reason(&seen[0]));
+        }
+    }
+}
+
+/// An authority, and what it signs.
+struct Authority {
+    certificate: rcgen::Certificate,
+    issuer: rcgen::Issuer<'static, rcgen::KeyPair>,
+}
+
+impl Authority {
+    fn new() -> Self {
+        let mut params = rcgen::CertificateParams::new(Vec::new()).expect("no names");
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let key = rcgen::KeyPair::generate().expect("a key");
+        let certificate = params.self_signed(&key).expect("a certificate");
+        Self { certificate, issuer: rcgen::Issuer::new(params, key) }
+    }
+
+    fn signs(&self, name: &str) -> (rcgen::Certificate, rcgen::KeyPair) {
+        let key = rcgen::KeyPair::generate().expect("a key");
+        let params = rcgen::CertificateParams::new(vec![name.to_owned()]).expect("a name");
+        (params.signed_by(&key, &self.issuer).expect("a certificate"), key)
+    }
+}
+
+fn pkcs8(key: &rcgen::KeyPair) -> rustls::pki_types::PrivateKeyDer<'static> {
+    rustls::pki_types::PrivateKeyDer::try_from(key.serialize_der()).expect("a key")
+}
+
 /// An exporter with a certificate that it signed itself: its address, and the certificate (PEM).
 async fn self_signed() -> (String, String) {
     let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).expect("a certificate");
-    let key = rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).expect("a key");
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let tls = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .expect("versions")
         .with_no_client_auth()
-        .with_single_cert(vec![made.cert.der().clone()], key)
+        .with_single_cert(vec![made.cert.der().clone()], pkcs8(&made.signing_key))
         .expect("they fit together");
+    (serve(tls).await, made.cert.pem())
+}
+
+/// An exporter that speaks TLS as `tls` says: its address.
+async fn serve(tls: rustls::ServerConfig) -> String {
     let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(tls));
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("an address").to_string();
@@ -227,5 +300,5 @@ async fn self_signed() -> (String, String) {
             });
         }
     });
-    (address, made.cert.pem())
+    address
 }

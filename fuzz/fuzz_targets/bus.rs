@@ -1,6 +1,6 @@
 //! Any bytes as topics and payloads of a facility bus: no panic, no control character in what is kept.
 //! Each line of the input is a topic, a blank and a payload.
-//! Run: `cargo +nightly fuzz run bus`.
+//! Run: `fuzz/run bus`.
 #![no_main]
 
 use hallwatch::model::text;

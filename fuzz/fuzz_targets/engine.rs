@@ -1,6 +1,6 @@
 //! Any bytes as what an engine with Prometheus' query API answers, as JSON and as a stream of chunks: no
 //! panic, no control character in what is kept, and alike however the bytes are cut. The first byte
-//! says into pieces of which size. Run: `cargo +nightly fuzz run engine`.
+//! says into pieces of which size. Run: `fuzz/run engine`.
 #![no_main]
 
 use hallwatch::model::text;

@@ -1,5 +1,6 @@
 //! The stage: where batches are gathered between two ticks. `commit` turns it into a frame.
 
+mod handover;
 mod health;
 mod hosts;
 mod ledger;
@@ -23,6 +24,7 @@ use crate::model::topology::Moves;
 use crate::model::topology::place::Placer;
 use crate::model::{Batch, Column, Health, Quality, Timestamp, Topology, TrayId};
 
+use handover::Handover;
 use health::XidWatch;
 use hosts::{Delivery, Hosts};
 use ledger::Ledger;
@@ -64,6 +66,7 @@ pub struct Stage {
     ledger: Ledger,
     bindings: Bindings,
     works: Works,
+    handover: Handover,
     xids: XidWatch,
     meter: Meter,
     seq: u64,
@@ -90,6 +93,7 @@ impl Stage {
             ledger: Ledger::default(),
             bindings: Bindings::default(),
             works: Works::default(),
+            handover: Handover::default(),
             xids: XidWatch::new(n),
             meter: Meter::default(),
             seq: 0,
@@ -211,6 +215,7 @@ impl Stage {
     pub fn commit(&mut self, now: Timestamp) -> Frame {
         self.grow();
         self.take_waiting_series();
+        self.tell_handovers(now);
         self.place_works(now);
         self.expire(now);
         self.refresh(now);

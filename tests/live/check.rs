@@ -16,12 +16,24 @@ fn what_a_site_would_give_is_said_before_the_console_is_opened() {
     // One more that nobody serves, and whose labels place it nowhere.
     let dead = json!({"targets": ["127.0.0.1:1"], "labels": {"job": "dcgm"}});
     let list = home.write("all.json", &json!([&targets[..], &[dead]].concat()).to_string());
-    let run = home.run(&["check", "--live", "--wait", "8s", "--timeout", "2s", "--scrape", &list]);
+    let run = home.run(&[
+        "check",
+        "--live",
+        "--wait",
+        "8s",
+        "--timeout",
+        "2s",
+        "--shard",
+        "1/1",
+        "--scrape",
+        &list,
+    ]);
     assert_eq!(run.code, 1, "a target that does not answer is a mistake: {}", run.out);
     let has = |parts: &[&str]| run.out.lines().any(|l| parts.iter().all(|p| l.contains(p)));
     assert!(has(&["ok     scrape: ", &format!("{up} of 9 targets up"), "samples", "GPUs on"]), "{}", run.out);
     assert!(has(&["wrong  scrape: ", "do not answer; first: "]), "{}", run.out);
     assert!(has(&["scrape: no values of "]), "{}", run.out);
+    assert!(has(&["ok     scrape: note: shard 1/1: 9 of 9 targets"]), "a remark is no mistake: {}", run.out);
 }
 
 #[test]

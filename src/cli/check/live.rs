@@ -92,7 +92,11 @@ fn told(state: &Snapshot, placed: bool) -> Vec<Checked> {
     let name = &view.status.name;
     let mut lines = vec![Ok(format!("{name}: {}", gets(state, view)))];
     let wrong = |said: String| Err(CliError::Failed(format!("{name}: {said}")));
-    lines.extend(view.status.note.iter().map(|note| wrong(note.clone())));
+    // A remark, such as which share of the targets this is, is no mistake.
+    lines.extend(view.status.note.iter().map(|note| Ok(format!("{name}: note: {note}"))));
+    if view.targets.is_empty() {
+        lines.push(wrong(String::from("no target to ask, and nobody who sends")));
+    }
     lines.extend(failing(view).map(wrong));
     lines
         .extend(unplaced(state).map(|said| if placed { wrong(said) } else { Ok(format!("{name}: {said}")) }));

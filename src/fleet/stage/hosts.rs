@@ -192,6 +192,11 @@ impl Stage {
     pub(super) fn learn(&mut self, id: GpuId, facts: &Arc<GpuFacts>) {
         // Where a scheduler says who holds a GPU, labels do not.
         if !self.works.holds(id.index()) {
+            if let Some(old) =
+                self.inventory.gpu(id).filter(|f| (&f.job, &f.tenant) != (&facts.job, &facts.tenant))
+            {
+                self.handover.note(id, old, facts);
+            }
             let (job, tenant) = self.names.slots(&facts.job, &facts.tenant);
             self.columns[Metric::Job.index()].set_raw(id.index(), job);
             self.columns[Metric::Tenant.index()].set_raw(id.index(), tenant);

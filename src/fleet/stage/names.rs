@@ -68,6 +68,13 @@ impl Names {
         (job_slot, tenant_slot)
     }
 
+    /// The slot of a job, if some GPU holds it or did lately.
+    #[must_use]
+    pub fn find(&self, job: &str, tenant: &str) -> Option<u16> {
+        let name = JobName { job: job.to_owned(), tenant: tenant.to_owned(), ..JobName::default() };
+        self.jobs.index.get(&name).copied()
+    }
+
     /// The same with what the job is doing.
     pub fn slots_of(&mut self, name: &JobName) -> (u16, u16) {
         let (job, tenant) = self.slots(&name.job, &name.tenant);

@@ -44,7 +44,8 @@ impl Works {
         self.held.get(gpu).copied().unwrap_or(false)
     }
 
-    fn tell(&mut self, time: Timestamp, texts: Vec<String>) {
+    /// Puts down what was noticed at `time`.
+    pub fn tell(&mut self, time: Timestamp, texts: Vec<String>) {
         let more = texts.len().saturating_sub(MOST_OF_LIST);
         let rest = (more > 0).then(|| format!("{more} more jobs changed"));
         for text in texts.into_iter().take(MOST_OF_LIST).chain(rest) {
@@ -53,7 +54,9 @@ impl Works {
             }
             let kind = HappeningKind::Job;
             let event = Happening { time, kind, priority: 0, alarm: AlarmId(0), text: text.into() };
-            self.events.push_back(event);
+            // What took its time to be noticed stands where it began.
+            let at = self.events.iter().rposition(|e| e.time <= time).map_or(0, |i| i + 1);
+            self.events.insert(at, event);
             self.shared = None;
         }
     }

@@ -249,12 +249,13 @@ impl Runner {
         // The list's state is told at first, and when it changes, even when no target changed.
         let is_due = self.board.has_news() && now >= self.report_due;
         if is_due || self.told_error.as_ref() != Some(&self.list_note()) {
-            self.report_due = now + REPORT;
             self.told_error = Some(self.list_note());
             let mut status =
                 self.board.report(self.outlet.source, self.outlet.now(), self.config.interval_ms());
             status.note = self.note();
             self.outlet.send(Entry::Source(status)).await?;
+            // What did not fit follows soon: a large site must not be told later than it is asked.
+            self.report_due = now + if self.board.has_news() { GROUP } else { REPORT };
         }
         Ok(())
     }
