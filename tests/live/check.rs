@@ -33,7 +33,11 @@ fn what_a_site_would_give_is_said_before_the_console_is_opened() {
     assert!(has(&["ok     scrape: ", &format!("{up} of 9 targets up"), "samples", "GPUs on"]), "{}", run.out);
     assert!(has(&["wrong  scrape: ", "do not answer; first: "]), "{}", run.out);
     assert!(has(&["scrape: no values of "]), "{}", run.out);
-    assert!(has(&["ok     scrape: note: shard 1/1: 9 of 9 targets"]), "a remark is no mistake: {}", run.out);
+    assert!(
+        has(&["ok     scrape: note: ", "shard 1/1: 9 of 9 targets"]),
+        "a remark is no mistake: {}",
+        run.out
+    );
 }
 
 #[test]
