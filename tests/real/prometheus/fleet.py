@@ -1,9 +1,10 @@
-"""A made-up fleet that pushes its series into engines by remote write: an hour of the past of three
-metrics at once, then eight metrics every 15 s, as if they had been scraped.
+"""A made-up fleet that pushes its series into engines by remote write: an hour (or PAST_MIN minutes) of the
+past of three metrics at once, then eight metrics every 15 s, as if they had been scraped.
 
 fleet.py TRAYS URL...    needs nothing but Python; ends when its standard input does
 """
 import http.client
+import os
 import random
 import select
 import struct
@@ -96,7 +97,8 @@ def main():
     labels = {family: series(family, trays) for family in LIVE}
     now = int(time.time() * 1000) // STEP_MS * STEP_MS
     began = time.time()
-    for at in range(now - 3_600_000, now, STEP_MS):
+    past_ms = int(os.environ.get("PAST_MIN", "60")) * 60_000
+    for at in range(now - past_ms, now, STEP_MS):
         for family in PAST:
             push(urls, family, labels[family], at)
     # What came due meanwhile.
@@ -104,7 +106,7 @@ def main():
         now += STEP_MS
         for family in PAST:
             push(urls, family, labels[family], now)
-    print(f"filled with {trays * 4} GPUs and an hour in {time.time() - began:.0f} s", flush=True)
+    print(f"filled with {trays * 4} GPUs and {past_ms // 60_000} min in {time.time() - began:.0f} s", flush=True)
     while True:
         now = int(time.time() * 1000)
         for family in LIVE:
