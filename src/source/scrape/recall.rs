@@ -103,9 +103,8 @@ mod tests {
 
     fn page(series: &[Series], hostname: u8) -> String {
         let mut page = String::new();
-        for family in 0..FAMILIES.len() {
+        for (family, name) in FAMILIES.iter().enumerate() {
             for (gpu, job, instance, _, value) in series.iter().filter(|s| s.3 == family) {
-                let name = FAMILIES[family];
                 let _ = write!(page, "{name}{{gpu=\"{gpu}\",UUID=\"GPU-{gpu}\",Hostname=\"n{hostname}\"");
                 if *instance > 0 {
                     let _ = write!(page, ",GPU_I_ID=\"{instance}\",GPU_I_PROFILE=\"1g.23gb\"");
