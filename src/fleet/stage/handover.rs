@@ -14,6 +14,9 @@ const LONGEST_MS: i64 = 120_000;
 /// Most jobs that are gathered at once; labels may be anything.
 const MOST: usize = 4096;
 
+/// Most events of one moment; what is more is told as a number.
+const TOLD: usize = 50;
+
 /// Name and tenant of a job.
 type Name = (String, String);
 
@@ -74,11 +77,17 @@ impl Handover {
 }
 
 impl Stage {
-    /// Tells the jobs that have come to rest.
+    /// Tells the jobs that have come to rest: the first [`TOLD`] one by one, the others as a number.
     pub(super) fn tell_handovers(&mut self, now: Timestamp) {
-        for (time, name, change) in self.handover.settled(now) {
-            if let Some(text) = self.in_words(&name, &change) {
-                self.works.tell(time, vec![text]);
+        let settled = self.handover.settled(now);
+        if !settled.is_empty() {
+            let holds = self.gpus_by_job();
+            let told = |(time, name, change)| Some((time, self.in_words(&name, &change, &holds)?));
+            let mut told: Vec<(Timestamp, String)> = settled.into_iter().filter_map(told).collect();
+            let more = told.split_off(told.len().min(TOLD)).len();
+            told.into_iter().for_each(|(time, text)| self.works.tell(time, vec![text]));
+            if more > 0 {
+                self.works.tell(now, vec![format!("{more} more jobs changed, by their labels")]);
             }
         }
         if self.handover.jobs.is_empty() && self.handover.more > 0 {
@@ -88,10 +97,22 @@ impl Stage {
         }
     }
 
-    fn in_words(&self, (job, tenant): &Name, change: &Change) -> Option<String> {
-        let slot = self.names.find(job, tenant);
+    /// How many GPUs each slot of the job table has now.
+    fn gpus_by_job(&self) -> Vec<usize> {
         let column = &self.columns[Metric::Job.index()];
-        let holds = slot.map_or(0, |s| (0..column.len()).filter(|i| column.raw(*i) == s).count());
+        let mut out = Vec::new();
+        for slot in (0..column.len()).map(|gpu| usize::from(column.raw(gpu))) {
+            if out.len() <= slot {
+                out.resize(slot + 1, 0);
+            }
+            out[slot] += 1;
+        }
+        out
+    }
+
+    fn in_words(&self, (job, tenant): &Name, change: &Change, holds: &[usize]) -> Option<String> {
+        let slot = self.names.find(job, tenant);
+        let holds = slot.and_then(|s| holds.get(usize::from(s)).copied()).unwrap_or(0);
         let of = |came: bool| change.gpus.iter().filter(move |(_, c)| **c == came).map(|(gpu, _)| *gpu);
         let (came, left) = (of(true).count(), of(false).count());
         let what = match (came, left) {
@@ -204,6 +225,16 @@ mod tests {
         }
         let events = told(&mut s, 151);
         assert!(events[0].1.starts_with("job a (t) began on 5"), "{events:?}");
+    }
+
+    #[test]
+    fn many_jobs_at_once_are_a_few_events_and_a_number() {
+        let mut s = stage();
+        (0..60).for_each(|tray| says(&mut s, 0, tray, ""));
+        (0..60).for_each(|tray| says(&mut s, 10, tray, &format!("j{tray}")));
+        let events = told(&mut s, 40);
+        assert_eq!(events.len(), TOLD + 1);
+        assert_eq!(events[TOLD], (40, "10 more jobs changed, by their labels".to_owned()));
     }
 
     #[test]
