@@ -1,6 +1,6 @@
 //! What a page of GPUs leaves for the next one: as long as the label sets are the same, who they are
-//! about is known, and no label needs to be read. Pages of half a gigabyte of labels arrive every few
-//! seconds and say the same each time.
+//! about is known, and no label needs to be read: the labels are most of what a site sends, and they say
+//! the same each time.
 
 use super::exposition::Sample;
 use super::gpus::Place;
