@@ -336,6 +336,24 @@ actions! {
 }
 
 impl Action {
+    /// Where a cursor at line `at` of a list goes, of which `page` lines are seen: not bounded by the
+    /// end of the list. `None` when the action moves no cursor.
+    #[must_use]
+    pub fn walk(self, at: usize, page: usize) -> Option<usize> {
+        let half = (page / 2).max(1);
+        Some(match self {
+            Self::Down => at + 1,
+            Self::Up => at.saturating_sub(1),
+            Self::HalfDown => at + half,
+            Self::HalfUp => at.saturating_sub(half),
+            Self::PageDown => at + page,
+            Self::PageUp => at.saturating_sub(page),
+            Self::First => 0,
+            Self::Last => usize::MAX,
+            _ => return None,
+        })
+    }
+
     /// The nine actions of the metric keys, in the order of [`Metric::ON_KEYS`].
     pub const METRICS: [Self; 9] = [
         Self::MetricUtil,

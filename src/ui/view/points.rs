@@ -199,16 +199,7 @@ impl View for PointsView {
     }
 
     fn act(&mut self, cx: &Context<'_>, action: Action) -> Outcome {
-        let half = (self.rows / 2).max(1);
         let to = match action {
-            Action::Down => self.selected + 1,
-            Action::Up => self.selected.saturating_sub(1),
-            Action::HalfDown => self.selected + half,
-            Action::HalfUp => self.selected.saturating_sub(half),
-            Action::PageDown => self.selected + self.rows,
-            Action::PageUp => self.selected.saturating_sub(self.rows),
-            Action::First => 0,
-            Action::Last => self.lines.len(),
             Action::Left => return moved(cx, Action::RackLeft, Bounds::Hall),
             Action::Right => return moved(cx, Action::RackRight, Bounds::Hall),
             Action::Open => {
@@ -217,7 +208,10 @@ impl View for PointsView {
                     _ => Outcome::Refused("only points of a rack lead to a view: that of the rack".into()),
                 };
             }
-            _ => return Outcome::Ignored,
+            _ => match action.walk(self.selected, self.rows) {
+                Some(to) => to,
+                None => return Outcome::Ignored,
+            },
         };
         self.selected = to.min(self.lines.len().saturating_sub(1));
         Outcome::Done

@@ -60,16 +60,7 @@ impl View for SourcesView {
 
     fn act(&mut self, _: &Context<'_>, action: Action) -> Outcome {
         let last = self.len().saturating_sub(1);
-        let half = (self.rows / 2).max(1);
         self.selected = match action {
-            Action::Down => self.selected + 1,
-            Action::Up => self.selected.saturating_sub(1),
-            Action::HalfDown => self.selected + half,
-            Action::HalfUp => self.selected.saturating_sub(half),
-            Action::PageDown => self.selected + self.rows,
-            Action::PageUp => self.selected.saturating_sub(self.rows),
-            Action::First => 0,
-            Action::Last => last,
             Action::NextTab | Action::PreviousTab => {
                 self.by_hall = !self.by_hall;
                 (self.of, self.first) = (None, 0);
@@ -81,7 +72,10 @@ impl View for SourcesView {
             Action::Open => {
                 return Outcome::Refused("a target has no view of its own: f finds its host".into());
             }
-            _ => return Outcome::Ignored,
+            _ => match action.walk(self.selected, self.rows) {
+                Some(to) => to,
+                None => return Outcome::Ignored,
+            },
         }
         .min(last);
         Outcome::Done

@@ -168,18 +168,7 @@ impl List {
 
     /// Moves the cursor; false when the action is no move.
     pub fn step(&mut self, action: Action) -> bool {
-        let (page, half) = (self.page(), (self.page() / 2).max(1));
-        let to = match action {
-            Action::Down => self.at + 1,
-            Action::Up => self.at.saturating_sub(1),
-            Action::HalfDown => self.at + half,
-            Action::HalfUp => self.at.saturating_sub(half),
-            Action::PageDown => self.at + page,
-            Action::PageUp => self.at.saturating_sub(page),
-            Action::First => 0,
-            Action::Last => usize::MAX,
-            _ => return false,
-        };
+        let Some(to) = action.walk(self.at, self.page()) else { return false };
         self.go(to);
         true
     }

@@ -153,18 +153,7 @@ impl List {
     /// Where a move leads; `None` when the action is no move or there is nothing to move over.
     pub fn step(&self, action: Action) -> Option<u16> {
         let last = self.order.len().checked_sub(1)?;
-        let (page, half) = (self.rows(), (self.rows() / 2).max(1));
-        let to = match action {
-            Action::Down => self.at + 1,
-            Action::Up => self.at.saturating_sub(1),
-            Action::HalfDown => self.at + half,
-            Action::HalfUp => self.at.saturating_sub(half),
-            Action::PageDown => self.at + page,
-            Action::PageUp => self.at.saturating_sub(page),
-            Action::First => 0,
-            Action::Last => last,
-            _ => return None,
-        };
+        let to = action.walk(self.at, self.rows())?;
         self.order.get(to.min(last)).copied()
     }
 

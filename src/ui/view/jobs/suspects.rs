@@ -73,20 +73,8 @@ impl Suspects {
 
     /// Moves the cursor; false when the action is no move.
     pub fn step(&mut self, action: Action) -> bool {
-        let last = self.list.len().saturating_sub(1);
-        let (page, half) = (self.rows(), (self.rows() / 2).max(1));
-        let to = match action {
-            Action::Down => self.at + 1,
-            Action::Up => self.at.saturating_sub(1),
-            Action::HalfDown => self.at + half,
-            Action::HalfUp => self.at.saturating_sub(half),
-            Action::PageDown => self.at + page,
-            Action::PageUp => self.at.saturating_sub(page),
-            Action::First => 0,
-            Action::Last => last,
-            _ => return false,
-        };
-        self.at = to.min(last);
+        let Some(to) = action.walk(self.at, self.rows()) else { return false };
+        self.at = to.min(self.list.len().saturating_sub(1));
         true
     }
 
