@@ -436,9 +436,8 @@ impl Runner {
             self.directory_due = self.directory_due.min(at + DIRECTORY_PAUSE);
         }
         if let Some(wait) = turn.wait {
-            // Not before that: what an engine asks for is no more than it needs.
-            // Never before that: between nothing and a half more.
-            return Ok(took + (self.jittered(wait) + wait / 4).max(self.config.interval));
+            // What an engine asks for is no more than it needs.
+            return Ok(took + self.not_before(wait).max(self.config.interval));
         }
         if failed {
             self.directory_due = self.directory_due.min(Instant::now());
