@@ -61,7 +61,7 @@ struct Node {
     /// The time of the samples that are being put together, and when the first of them came, ms.
     time: i64,
     came: i64,
-    /// Marks of the series that are in already.
+    /// Marks of the series that are in already, in order: hundreds a node, of thousands of nodes.
     seen: Vec<u32>,
     page: NodePage,
     idle: Idle,
@@ -144,11 +144,11 @@ impl Nodes {
         if point.time < node.time || !node.is_open || node.seen.len() >= MAX_SERIES {
             return false;
         }
-        // A sender that did not hear the answer sends again.
-        if node.seen.contains(&mark) {
-            return true;
+        match node.seen.binary_search(&mark) {
+            // A sender that did not hear the answer sends again.
+            Ok(_) => return true,
+            Err(at) => node.seen.insert(at, mark),
         }
-        node.seen.push(mark);
         if family.field == Field::CpuSeconds {
             let Some(seconds) = family.convert(point.value) else { return true };
             node.idle.seconds += seconds;
