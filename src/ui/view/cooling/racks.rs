@@ -73,9 +73,7 @@ impl RackLine {
     }
 }
 
-/// The columns of the table.
-///
-/// The names of the racks can be told from each other.
+/// The columns of the table, wide enough for the names of `racks` to be told from each other.
 pub fn columns(cx: &Context<'_>, racks: &[RackLine]) -> [Column<'static>; 11] {
     let names = racks.iter().map(|r| text::width(&cx.topology().short_name(Asset::Rack(r.id))));
     let names = names.max().unwrap_or(0).clamp(5, 14) as u16;
