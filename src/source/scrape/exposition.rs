@@ -19,7 +19,7 @@ pub struct Sample<'a> {
     /// The labels, unread.
     pub labels: Labels<'a>,
     /// Number of the label set: two samples of a page with the same number have the same bytes
-    /// between the braces. Below [`super::sets::MAX_SETS`]; `None` where the set is not remembered.
+    /// between the braces. Below `sets::MAX_SETS`; `None` where the set is not remembered.
     pub set: Option<usize>,
     /// The value; NaN and infinities as written.
     pub value: f64,
