@@ -29,7 +29,8 @@ fuzz_target!(|input: &[u8]| {
         for member in roster.iter().flat_map(|r| &r.members) {
             let f = &member.facts;
             assert!(member.index < 64);
-            let texts = [&f.uuid, &f.model, &f.pci, &f.driver, &f.job, &f.tenant, &member.host.host];
+            let texts: [&str; 7] =
+                [&f.uuid, &f.model, &f.pci, &f.driver, &f.job, &f.tenant, &member.host.host];
             assert!(texts.into_iter().flat_map(|t| t.chars()).all(text::is_safe));
         }
     }

@@ -20,9 +20,9 @@ fuzz_target!(|body: &[u8]| {
         let values: Vec<_> = page.host.gpus.iter().map(|g| (g.index, format!("{:?}", g.values))).collect();
         let says = (values, page.tally, page.repeated, page.old);
         assert_eq!(*said.get_or_insert_with(|| says.clone()), says);
-        let facts = page.host.gpus.iter().filter_map(|g| g.facts.as_deref());
-        for s in facts.flat_map(|f| [&f.uuid, &f.model, &f.pci, &f.driver, &f.job, &f.tenant]) {
-            assert!(s.chars().all(text::is_safe));
+        for f in page.host.gpus.iter().filter_map(|g| g.facts.as_deref()) {
+            let texts: [&str; 6] = [&f.uuid, &f.model, &f.pci, &f.driver, &f.job, &f.tenant];
+            assert!(texts.into_iter().flat_map(str::chars).all(text::is_safe));
         }
         assert!(page.host.facts.label("hostname").unwrap_or_default().chars().all(text::is_safe));
     }

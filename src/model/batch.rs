@@ -251,15 +251,33 @@ pub struct GpuFacts {
     /// `GPU-…`; empty when unknown.
     pub uuid: String,
     /// Product name.
-    pub model: String,
+    pub model: Arc<str>,
     /// PCI bus id with its domain.
     pub pci: String,
     /// Driver version.
-    pub driver: String,
+    pub driver: Arc<str>,
     /// Memory, MiB; 0 when unknown.
     pub memory_mib: u32,
     /// Pod, job or other work that holds the GPU.
-    pub job: String,
+    pub job: Arc<str>,
     /// Namespace or tenant.
-    pub tenant: String,
+    pub tenant: Arc<str>,
+}
+
+impl GpuFacts {
+    /// Lets what is the same in `other` be one piece of memory: the GPUs of a host, and often those of a
+    /// site, are of one product with one driver, and work for one job.
+    pub fn share(&mut self, other: &Self) {
+        let pairs = [
+            (&mut self.model, &other.model),
+            (&mut self.driver, &other.driver),
+            (&mut self.job, &other.job),
+            (&mut self.tenant, &other.tenant),
+        ];
+        for (mine, theirs) in pairs {
+            if *mine == *theirs {
+                *mine = Arc::clone(theirs);
+            }
+        }
+    }
 }

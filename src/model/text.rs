@@ -7,6 +7,10 @@ pub const MAX_CHARS: usize = 128;
 /// zero-width characters are dropped, and what is longer than [`MAX_CHARS`] is cut with `…`.
 #[must_use]
 pub fn clean(text: &str) -> String {
+    // Nearly all names are plain already: then there is nothing to look at one by one.
+    if text.len() <= MAX_CHARS && text.bytes().all(|b| matches!(b, b' '..=b'~')) {
+        return text.to_owned();
+    }
     let mut out = String::with_capacity(text.len().min(4 * MAX_CHARS));
     for (count, c) in text.chars().filter(|c| is_safe(*c)).enumerate() {
         if count == MAX_CHARS {

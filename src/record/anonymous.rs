@@ -183,8 +183,8 @@ impl Anonymous {
             pci: String::new(),
             driver: facts.driver.clone(),
             memory_mib: facts.memory_mib,
-            job: self.jobs.of(&facts.job).to_string(),
-            tenant: self.tenants.of(&facts.tenant).to_string(),
+            job: self.jobs.of(&facts.job),
+            tenant: self.tenants.of(&facts.tenant),
         }
     }
 

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 /// The moment at which everything happens, s since the epoch.
@@ -21,6 +22,8 @@ pub enum Mood {
     Postpones(u16, &'static str),
     /// What it sends breaks off.
     Cuts,
+    /// It does not say who there is.
+    Hides,
     /// Parts are missing, and it says so.
     Partial,
 }
@@ -37,10 +40,16 @@ pub struct State {
     pub limit: usize,
     /// Expressions with this in them are never answered.
     pub hangs: Option<&'static str>,
+    /// Expressions with the first in them are not answered before one with the second was asked.
+    pub waits: Option<(&'static str, &'static str)>,
+    /// Its series have no UUIDs.
+    pub nameless: bool,
     /// Paths and expressions that it was asked.
     pub asked: Vec<String>,
     /// When.
     pub times: Vec<Instant>,
+    /// Tells how many that are.
+    heard: watch::Sender<usize>,
 }
 
 /// See the module.
@@ -70,8 +79,11 @@ impl Engine {
             buildinfo: r#"{"status":"success","data":{"version":"0.37.0","revision":"x"}}"#,
             limit: usize::MAX,
             hangs: None,
+            waits: None,
+            nameless: false,
             asked: Vec::new(),
             times: Vec::new(),
+            heard: watch::Sender::default(),
         };
         let state = Arc::new(Mutex::new(state));
         let door = open(listener, &state);
@@ -109,7 +121,7 @@ async fn serve(mut socket: TcpStream, state: &Mutex<State>) -> std::io::Result<(
     let mut body = vec![0; length.unwrap_or(0)];
     socket.read_exact(&mut body).await?;
     let path = head.split_whitespace().nth(1).unwrap_or_default().to_owned();
-    let answer = {
+    let (answer, waits) = {
         let mut state = state.lock().expect("no test panics in it");
         let form = String::from_utf8_lossy(&body).into_owned();
         let expression = field(&form, "query");
@@ -117,9 +129,17 @@ async fn serve(mut socket: TcpStream, state: &Mutex<State>) -> std::io::Result<(
         let range = (number("start"), number("end"), number("step"));
         state.asked.push(format!("{path} {expression}"));
         state.times.push(Instant::now());
+        state.heard.send_replace(state.asked.len());
         let hangs = state.hangs.is_some_and(|h| expression.contains(h));
-        (!hangs).then(|| answer(&state, &path, &expression, range))
+        let waits = state.waits.filter(|(what, _)| expression.contains(what));
+        let answer = (!hangs).then(|| answer(&state, &path, &expression, range));
+        (answer, waits.map(|(_, until)| (until, state.heard.subscribe())))
     };
+    if let Some((until, mut heard)) = waits {
+        let asked =
+            |_: &usize| state.lock().expect("no test panics in it").asked.iter().any(|a| a.contains(until));
+        heard.wait_for(asked).await.expect("the engine lives");
+    }
     let answer = match answer {
         Some(answer) => answer,
         None => std::future::pending().await,
@@ -157,6 +177,9 @@ fn answer(state: &State, path: &str, expression: &str, range: Range) -> Vec<u8> 
             200,
             r#"{"status":"success","data":["DCGM_FI_DEV_GPU_TEMP","DCGM_FI_DEV_POWER_USAGE","up"]}"#,
         ),
+        "/api/v1/query" if state.mood == Mood::Hides && expression.starts_with("group") => {
+            reply(503, "too busy")
+        }
         "/api/v1/query" | "/api/v1/query_range" if touched(state, expression).count() > state.limit => {
             reply(422, TOO_MUCH)
         }
@@ -204,12 +227,17 @@ fn hall_of(host: &str) -> String {
 fn result(state: &State, range: Option<Range>, expression: &str) -> String {
     let mut list = Vec::new();
     for (uuid, host, index, age) in touched(state, expression) {
-        let mut labels = format!(r#""UUID":"{uuid}""#);
-        if expression.starts_with("group") {
-            let hall = hall_of(host);
-            let _ =
-                write!(labels, r#","instance":"{host}","gpu":"{index}","hall":"{hall}","modelName":"GB300""#);
+        let mut labels = Vec::new();
+        if !state.nameless {
+            labels.push(format!(r#""UUID":"{uuid}""#));
         }
+        if expression.starts_with("group") || expression.contains("by (instance") {
+            labels.push(format!(r#""instance":"{host}","gpu":"{index}""#));
+        }
+        if expression.starts_with("group") {
+            labels.push(format!(r#""hall":"{}","modelName":"GB300""#, hall_of(host)));
+        }
+        let labels = labels.join(",");
         let value = match expression {
             e if e.contains("timestamp(") => (NOW - age).to_string(),
             e if e.contains("POWER") => "700.5".to_owned(),

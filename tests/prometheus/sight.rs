@@ -1,4 +1,5 @@
-//! The hall on the screen is asked for when it gets there, not with the next turn.
+//! What is asked for sooner than turn by turn: the first values beside the directory, and the hall on the
+//! screen when it gets there.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -75,4 +76,52 @@ async fn an_engine_that_wants_a_pause_is_not_looked_at() {
     seen.until(Seen::is_up).await;
     let state = engine.state.lock().expect("no panic");
     assert!(state.times[before].duration_since(state.times[before - 1]) >= Duration::from_secs(1));
+}
+
+/// The queries of the first turn, without those that find out which engine it is.
+async fn first_turn(engine: &Engine) -> (Seen, Vec<String>) {
+    let mut seen = Seen::start(config(engine, LONG));
+    seen.until(Seen::is_up).await;
+    let asked = asked(engine).into_iter().filter(|a| a.starts_with("/api/v1/query")).collect();
+    (seen, asked)
+}
+
+fn members(seen: &Seen) -> Vec<(Metric, Vec<(u32, i64)>)> {
+    let of = |r: &hallwatch::model::batch::SeriesReading| {
+        r.values.iter().map(|v| (v.member, super::NOW - v.time.millis() / 1000)).collect()
+    };
+    let mut out: Vec<_> = seen.readings.iter().map(|r| (r.metric, of(r))).collect();
+    out.sort_by_key(|(metric, _)| metric.index());
+    out
+}
+
+#[tokio::test]
+async fn the_first_values_are_asked_for_beside_the_directory() {
+    let engine = Engine::start(&TWO).await;
+    // One that answers in order would never come to power.
+    engine.set(|s| s.waits = Some(("group", "POWER")));
+    let (seen, asked) = first_turn(&engine).await;
+    let both = vec![(0, 2), (1, 100)];
+    assert_eq!(members(&seen), [(Metric::Power, both.clone()), (Metric::Temp, both)]);
+    assert_eq!(asked.len(), 4, "who, times, temperatures, power, each once: {asked:?}");
+}
+
+#[tokio::test]
+async fn gpus_without_uuids_are_asked_for_again_by_what_they_have() {
+    let engine = Engine::start(&TWO).await;
+    engine.set(|s| (s.waits, s.nameless) = (Some(("group", "POWER")), true));
+    let (seen, asked) = first_turn(&engine).await;
+    let both = vec![(0, 2), (1, 100)];
+    assert_eq!(members(&seen), [(Metric::Power, both.clone()), (Metric::Temp, both)]);
+    let again = asked.iter().filter(|a| a.contains("max by (instance,gpu)")).count();
+    assert_eq!((again, asked.len()), (3, 7), "{asked:?}");
+}
+
+#[tokio::test]
+async fn nothing_is_shown_of_values_whose_directory_did_not_come() {
+    let engine = Engine::start(&TWO).await;
+    engine.set(|s| (s.waits, s.mood) = (Some(("group", "POWER")), Mood::Hides));
+    let mut seen = Seen::start(config(&engine, LONG));
+    seen.until(|s| s.why() == "engine answered 503: too busy").await;
+    assert!(seen.readings.is_empty(), "{:?}", seen.readings);
 }

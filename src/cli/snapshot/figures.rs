@@ -172,7 +172,7 @@ fn one_gpu(snapshot: &Snapshot, gpu: GpuId) -> Value {
         "name": frame.topology.full_name(Asset::Gpu(gpu)),
         "host": frame.topology.tray(frame.topology.tray_of(gpu)).host,
         "uuid": facts.map(|f| f.uuid.as_str()).filter(|u| !u.is_empty()),
-        "model": facts.map(|f| f.model.as_str()).filter(|m| !m.is_empty()),
+        "model": facts.map(|f| &*f.model).filter(|m| !m.is_empty()),
         "quality": frame.quality(gpu).name(),
         "age_s": frame.age(gpu),
         "health": frame.health(gpu).map(|h| h.name()),

@@ -2,6 +2,7 @@
 //! over an interval: what belongs together is gathered until a job has been quiet for a while.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::fleet::stage::Stage;
 use crate::model::batch::GpuFacts;
@@ -18,7 +19,7 @@ const MOST: usize = 4096;
 const TOLD: usize = 50;
 
 /// Name and tenant of a job.
-type Name = (String, String);
+type Name = (Arc<str>, Arc<str>);
 
 /// What has been seen of all jobs and was not told yet.
 #[derive(Debug, Default)]
@@ -156,8 +157,8 @@ mod tests {
         let gpu = |index| {
             let facts = GpuFacts {
                 uuid: format!("GPU-{tray}-{index}"),
-                job: job.to_owned(),
-                tenant: "t".to_owned(),
+                job: job.into(),
+                tenant: "t".into(),
                 ..GpuFacts::default()
             };
             let mut gpu = GpuReading { facts: Some(Arc::new(facts)), ..GpuReading::new(index) };
@@ -240,7 +241,7 @@ mod tests {
     #[test]
     fn jobs_without_number_are_bounded() {
         let mut handover = Handover::default();
-        let facts = |job: String| GpuFacts { job, ..GpuFacts::default() };
+        let facts = |job: String| GpuFacts { job: job.into(), ..GpuFacts::default() };
         for i in 0..2 * MOST {
             handover.note(GpuId(0), &GpuFacts::default(), &facts(format!("j{i}")));
         }

@@ -191,8 +191,8 @@ fn state(live: &mut Site, t: &Arc<Topology>) -> Snapshot {
             pci: secret("00000000:1b:00.0").to_string(),
             driver: "580.1".into(),
             memory_mib: 7,
-            job: secret("pod").to_string(),
-            tenant: secret("namespace").to_string(),
+            job: secret("pod"),
+            tenant: secret("namespace"),
         }),
     );
     out.inventory = Arc::new(inventory);

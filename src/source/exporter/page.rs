@@ -137,9 +137,9 @@ mod tests {
     fn gpu(index: u16, model: &str) -> GpuSheet {
         let facts = GpuFacts {
             uuid: format!("GPU-{index}"),
-            model: model.to_owned(),
+            model: model.into(),
             pci: "00000000:53:00.0".to_owned(),
-            driver: "580.105.08".to_owned(),
+            driver: "580.105.08".into(),
             ..GpuFacts::default()
         };
         GpuSheet::new(index, Arc::new(facts))

@@ -74,12 +74,12 @@ impl Gpus {
 fn facts(device: &Device<'_>, uuid: &str, driver: &str) -> GpuFacts {
     GpuFacts {
         uuid: text::clean(uuid),
-        model: device.name().map(|n| text::clean(&n)).unwrap_or_default(),
+        model: device.name().map(|n| text::clean(&n).into()).unwrap_or_default(),
         pci: device.pci_info().map(|p| text::clean(&p.bus_id)).unwrap_or_default(),
-        driver: driver.to_owned(),
+        driver: driver.into(),
         memory_mib: device.memory_info().map_or(0, |m| (m.total / MIB) as u32),
-        job: String::new(),
-        tenant: String::new(),
+        job: Arc::default(),
+        tenant: Arc::default(),
     }
 }
 

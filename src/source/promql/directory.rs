@@ -1,6 +1,7 @@
 //! Who the series are: GPUs by the labels of an engine, learned once in a while, so that a poll needs
 //! no more of a series than the label that tells it from the others.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -9,8 +10,7 @@ use super::json::Span;
 use crate::model::batch::{GpuFacts, HostFacts, Member, Roster};
 use crate::model::text;
 use crate::source::scrape::exposition::Label;
-use crate::source::scrape::identity::Identity;
-use crate::source::scrape::page::is_bare_uuid;
+use crate::source::scrape::identity::{self, Identity};
 
 /// Most GPUs of one host.
 const MAX_GPUS: usize = 64;
@@ -64,7 +64,10 @@ fn is_name(label: &str) -> bool {
 pub struct Table {
     /// The labels that queries keep.
     pub by: Vec<String>,
-    members: HashMap<Box<[u8]>, u32>,
+    /// Keys and members, in the order in which the engine told them.
+    rows: Vec<(Arc<[u8]>, u32)>,
+    /// Where in `rows` a key stands.
+    positions: HashMap<Arc<[u8]>, u32>,
 }
 
 /// What a lookup needs: kept from series to series, so that it allocates nothing.
@@ -72,33 +75,58 @@ pub struct Table {
 pub struct Scratch {
     key: Vec<u8>,
     text: Vec<u8>,
+    /// The row behind the one found last. Prometheus tells all its answers in one order, so that this
+    /// is nearly always the next one, and comparing is a fraction of a lookup in a table that is larger
+    /// than the caches.
+    next: usize,
 }
 
 impl Table {
     /// The member that `series` is about, if it is known.
     pub fn find(&self, series: &Series<'_>, scratch: &mut Scratch) -> Option<u32> {
-        let Scratch { key, text } = scratch;
+        let Scratch { key, text, next } = scratch;
         if let [only] = self.by.as_slice() {
-            return self.members.get(series.label(only.as_bytes()).bytes(series.text(), text)).copied();
+            return self.member(series.label(only.as_bytes()).bytes(series.text(), text), next);
         }
         key.clear();
         for label in &self.by {
             key.extend_from_slice(series.label(label.as_bytes()).bytes(series.text(), text));
             key.push(0xff);
         }
-        self.members.get(key.as_slice()).copied()
+        self.member(key, next)
+    }
+
+    /// The member with `key`, the values of the labels in `by`; `next` is where it is likely to stand.
+    pub fn member(&self, key: &[u8], next: &mut usize) -> Option<u32> {
+        let guess = self.rows.get(*next).filter(|(k, _)| **k == *key);
+        if guess.is_none() {
+            *next = *self.positions.get(key)? as usize;
+        }
+        let found = guess.or_else(|| self.rows.get(*next));
+        *next += 1;
+        found.map(|(_, member)| *member)
+    }
+
+    /// Adds a row; of two with one key the first counts.
+    fn push(&mut self, key: &[u8], member: u32) {
+        let Ok(position) = u32::try_from(self.rows.len()) else { return };
+        if !self.positions.contains_key(key) {
+            let key: Arc<[u8]> = key.into();
+            self.positions.insert(Arc::clone(&key), position);
+            self.rows.push((key, member));
+        }
     }
 
     /// How many series are known.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.members.len()
+        self.rows.len()
     }
 
     /// True when none is.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.members.is_empty()
+        self.rows.is_empty()
     }
 }
 
@@ -157,15 +185,13 @@ impl Directory {
 
     /// Takes one series of the directory; `info`: its family exists for its labels.
     pub fn learn(&mut self, series: &Series<'_>, info: bool) {
-        let plain: Vec<(&[u8], Vec<u8>)> =
-            series.labels().map(|(n, v)| (n, bytes(v, series.text()))).collect();
+        let plain: Vec<Plain<'_>> = series.labels().map(|(n, v)| (n, bytes(v, series.text()))).collect();
         let named = plain.iter().map(|(name, raw)| Label { name, raw });
         let id = Identity::read(named, info);
-        let instance = series.label(b"instance").text(series.text());
-        let own = clean(id.hostname);
-        let instance = text::clean(&instance);
-        let is_own = instance.is_empty() || (self.shared.contains(&instance) && !own.is_empty());
-        let host = if is_own { own } else { instance };
+        let instance = clean(&bytes(series.label(b"instance"), series.text()));
+        let own = || clean(id.hostname);
+        let is_own = instance.is_empty() || (self.shared.contains(&instance) && !own().is_empty());
+        let host = if is_own { own() } else { instance };
         if !id.is_gpu() || host.is_empty() || self.members.len() >= MAX_MEMBERS {
             self.left_out += 1;
             return;
@@ -173,7 +199,10 @@ impl Directory {
         if id.is_renamed() && !self.renamed {
             (self.renamed, self.torn) = (true, true);
         }
-        let facts = facts(&id, self.renamed);
+        let mut facts = facts(&id, self.renamed);
+        if let Some(other) = self.members.last() {
+            facts.share(&other.facts);
+        }
         let Some(member) = self.member(&host, &id, &plain, facts) else {
             self.left_out += 1;
             return;
@@ -181,11 +210,10 @@ impl Directory {
         self.rows.push(member);
         let mut has_uuid = false;
         for (i, label) in UUIDS.iter().chain(&OTHERS).enumerate() {
-            let value = series.label(label.as_bytes()).raw(series.text());
+            let value = bytes(series.label(label.as_bytes()), series.text());
             self.occurred[i] |= !value.is_empty();
             has_uuid |= i < UUIDS.len() && !value.is_empty();
-            self.keys
-                .extend(bytes(series.label(label.as_bytes()), series.text()).iter().filter(|b| **b != 0xff));
+            self.keys.extend(value.iter().filter(|b| **b != 0xff));
             self.keys.push(0xff);
         }
         self.with_uuid += usize::from(has_uuid);
@@ -196,7 +224,7 @@ impl Directory {
         &mut self,
         host: &str,
         id: &Identity<'_>,
-        labels: &[(&[u8], Vec<u8>)],
+        labels: &[Plain<'_>],
         facts: GpuFacts,
     ) -> Option<u32> {
         let round = self.round;
@@ -264,17 +292,21 @@ impl Directory {
         let wanted = if all_have_uuids { 0..UUIDS.len() } else { 0..UUIDS.len() + OTHERS.len() };
         let columns: Vec<usize> = wanted.filter(|i| self.occurred[*i]).collect();
         let name = |i: &usize| UUIDS.iter().chain(&OTHERS).nth(*i).map(|l| (*l).to_owned());
-        let mut table = Table { by: columns.iter().filter_map(name).collect(), members: HashMap::new() };
-        table.members.reserve(self.rows.len());
+        let mut table = Table { by: columns.iter().filter_map(name).collect(), ..Table::default() };
+        table.rows.reserve(self.rows.len());
+        table.positions.reserve(self.rows.len());
         let mut values = self.keys.split(|b| *b == 0xff);
+        let mut key = Vec::new();
         for member in &self.rows {
             let row: [&[u8]; UUIDS.len() + OTHERS.len()] =
                 std::array::from_fn(|_| values.next().unwrap_or_default());
-            let key: Box<[u8]> = match columns.as_slice() {
-                [only] => row[*only].into(),
-                _ => columns.iter().flat_map(|c| row[*c].iter().copied().chain([0xff])).collect(),
-            };
-            table.members.entry(key).or_insert(*member);
+            if let [only] = columns.as_slice() {
+                table.push(row[*only], *member);
+                continue;
+            }
+            key.clear();
+            key.extend(columns.iter().flat_map(|c| row[*c].iter().copied().chain([0xff])));
+            table.push(&key, *member);
         }
         self.keys = Vec::new();
         self.rows = Vec::new();
@@ -325,9 +357,16 @@ fn join(member: &mut Member, again: GpuFacts) -> bool {
     changed
 }
 
-fn bytes(span: Span, text: &[u8]) -> Vec<u8> {
+/// A label: its name, and its value with escapes resolved.
+type Plain<'a> = (&'a [u8], Cow<'a, [u8]>);
+
+fn bytes(span: Span, text: &[u8]) -> Cow<'_, [u8]> {
+    if !span.escaped {
+        return Cow::Borrowed(span.raw(text));
+    }
     let mut scratch = Vec::new();
-    span.bytes(text, &mut scratch).to_vec()
+    span.bytes(text, &mut scratch);
+    Cow::Owned(scratch)
 }
 
 fn clean(raw: &[u8]) -> String {
@@ -335,23 +374,19 @@ fn clean(raw: &[u8]) -> String {
 }
 
 fn facts(id: &Identity<'_>, renamed: bool) -> GpuFacts {
-    let mut uuid = clean(id.uuid);
-    if is_bare_uuid(uuid.as_bytes()) {
-        uuid.insert_str(0, "GPU-");
-    }
     GpuFacts {
-        uuid,
-        model: clean(id.model),
+        uuid: identity::whole_uuid(clean(id.uuid)),
+        model: clean(id.model).into(),
         pci: clean(id.pci),
-        driver: clean(id.driver),
+        driver: clean(id.driver).into(),
         memory_mib: 0,
-        job: clean(id.job(renamed)),
-        tenant: clean(id.tenant(renamed)),
+        job: clean(id.job(renamed)).into(),
+        tenant: clean(id.tenant(renamed)).into(),
     }
 }
 
 /// The host with the labels that can place it.
-fn host_facts(host: &str, id: &Identity<'_>, labels: &[(&[u8], Vec<u8>)]) -> HostFacts {
+fn host_facts(host: &str, id: &Identity<'_>, labels: &[Plain<'_>]) -> HostFacts {
     let is_own = |name: &[u8]| !UUIDS.iter().chain(&OTHERS).chain(&FACTS).any(|l| l.as_bytes() == name);
     let others = labels.iter().filter(|(n, _)| is_own(n));
     let mut out: Vec<(String, String)> = others.map(|(n, v)| (clean(n), clean(v))).collect();
@@ -363,136 +398,5 @@ fn host_facts(host: &str, id: &Identity<'_>, labels: &[(&[u8], Vec<u8>)]) -> Hos
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::answer::{Bounds, Reader};
-    use super::*;
-
-    /// Reads a vector of label sets.
-    fn each(labels: &[&str], mut sink: impl FnMut(&Series<'_>)) {
-        let series = |l: &&str| format!("{{\"metric\":{{{l}}},\"value\":[1,\"1\"]}}");
-        let list: Vec<String> = labels.iter().map(series).collect();
-        let body = format!("{{\"status\":\"success\",\"data\":{{\"result\":[{}]}}}}", list.join(","));
-        let mut reader = Reader::new(Bounds::default());
-        reader.feed(body.as_bytes(), &mut sink).expect("an answer");
-        reader.finish(&mut sink).expect("whole");
-    }
-
-    fn round(directory: &mut Directory, labels: &[&str]) -> (Table, Option<Arc<Roster>>) {
-        loop {
-            directory.begin();
-            each(labels, |s| directory.learn(s, false));
-            if !directory.is_torn() {
-                return directory.end();
-            }
-        }
-    }
-
-    fn find(table: &Table, labels: &str) -> Option<u32> {
-        let (mut found, mut scratch) = (None, Scratch::default());
-        each(&[labels], |s| found = table.find(s, &mut scratch));
-        found
-    }
-
-    const A: &str = r#""UUID":"GPU-a","gpu":"0","instance":"n1:9400","Hostname":"node1","hall":"H1","modelName":"GB300","exported_pod":"train-0","pod":"dcgm-x""#;
-    const B: &str = r#""UUID":"GPU-b","gpu":"1","instance":"n1:9400","Hostname":"node1","hall":"H1","pod":"dcgm-x","exported_namespace":"a""#;
-
-    #[test]
-    fn gpus_are_known_by_their_uuid_and_their_hosts_by_who_was_asked() {
-        let mut directory = Directory::default();
-        let (table, roster) = round(&mut directory, &[A, B]);
-        let members = roster.expect("it is new").members.clone();
-        assert_eq!((table.by.as_slice(), table.len()), (&["UUID".to_owned()][..], 2));
-        assert_eq!(find(&table, r#""UUID":"GPU-b""#), Some(1));
-        assert_eq!(find(&table, r#""UUID":"GPU-c""#), None);
-        assert_eq!((members[0].host.host.as_str(), members[1].index), ("n1:9400", 1));
-        assert_eq!(members[0].host.label("hostname"), Some("node1"));
-        assert_eq!(members[0].host.label("hall"), Some("H1"));
-        assert!(Arc::ptr_eq(&members[0].host, &members[1].host), "one host, told once");
-        let facts = &members[0].facts;
-        assert_eq!((facts.job.as_str(), facts.model.as_str()), ("train-0", "GB300"));
-        assert_eq!((members[1].facts.job.as_str(), members[1].facts.tenant.as_str()), ("", "a"));
-    }
-
-    #[test]
-    fn a_member_keeps_its_position_and_changes_are_told() {
-        let mut directory = Directory::default();
-        round(&mut directory, &[A, B]);
-        let (_, same) = round(&mut directory, &[B, A]);
-        assert!(same.is_none(), "nothing has changed");
-        let other = A.replace("train-0", "train-1").replace("GPU-a", "GPU-z");
-        let (table, roster) = round(&mut directory, &[&other, B]);
-        let members = roster.expect("a GPU was replaced").members.clone();
-        assert_eq!((members.len(), members[0].facts.uuid.as_str()), (2, "GPU-z"));
-        assert_eq!((find(&table, r#""UUID":"GPU-z""#), find(&table, r#""UUID":"GPU-a""#)), (Some(0), None));
-        let (_, roster) = round(&mut directory, &[B]);
-        assert!(roster.is_none() && directory.len() == 2, "who is silent stays a member");
-    }
-
-    #[test]
-    fn without_uuids_host_and_position_tell_gpus_apart() {
-        let mut directory = Directory::default();
-        let labels =
-            [r#""gpu":"0","instance":"n1""#, r#""gpu":"1","instance":"n1""#, r#""gpu":"0","instance":"n2""#];
-        let (table, _) = round(&mut directory, &labels);
-        assert_eq!(table.by, ["instance", "gpu"]);
-        assert_eq!(labels.map(|l| find(&table, l)), [Some(0), Some(1), Some(2)]);
-        let (table, _) = round(&mut Directory::default(), &[r#""Hostname":"n\u00e51","gpu":"3""#]);
-        assert_eq!(find(&table, r#""Hostname":"nå1","gpu":"3""#), Some(0), "escapes make no difference");
-    }
-
-    #[test]
-    fn one_uuid_in_two_spellings_keeps_both_labels() {
-        let bare = "3c6ef372-1de3-63bd-6c32-47d381df2495";
-        let smi = format!(r#""uuid":"{bare}","instance":"n2:9835""#);
-        let mut directory = Directory::default();
-        let (table, roster) = round(&mut directory, &[A, &smi]);
-        assert_eq!(table.by, ["UUID", "uuid"]);
-        assert_eq!(find(&table, &format!(r#""uuid":"{bare}""#)), Some(1));
-        assert_eq!(find(&table, r#""UUID":"GPU-a""#), Some(0));
-        let members = roster.expect("new").members.clone();
-        assert_eq!((members[1].facts.uuid.as_str(), members[1].index), (&*format!("GPU-{bare}"), 0));
-    }
-
-    #[test]
-    fn what_cannot_be_a_gpu_is_left_out_and_counted() {
-        let mut directory = Directory::default();
-        let clash = A.replace("GPU-a", "GPU-q");
-        let far = r#""UUID":"GPU-x","gpu":"0""#;
-        round(&mut directory, &[A, r#""instance":"n1""#, far, &clash]);
-        assert_eq!((directory.left_out, directory.clashes, directory.len()), (3, 1, 1));
-    }
-
-    #[test]
-    fn hosts_that_share_an_instance_are_known_by_what_they_call_themselves() {
-        let other = A.replace("GPU-a", "GPU-o").replace("node1", "node2");
-        let mut directory = Directory::default();
-        directory.begin();
-        each(&[A, B, &other], |s| directory.learn(s, false));
-        assert!(directory.is_torn());
-        let (table, roster) = round(&mut directory, &[A, B, &other]);
-        assert!(!directory.is_torn() && directory.clashes == 0);
-        let roster = roster.expect("it is new");
-        let hosts: Vec<_> = roster.members.iter().map(|m| m.host.host.as_str()).collect();
-        assert_eq!((hosts, table.len()), (vec!["node1", "node1", "node2"], 3));
-        let renamed = [A.replace("node1", "pod-2"), B.replace("node1", "pod-2")];
-        let mut directory = Directory::default();
-        round(&mut directory, &[A, B]);
-        round(&mut directory, &[&renamed[0], &renamed[1]]);
-        assert!(!directory.is_torn() && directory.len() == 2, "a restarted exporter is the same host");
-    }
-
-    #[test]
-    fn a_gpu_that_is_seen_twice_keeps_the_holder_that_is_named() {
-        let mut directory = Directory::default();
-        let idle = A.replace(r#","exported_pod":"train-0""#, "");
-        let (_, roster) = round(&mut directory, &[&idle, A]);
-        assert_eq!(roster.expect("new").members[0].facts.job, "train-0");
-    }
-
-    #[test]
-    fn labels_of_placing_rules_are_asked_for_when_they_can_be() {
-        let all = labels(&["zone".into(), "host".into(), "hall".into(), "a b".into(), "x}".into()]);
-        assert_eq!(all.last().map(String::as_str), Some("zone"));
-        assert_eq!(all.iter().filter(|l| *l == "hall").count(), 1);
-    }
-}
+#[path = "directory/tests.rs"]
+mod tests;

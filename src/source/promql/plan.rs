@@ -31,7 +31,9 @@ impl Exporter {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Dcgm, Self::OldDcgm, Self::Smi];
 
-    fn of(name: &str) -> Option<Self> {
+    /// The one that writes family `name`.
+    #[must_use]
+    pub fn of(name: &str) -> Option<Self> {
         [("DCGM_", Self::Dcgm), ("dcgm_", Self::OldDcgm), ("nvidia_smi_", Self::Smi)]
             .into_iter()
             .find_map(|(start, e)| name.starts_with(start).then_some(e))

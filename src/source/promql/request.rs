@@ -11,6 +11,9 @@ use super::plan::{self, Ask, Form, MAX_PARTS, Purpose};
 use crate::model::Timestamp;
 use crate::model::batch::SeriesValue;
 
+/// Longest UUID of a value that is kept before it is known whose it is.
+const MAX_KEY: usize = 128;
+
 /// What a request gave.
 pub struct Landed {
     /// Which of the asks.
@@ -29,6 +32,49 @@ pub enum Got {
     Directory,
     /// Values or times by member, and how many series were about unknown ones.
     Values(Vec<SeriesValue>, u32),
+    /// The same before it is known who the members are.
+    Early(Early),
+}
+
+/// Values or times by UUID, of an answer that came before that of the directory.
+#[derive(Default)]
+pub struct Early {
+    /// The UUIDs, end to end.
+    keys: Vec<u8>,
+    /// Where each of them ends, with its value and time.
+    rows: Vec<(u32, f32, Timestamp)>,
+    /// Series without a UUID, or with one that is none.
+    strange: u32,
+}
+
+impl Early {
+    fn push(&mut self, key: &[u8], value: f32, time: Timestamp) {
+        let end = u32::try_from(self.keys.len() + key.len()).ok();
+        match end.filter(|_| (1..=MAX_KEY).contains(&key.len())) {
+            Some(end) => {
+                self.keys.extend_from_slice(key);
+                self.rows.push((end, value, time));
+            }
+            None => self.strange += 1,
+        }
+    }
+
+    /// What it says of the members of `table`, which tells them apart by UUID alone, and how many series
+    /// were about unknown ones.
+    #[must_use]
+    pub fn resolve(self, table: &Table) -> (Vec<SeriesValue>, u32) {
+        let (mut out, mut unknown) = (Vec::with_capacity(self.rows.len()), self.strange);
+        let (mut start, mut next) = (0, 0);
+        for (end, value, time) in self.rows {
+            let key = &self.keys[start..end as usize];
+            start = end as usize;
+            match table.member(key, &mut next) {
+                Some(member) => out.push(SeriesValue { member, value, time }),
+                None => unknown += 1,
+            }
+        }
+        (out, unknown)
+    }
 }
 
 /// One query on its way.
@@ -44,6 +90,8 @@ pub struct Request {
     pub more: Vec<(&'static str, String)>,
     pub moment: Timestamp,
     pub room: usize,
+    /// The table is not known yet: values are kept by UUID.
+    pub early: bool,
 }
 
 impl Request {
@@ -94,6 +142,7 @@ impl Request {
 
     async fn values(&self) -> Result<(Got, Summary), AskError> {
         let (mut out, mut unknown, mut matrix) = (Vec::with_capacity(self.room), 0, false);
+        let (mut early, mut text) = (Early::default(), Vec::new());
         let mut scratch = Scratch::default();
         let read = |value: f64| match &self.ask.purpose {
             Purpose::Values { convert, .. } => convert.value(value).map(|v| (v, Timestamp(0))),
@@ -102,6 +151,16 @@ impl Request {
         let mut sink = |series: &Series<'_>| {
             matrix |= series.points.len() > 1;
             let Some((_, value)) = series.points.first() else { return };
+            if self.early {
+                let key = self
+                    .by
+                    .first()
+                    .map_or(&[][..], |l| series.label(l.as_bytes()).bytes(series.text(), &mut text));
+                if let Some((value, time)) = read(*value) {
+                    early.push(key, value, time);
+                }
+                return;
+            }
             match self.table.find(series, &mut scratch) {
                 Some(member) => {
                     out.extend(read(*value).map(|(value, time)| SeriesValue { member, value, time }))
@@ -113,7 +172,7 @@ impl Request {
         if matrix {
             return Err(AnswerError::Kind("range of values".to_owned()).into());
         }
-        Ok((Got::Values(out, unknown), summary))
+        Ok((if self.early { Got::Early(early) } else { Got::Values(out, unknown) }, summary))
     }
 }
 

@@ -1,6 +1,7 @@
 //! The running source: turn by turn it asks what is due, reads the answers, and hands the values over
 //! with the times of their samples.
 
+mod early;
 mod look;
 mod note;
 
@@ -110,6 +111,10 @@ struct Runner {
     turn: u32,
     moment: Timestamp,
     flight: JoinSet<Landed>,
+    /// Queries of this turn that were begun before it was known who the GPUs are, and those answers to
+    /// them that have come.
+    begun: Vec<usize>,
+    early: Vec<Landed>,
     /// What the engine remarked in this turn.
     remarks: Vec<String>,
     links: Links,
@@ -139,6 +144,8 @@ impl Runner {
             turn: 0,
             moment: Timestamp(0),
             flight: JoinSet::new(),
+            begun: Vec::new(),
+            early: Vec::new(),
             remarks: Vec::new(),
             links: Links::default(),
             looking: String::new(),
@@ -162,16 +169,18 @@ impl Runner {
             turn.why = Some(self.nobody());
         }
         if learned && !self.table.is_empty() {
-            let due = (0..self.asks.len()).filter(|i| self.is_due(*i)).collect();
-            self.ask_all(due, &mut turn).await?;
+            self.ask_all(self.due(), &mut turn).await?;
             self.turn = self.turn.wrapping_add(1).max(1);
+        } else {
+            self.forget_early().await;
         }
         self.finish(start, turn).await
     }
 
-    fn is_due(&self, index: usize) -> bool {
-        let ask = &self.asks[index];
-        !matches!(ask.purpose, Purpose::Directory { .. }) && ask.is_due(self.turn)
+    /// The queries for values and times of this turn.
+    fn due(&self) -> Vec<usize> {
+        let is_due = |a: &Ask| !matches!(a.purpose, Purpose::Directory { .. }) && a.is_due(self.turn);
+        self.asks.iter().enumerate().filter(|(_, a)| is_due(a)).map(|(i, _)| i).collect()
     }
 
     /// Finds out which engine it is, what it has, and who the GPUs are, where that is due. False when
@@ -198,6 +207,7 @@ impl Runner {
         }
         let who = |(i, a): (usize, &Ask)| matches!(a.purpose, Purpose::Directory { .. }).then_some(i);
         let who: Vec<usize> = self.asks.iter().enumerate().filter_map(who).collect();
+        let mut ahead = self.ahead(&who).into_iter();
         for _ in 0..3 {
             self.directory.begin();
             for index in &who {
@@ -205,9 +215,8 @@ impl Runner {
                     break;
                 }
                 self.start(*index);
-                while let Some(landed) = self.flight.join_next().await {
-                    self.land_directory(landed.ok(), turn);
-                }
+                let landed = self.await_directory(&mut ahead).await;
+                self.land_directory(landed, turn);
             }
             if !self.directory.is_torn() {
                 break;
@@ -248,10 +257,16 @@ impl Runner {
 
     /// Asks all of `due`, some at once; what needs no times is handed over as it comes.
     async fn ask_all(&mut self, due: Vec<usize>, turn: &mut Turn) -> Result<(), Stopped> {
-        self.moment = self.outlet.now().plus_millis(self.skew);
+        let begun = self.take_early().await;
+        if begun.is_empty() {
+            self.moment = self.outlet.now().plus_millis(self.skew);
+        }
         self.clocks.begin(self.moment);
         turn.times = due.iter().filter(|i| matches!(self.asks[**i].purpose, Purpose::Times(_))).count();
-        let mut queue = due.into_iter();
+        for landed in std::mem::take(&mut self.early) {
+            self.land(landed, turn).await?;
+        }
+        let mut queue = due.into_iter().filter(|i| !begun.contains(i));
         loop {
             while self.flight.len() < self.config.concurrency.max(1) && turn.wait.is_none() {
                 let Some(next) = queue.next() else { break };
@@ -272,8 +287,11 @@ impl Runner {
     fn start(&mut self, index: usize) {
         let ask = self.asks[index].clone();
         let is_directory = matches!(ask.purpose, Purpose::Directory { .. });
-        let by =
-            if is_directory { directory::labels(&self.config.place_labels) } else { self.table.by.clone() };
+        let by = match () {
+            () if is_directory => directory::labels(&self.config.place_labels),
+            () if self.table.is_empty() => vec![early::KEY.to_owned()],
+            () => self.table.by.clone(),
+        };
         let reach = 2 * self.config.interval * ask.every;
         let flavor = self.flavor.unwrap_or_default();
         let mut more = flavor.always();
@@ -292,6 +310,7 @@ impl Runner {
             moment: self.moment,
             // A GPU may be new since the table was made; one more growth is the exception.
             room: self.table.len(),
+            early: self.table.is_empty() && !is_directory,
         };
         self.flight.spawn(request.send(index, lent));
     }
@@ -305,7 +324,11 @@ impl Runner {
         };
         let ok = summary.is_ok();
         self.tell(ask, duration_ms, summary, turn);
-        let Got::Values(values, unknown) = got else { return Ok(()) };
+        let (values, unknown) = match got {
+            Got::Values(values, unknown) => (values, unknown),
+            Got::Early(early) => early.resolve(&self.table),
+            Got::Directory => return Ok(()),
+        };
         if !ok {
             return Ok(());
         }

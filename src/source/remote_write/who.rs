@@ -10,8 +10,7 @@ use std::sync::Arc;
 use crate::model::batch::{GpuFacts, HostFacts, Member, Roster};
 use crate::model::text;
 use crate::source::scrape::exposition::Label;
-use crate::source::scrape::identity::Identity;
-use crate::source::scrape::page::is_bare_uuid;
+use crate::source::scrape::identity::{self, Identity};
 
 /// Most GPUs of one host.
 const MAX_PER_HOST: usize = 64;
@@ -245,22 +244,23 @@ impl Directory {
             self.by_uuid.entry(uuid.clone()).or_default().push(member);
             facts.uuid = uuid;
         }
-        let pairs = [
-            (&mut facts.model, new.id.model),
-            (&mut facts.pci, new.id.pci),
-            (&mut facts.driver, new.id.driver),
-        ];
-        for (mine, theirs) in pairs {
+        if !new.id.pci.is_empty() {
+            facts.pci = plain(new.id.pci);
+        }
+        for (mine, theirs) in [(&mut facts.model, new.id.model), (&mut facts.driver, new.id.driver)] {
             if !theirs.is_empty() {
-                *mine = plain(theirs);
+                *mine = plain(theirs).into();
             }
         }
         self.replace(member, facts);
     }
 
-    fn replace(&mut self, member: u32, facts: GpuFacts) {
+    fn replace(&mut self, member: u32, mut facts: GpuFacts) {
         let slot = member as usize;
         if *self.roster.members[slot].facts != facts {
+            if let Some(other) = slot.checked_sub(1) {
+                facts.share(&self.roster.members[other].facts);
+            }
             Arc::make_mut(&mut self.roster).members[slot].facts = Arc::new(facts);
         }
     }
@@ -294,8 +294,8 @@ impl Directory {
     /// The work of a GPU is what the labels of this series say.
     pub fn set_work(&mut self, member: u32, id: &Identity<'_>, renamed: bool) {
         let mut facts = GpuFacts::clone(&self.roster.members[member as usize].facts);
-        facts.job = plain(id.job(renamed));
-        facts.tenant = plain(id.tenant(renamed));
+        facts.job = plain(id.job(renamed)).into();
+        facts.tenant = plain(id.tenant(renamed)).into();
         self.replace(member, facts);
     }
 
@@ -319,11 +319,7 @@ fn label(labels: &[Label<'_>], name: &[u8]) -> String {
 }
 
 fn uuid_of(raw: &[u8]) -> String {
-    let mut uuid = plain(raw);
-    if is_bare_uuid(uuid.as_bytes()) {
-        uuid.insert_str(0, "GPU-");
-    }
-    uuid
+    identity::whole_uuid(plain(raw))
 }
 
 /// Labels that speak of the host.

@@ -171,6 +171,15 @@ pub fn text_of(raw: &[u8]) -> String {
     text::clean(&Label { name: b"", raw }.text())
 }
 
+/// A UUID with the `GPU-` that nvidia_gpu_exporter leaves out.
+#[must_use]
+pub fn whole_uuid(mut uuid: String) -> String {
+    if uuid.len() == 36 && uuid.is_ascii() && uuid.matches('-').count() == 4 {
+        uuid.insert_str(0, "GPU-");
+    }
+    uuid
+}
+
 /// True when `kept`, which [`text_of`] made once, may have been made of `raw`. Copies nothing in
 /// the common case.
 #[must_use]

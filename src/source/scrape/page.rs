@@ -158,8 +158,8 @@ impl Memo {
         };
         let mut indices: Vec<_> = gpus.iter().map(|g| g.position().and_then(&mut claim)).collect();
         for (slot, gpu) in indices.iter_mut().zip(gpus).filter(|(s, _)| s.is_none()) {
-            let known =
-                self.gpus.iter().find(|k| !gpu.id.uuid.is_empty() && is_uuid(&k.facts.uuid, gpu.id.uuid));
+            let uuid = uuid_of(gpu.id.uuid);
+            let known = self.gpus.iter().find(|k| !uuid.is_empty() && k.facts.uuid == uuid);
             *slot = known.and_then(|k| claim(k.index));
         }
         for slot in indices.iter_mut().filter(|s| s.is_none()) {
@@ -170,12 +170,17 @@ impl Memo {
 
     /// The identity of `gpu`, if it is not the one reported before.
     fn learn_gpu(&mut self, gpu: &Gpu<'_>, index: u16, renamed: bool) -> Option<Arc<GpuFacts>> {
-        let known = self.gpus.iter_mut().find(|k| k.index == index);
-        if known.as_ref().is_some_and(|k| is_same(&k.facts, gpu, renamed)) {
+        let at = self.gpus.iter().position(|k| k.index == index);
+        let known = at.map(|at| &self.gpus[at]);
+        if known.is_some_and(|k| is_same(&k.facts, gpu, renamed)) {
             return None;
         }
-        let facts = Arc::new(facts(gpu, renamed, known.as_ref().map(|k| &*k.facts)));
-        match known {
+        let mut facts = facts(gpu, renamed, known.map(|k| &*k.facts));
+        if let Some(other) = self.gpus.iter().find(|k| k.index != index) {
+            facts.share(&other.facts);
+        }
+        let facts = Arc::new(facts);
+        match at.map(|at| &mut self.gpus[at]) {
             Some(known) => known.facts = Arc::clone(&facts),
             None => self.gpus.push(Known { index, facts: Arc::clone(&facts) }),
         }
@@ -185,22 +190,19 @@ impl Memo {
 
 fn facts(gpu: &Gpu<'_>, renamed: bool, known: Option<&GpuFacts>) -> GpuFacts {
     let id = &gpu.id;
-    let mut uuid = identity::text_of(id.uuid);
-    if is_bare_uuid(uuid.as_bytes()) {
-        uuid.insert_str(0, "GPU-");
-    }
+    let uuid = uuid_of(id.uuid);
     let memory_mib = match (gpu.memory_mib(), known) {
         (now, Some(known)) if known.uuid == uuid && is_same_memory(known.memory_mib, now) => known.memory_mib,
         (now, _) => now,
     };
     GpuFacts {
         uuid,
-        model: identity::text_of(id.model),
+        model: identity::text_of(id.model).into(),
         pci: identity::text_of(id.pci),
-        driver: identity::text_of(id.driver),
+        driver: identity::text_of(id.driver).into(),
         memory_mib,
-        job: identity::text_of(id.job(renamed)),
-        tenant: identity::text_of(id.tenant(renamed)),
+        job: identity::text_of(id.job(renamed)).into(),
+        tenant: identity::text_of(id.tenant(renamed)).into(),
     }
 }
 
@@ -215,15 +217,14 @@ fn is_same(facts: &GpuFacts, gpu: &Gpu<'_>, renamed: bool) -> bool {
         && is_same_memory(facts.memory_mib, gpu.memory_mib())
 }
 
-/// True when `raw` is the UUID that was kept as `kept`.
+/// True when `raw` is the UUID that was kept as `kept`. Copies nothing in the common case.
 fn is_uuid(kept: &str, raw: &[u8]) -> bool {
-    identity::is_text_of(kept, raw)
-        || (is_bare_uuid(raw) && kept.as_bytes().strip_prefix(b"GPU-") == Some(raw))
+    kept.as_bytes() == raw || kept == uuid_of(raw)
 }
 
-/// True for a UUID without its `GPU-`, as nvidia_gpu_exporter writes it.
-pub(in crate::source) fn is_bare_uuid(raw: &[u8]) -> bool {
-    raw.len() == 36 && raw.iter().filter(|b| **b == b'-').count() == 4 && raw.is_ascii()
+/// The UUID as it is kept.
+fn uuid_of(raw: &[u8]) -> String {
+    identity::whole_uuid(identity::text_of(raw))
 }
 
 /// The parts of the memory are rounded one by one, so their sum wavers; and a page without memory
@@ -416,6 +417,24 @@ DCGM_FI_DEV_FB_FREE{gpu=\"0\",UUID=\"GPU-a\",modelName=\"GB300\",Hostname=\"n1\"
         let facts = got.host.gpus[0].facts.as_deref().expect("a new GPU");
         assert_eq!((&*facts.uuid, &*facts.model), (&*format!("GPU-{bare}"), "H100"));
         assert!(read(&mut memo, &page).host.gpus[0].facts.is_none());
+    }
+
+    #[test]
+    fn uuids_that_differ_in_nothing_visible_keep_their_positions() {
+        let bare = "00000000-1111-2222-3333-444444444444";
+        let odd = bare.replace("1111", "11\u{7}11");
+        let page = format!(
+            "nvidia_smi_temperature_gpu{{uuid=\"{odd}\"}} 33\nnvidia_smi_power_draw_watts{{uuid=\"{bare}\"}} 71\n"
+        );
+        let mut memo = memo();
+        let values = |page: &Page| -> Vec<_> {
+            page.host.gpus.iter().map(|g| (g.index, g.get(Metric::Temp), g.get(Metric::Power))).collect()
+        };
+        for _ in 0..3 {
+            memo.forget();
+            let got = read(&mut memo, &page);
+            assert_eq!(values(&got), [(0, Some(33.0), None), (1, None, Some(71.0))]);
+        }
     }
 
     #[test]

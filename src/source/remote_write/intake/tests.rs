@@ -41,7 +41,7 @@ impl Push {
 
     fn facts(&self, member: usize) -> (String, String, u32) {
         let facts = &self.intake.directory.roster().members[member].facts;
-        (facts.job.clone(), facts.tenant.clone(), facts.memory_mib)
+        (facts.job.to_string(), facts.tenant.to_string(), facts.memory_mib)
     }
 }
 

@@ -224,9 +224,9 @@ fn identity(cx: &Context<'_>, gpu: GpuId) -> Vec<Line> {
     } else {
         String::new()
     };
-    let name = if facts.model.is_empty() { &model.name } else { &facts.model };
+    let name: &str = if facts.model.is_empty() { &model.name } else { &facts.model };
     out.push(plain(cx, "model", format!("{name}{memory}")));
-    let known = [
+    let known: [(&str, &str); 5] = [
         ("uuid", &facts.uuid),
         ("PCI bus", &facts.pci),
         ("driver", &facts.driver),
@@ -234,7 +234,7 @@ fn identity(cx: &Context<'_>, gpu: GpuId) -> Vec<Line> {
         ("namespace", &facts.tenant),
     ];
     out.extend(
-        known.into_iter().filter(|(_, v)| !v.is_empty()).map(|(label, v)| plain(cx, label, v.clone())),
+        known.into_iter().filter(|(_, v)| !v.is_empty()).map(|(label, v)| plain(cx, label, v.to_owned())),
     );
     out
 }
