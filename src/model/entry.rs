@@ -64,7 +64,7 @@ pub struct TargetStatus {
     /// Lines that could not be read in the last answer.
     pub bad_lines: u32,
     /// GPUs seen in the last answer.
-    pub gpus: u16,
+    pub gpus: u32,
     /// Failures in a row.
     pub failures: u32,
     /// The hall that it stands in; empty while nothing says so.

@@ -106,7 +106,7 @@ impl Probe {
             name: self.facts.host.clone(),
             state: TargetState::Up,
             last_ok: Some(time),
-            gpus: u16::try_from(count).unwrap_or(u16::MAX),
+            gpus: u32::try_from(count).unwrap_or(u32::MAX),
             ..TargetStatus::default()
         };
         Some(SourceStatus {

@@ -4,6 +4,7 @@
 //! Prometheus gives its samples as it stores them (remote read with streamed chunks); of others, and
 //! where that is refused, ranges are asked for. Several engines make one past together.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
@@ -11,7 +12,7 @@ use tokio::time::Instant;
 
 use super::answer::Series;
 use super::api::{Api, AskError, Flavor};
-use super::grid::{Grid, METRICS, SLOT_MS, SLOTS, Uuids};
+use super::grid::{Grid, METRICS, PORTIONS, SLOT_MS, Uuids};
 use super::plan::{self, Ask, Convert, Form, MAX_PARTS, Purpose};
 use super::remote::{self, Compare, Matcher, StreamError};
 use super::{PromConfig, PromError};
@@ -30,6 +31,8 @@ const UUIDS: [&str; 3] = ["UUID", "uuid", "gpu_uuid"];
 const STEPS: [i64; 4] = [15, 20, 30, 60];
 /// Values of one metric in a stretch. As JSON one is 20 bytes, and an engine computes each of them.
 const POINTS: i64 = 2_000_000;
+/// The time of one such answer, s.
+const RANGE: i64 = 1_200;
 /// A range looks back no further than this: without it a node that died is repeated for five minutes.
 const LOOK_BACK: Duration = Duration::from_secs(60);
 /// A stored value holds for so many moments.
@@ -88,14 +91,17 @@ pub async fn run(
     let reach = engines.iter().map(|e| e.backfill).max().unwrap_or_default();
     let end = clock().millis().div_euclid(SLOT_MS) * SLOT_MS;
     let begin = end - i64::try_from(reach.as_millis()).unwrap_or(0);
-    let stretches = stretches(begin, end);
+    let mut grid = Grid::new(topology.gpu_count());
+    let stretches = stretches(begin, end, grid.span().1 + 1);
     let (mut ready, mut why) = introduce(engines, step_for(topology.gpu_count()), &progress).await;
-    let mut work = Work { grid: Grid::new(topology.gpu_count()), rebuild: Rebuild::new(topology, BUDGET) };
+    grid.begin(begin);
+    let mut work = Work { grid, rebuild: Rebuild::new(topology, BUDGET) };
     for (i, stretch) in stretches.iter().enumerate() {
-        progress.send_replace(format!("history: {} %", 100 * i / stretches.len()));
         work.grid.begin(*stretch);
         let mut kept = Vec::new();
-        for mut engine in ready {
+        for (e, mut engine) in ready.into_iter().enumerate() {
+            let read = (i + e.min(1)) as f32 / stretches.len() as f32;
+            progress.send_replace(format!("history: {:.0} %", 100.0 * read));
             match engine.read_patiently(&uuids, &mut work.grid).await {
                 Ok(()) => kept.push(engine),
                 // What it gave so far stays; the rest of its past is missing.
@@ -107,15 +113,17 @@ pub async fn run(
             break;
         }
         let reach = ready.iter().map(Engine::reach).max().unwrap_or(REACH);
-        // Packing takes seconds at full size: not on a thread that others wait for.
-        let built = tokio::task::spawn_blocking(move || {
-            let portion = work.grid.hand_over(&mut work.rebuild, end, reach);
-            (work, portion)
-        });
-        let Ok((back, portion)) = built.await else { return };
-        work = back;
-        if portions.send(portion).await.is_err() {
-            return;
+        for number in 0..PORTIONS {
+            // Packing takes seconds at full size: not on a thread that others wait for.
+            let built = tokio::task::spawn_blocking(move || {
+                let portion = work.grid.hand_over(number, &mut work.rebuild, end, reach);
+                (work, portion)
+            });
+            let Ok((back, portion)) = built.await else { return };
+            work = back;
+            if portions.send(portion).await.is_err() {
+                return;
+            }
         }
     }
     let took = start.elapsed().as_secs_f32();
@@ -148,17 +156,15 @@ async fn settled(
     }
 }
 
-/// The first moments of the stretches from `begin` up to `end`, ms.
-fn stretches(begin: i64, end: i64) -> Vec<i64> {
-    let length = SLOTS as i64 * SLOT_MS;
+/// The first moments of the stretches of `length` from `begin` up to `end`, ms.
+fn stretches(begin: i64, end: i64, length: i64) -> Vec<i64> {
     let first = begin.div_euclid(SLOT_MS) * SLOT_MS;
     (0..).map(|i| first + i * length).take_while(|s| *s < end).collect()
 }
 
 /// The time between the values of a range for so many GPUs, s.
 fn step_for(gpus: usize) -> i64 {
-    let length = SLOTS as i64 * SLOT_MS / 1000;
-    let fits = |step: &i64| i64::try_from(gpus).is_ok_and(|n| n * length / step <= POINTS);
+    let fits = |step: &i64| i64::try_from(gpus).is_ok_and(|n| n * RANGE / step <= POINTS);
     STEPS.into_iter().find(fits).unwrap_or(60)
 }
 
@@ -216,21 +222,49 @@ impl Engine {
 
     /// Reads the stretch of `grid`.
     async fn read(&mut self, uuids: &Uuids, grid: &mut Grid) -> Result<(), PastError> {
-        for ask in self.asks.clone() {
-            let Purpose::Values { metric, convert, .. } = ask.purpose else { continue };
-            let Some(row) = METRICS.iter().position(|m| *m == metric) else { continue };
-            let matchers = if ask.given.is_empty() { remote::matchers(&self.config.selector) } else { None };
-            if let (Way::Chunks, Some(matchers)) = (self.way, matchers) {
-                match self.chunks((&ask, matchers), row, uuids, grid).await {
-                    Ok(()) => continue,
+        if self.way == Way::Chunks {
+            let shared = Mutex::new(&mut *grid);
+            let row = |row| self.row(row, uuids, &shared);
+            // The metrics beside each other: an engine reads each on a core of its own.
+            let (util, power, temp) = tokio::join!(row(0), row(1), row(2));
+            for outcome in [util, power, temp] {
+                match outcome {
                     Err(PastError::Ask(e)) if !is_refusal(&e) => return Err(e.into()),
                     // Not here, or not in this form.
                     Err(_) => self.way = Way::Ranges,
+                    Ok(()) => {}
                 }
             }
-            self.range(&ask, (row, convert), uuids, grid).await?;
+        }
+        for ask in self.asks.clone() {
+            let Purpose::Values { metric, convert, .. } = ask.purpose else { continue };
+            let Some(row) = METRICS.iter().position(|m| *m == metric) else { continue };
+            if self.way == Way::Chunks && self.matchers(&ask).is_some() {
+                continue;
+            }
+            let (first, last) = grid.span();
+            for from in (first..last).step_by(RANGE as usize * 1000) {
+                let span = (from, (from + RANGE * 1000 - 1).min(last));
+                self.range(&ask, (row, convert), (uuids, span), grid).await?;
+            }
         }
         Ok(())
+    }
+
+    /// Reads the stored samples of metric number `row`.
+    async fn row(&self, row: usize, uuids: &Uuids, grid: &Mutex<&mut Grid>) -> Result<(), PastError> {
+        let is_its = |a: &&Ask| matches!(a.purpose, Purpose::Values { metric, .. } if metric == METRICS[row]);
+        for ask in self.asks.iter().filter(is_its) {
+            if let Some(matchers) = self.matchers(ask) {
+                self.chunks((ask, matchers), row, uuids, grid).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What selects the series of `ask` among the stored ones; `None` where that cannot be said.
+    fn matchers(&self, ask: &Ask) -> Option<Vec<Matcher>> {
+        if ask.given.is_empty() { remote::matchers(&self.config.selector) } else { None }
     }
 
     async fn chunks(
@@ -238,14 +272,16 @@ impl Engine {
         (ask, mut matchers): (&Ask, Vec<Matcher>),
         row: usize,
         uuids: &Uuids,
-        grid: &mut Grid,
+        grid: &Mutex<&mut Grid>,
     ) -> Result<(), PastError> {
         matchers.push(Matcher {
             name: "__name__".to_owned(),
             compare: if ask.names.len() == 1 { Compare::Equal } else { Compare::Match },
             value: ask.names.join("|"),
         });
-        let span = grid.span();
+        // Nobody panics while it is held.
+        let lock = || grid.lock().unwrap_or_else(PoisonError::into_inner);
+        let span = lock().span();
         let mut response = self.api.remote_read(remote::request(span, &matchers)).await?;
         let mut stream = remote::Stream::default();
         let mut sink = |message: &[u8]| {
@@ -253,7 +289,7 @@ impl Engine {
                 let uuid = UUIDS.iter().map(|l| series.label(l.as_bytes())).find(|u| !u.is_empty());
                 let family = families::lookup(series.label(b"__name__")).map(families::FamilyId::get);
                 let (Some(gpu), Some(family)) = (uuid.and_then(|u| uuids.find(u)), family) else { return };
-                fill((row, gpu), family, series.samples(), grid);
+                fill((row, gpu), family, series.samples(), &mut lock());
             })
         };
         while let Some(chunk) = self.api.chunk(&mut response).await? {
@@ -266,7 +302,7 @@ impl Engine {
         &self,
         ask: &Ask,
         (row, convert): (usize, Convert),
-        uuids: &Uuids,
+        (uuids, span): (&Uuids, (i64, i64)),
         grid: &mut Grid,
     ) -> Result<(), PastError> {
         let by = UUIDS.map(str::to_owned);
@@ -278,7 +314,7 @@ impl Engine {
                 let more = more.map(|label| plan::part(label, part, parts)).unwrap_or_default();
                 let selector = plan::and(&self.config.selector, &more);
                 let expression = Form { by: &by, selector: &selector }.expression(ask);
-                outcome = self.one_range(&expression, (row, convert), uuids, grid).await;
+                outcome = self.one_range(&expression, (row, convert), (uuids, span), grid).await;
                 if outcome.is_err() {
                     break;
                 }
@@ -295,10 +331,9 @@ impl Engine {
         &self,
         expression: &str,
         (row, convert): (usize, Convert),
-        uuids: &Uuids,
+        (uuids, (from, to)): (&Uuids, (i64, i64)),
         grid: &mut Grid,
     ) -> Result<(), AskError> {
-        let (from, to) = grid.span();
         let from = (from + self.step * 1000 - 1).div_euclid(self.step * 1000) * self.step;
         let (from, to, step) = (from.to_string(), (to / 1000).to_string(), self.step.to_string());
         let mut more = self.flavor.look_back(LOOK_BACK);
@@ -359,9 +394,9 @@ mod tests {
 
     #[test]
     fn stretches_cover_the_past_and_no_more() {
-        assert_eq!(stretches(0, 3_600_000), [0, 1_200_000, 2_400_000]);
-        assert_eq!(stretches(5_000, 1_200_001), [0, 1_200_000]);
-        assert_eq!(stretches(10_000, 10_000), [0; 0]);
+        assert_eq!(stretches(0, 3_600_000, 1_200_000), [0, 1_200_000, 2_400_000]);
+        assert_eq!(stretches(5_000, 1_200_001, 1_200_000), [0, 1_200_000]);
+        assert_eq!(stretches(10_000, 10_000, 1_200_000), [0; 0]);
     }
 
     #[test]

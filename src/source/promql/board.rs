@@ -57,7 +57,7 @@ impl Board {
                 row.last_ok = Some(time);
                 row.failures = 0;
                 (row.samples, row.bytes, row.bad_lines) = (samples, bytes, bad);
-                row.gpus = u16::try_from(gpus).unwrap_or(u16::MAX);
+                row.gpus = u32::try_from(gpus).unwrap_or(u32::MAX);
             }
             Err(why) => {
                 row.state = TargetState::Down(why);
@@ -103,7 +103,7 @@ mod tests {
         board.rename("p:9090", &["power".into(), "xid".into()]);
         let report = board.report(2, Timestamp(10), 15_000);
         let rows: Vec<_> = report.targets.iter().map(|(i, t)| (*i, &*t.name, t.failures, t.gpus)).collect();
-        assert_eq!(rows, [(0, "p:9090", 0, u16::MAX), (1, "p:9090 power", 1, 0), (2, "p:9090 xid", 0, 0)]);
+        assert_eq!(rows, [(0, "p:9090", 0, 70_000), (1, "p:9090 power", 1, 0), (2, "p:9090 xid", 0, 0)]);
         assert_eq!((report.target_count, report.source, board.failures()), (3, 2, 0));
     }
 

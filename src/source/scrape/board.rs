@@ -70,7 +70,7 @@ impl Board {
                 status.last_ok = Some(outcome.time);
                 status.samples = page.tally.samples;
                 status.bad_lines = page.tally.bad;
-                status.gpus = u16::try_from(page.host.gpus.len()).unwrap_or(u16::MAX);
+                status.gpus = u32::try_from(page.host.gpus.len()).unwrap_or(u32::MAX);
                 status.failures = 0;
                 row.repeats = page.repeated > 0;
             }
