@@ -253,9 +253,9 @@ fn columns(width: u16) -> Vec<Column> {
         right("LAST OK", 9, |t, now| t.last_ok.map_or("never".into(), |ok| text::age(now.since(ok)))),
         right("FAILED", 6, |t, _| if t.failures == 0 { String::new() } else { t.failures.to_string() }),
         right("TOOK ms", 7, |t, _| text::integer(t.duration_ms.into())),
-        right("GPUs", 5, |t, _| t.gpus.to_string()),
+        right("GPUs", 5, |t, _| count(t.gpus, 5)),
         right("kB", 7, |t, _| text::integer(u64::from(t.bytes).div_ceil(1000))),
-        right("SAMPLES", 8, |t, _| text::integer(t.samples.into())),
+        right("SAMPLES", 8, |t, _| count(t.samples, 8)),
         right(
             "BAD",
             6,
@@ -278,6 +278,13 @@ fn columns(width: u16) -> Vec<Column> {
         _ => String::new(),
     }));
     out
+}
+
+/// A number that fits into `width` columns: without its groups or in thousands where need be, never cut off.
+fn count(value: u32, width: usize) -> String {
+    let forms = [text::integer(value.into()), value.to_string()];
+    let fits = forms.into_iter().find(|form| text::width(form) <= width);
+    fits.unwrap_or_else(|| format!("{}k", value / 1000))
 }
 
 const fn state(state: &TargetState) -> &'static str {
@@ -303,6 +310,17 @@ mod tests {
 
     fn target(name: &str, state: TargetState, duration_ms: u32, failures: u32) -> TargetStatus {
         TargetStatus { name: name.into(), state, duration_ms, failures, ..TargetStatus::default() }
+    }
+
+    #[test]
+    fn large_counts_are_told_in_thousands_and_never_cut() {
+        assert_eq!([8, 9_999, 12_500, 100_224].map(|n| count(n, 5)), ["8", "9 999", "12500", "100k"]);
+        assert_eq!([100_224, 1_002_240, 100_224_000].map(|n| count(n, 8)), ["100 224", "1002240", "100224k"]);
+        assert!(
+            [(u32::MAX, 10), (999_999, 5), (100_224, 8)]
+                .iter()
+                .all(|(n, w)| text::width(&count(*n, *w)) <= *w)
+        );
     }
 
     #[test]
