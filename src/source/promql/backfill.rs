@@ -4,6 +4,7 @@
 //! Prometheus gives its samples as it stores them (remote read with streamed chunks); of others, and
 //! where that is refused, ranges are asked for. Several engines make one past together.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use tokio::time::Instant;
 
 use super::answer::Series;
 use super::api::{Api, AskError, Flavor};
-use super::grid::{Grid, METRICS, PORTIONS, SLOT_MS, Uuids};
+use super::grid::{Grid, METRICS, PORTIONS, SLOT_MS, STRETCH_MS, Uuids};
 use super::plan::{self, Ask, Convert, Form, MAX_PARTS, Purpose};
 use super::remote::{self, Compare, Matcher, StreamError};
 use super::{PromConfig, PromError};
@@ -91,18 +92,20 @@ pub async fn run(
     let reach = engines.iter().map(|e| e.backfill).max().unwrap_or_default();
     let end = clock().millis().div_euclid(SLOT_MS) * SLOT_MS;
     let begin = end - i64::try_from(reach.as_millis()).unwrap_or(0);
-    let mut grid = Grid::new(topology.gpu_count());
-    let stretches = stretches(begin, end, grid.span().1 + 1);
+    let grid = Grid::new(topology.gpu_count());
+    let stretches = stretches(begin, end);
     let (mut ready, mut why) = introduce(engines, step_for(topology.gpu_count()), &progress).await;
-    grid.begin(begin);
+    let steps = Steps {
+        progress: &progress,
+        done: AtomicUsize::new(0),
+        all: stretches.len() * ready.len() * METRICS.len(),
+    };
     let mut work = Work { grid, rebuild: Rebuild::new(topology, BUDGET) };
-    for (i, stretch) in stretches.iter().enumerate() {
+    for stretch in &stretches {
         work.grid.begin(*stretch);
         let mut kept = Vec::new();
-        for (e, mut engine) in ready.into_iter().enumerate() {
-            let read = (i + e.min(1)) as f32 / stretches.len() as f32;
-            progress.send_replace(format!("history: {:.0} %", 100.0 * read));
-            match engine.read_patiently(&uuids, &mut work.grid).await {
+        for mut engine in ready {
+            match engine.read_patiently(&uuids, &mut work.grid, &steps).await {
                 Ok(()) => kept.push(engine),
                 // What it gave so far stays; the rest of its past is missing.
                 Err(e) => why = Some(format!("{}: {e}", engine.config.name)),
@@ -156,10 +159,25 @@ async fn settled(
     }
 }
 
-/// The first moments of the stretches of `length` from `begin` up to `end`, ms.
-fn stretches(begin: i64, end: i64, length: i64) -> Vec<i64> {
+/// How much has been read: a step is one metric of one engine and stretch.
+struct Steps<'a> {
+    progress: &'a Progress,
+    done: AtomicUsize,
+    all: usize,
+}
+
+impl Steps<'_> {
+    fn done(&self) {
+        let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
+        // What was refused is read anew in another way, and counts twice.
+        self.progress.send_replace(format!("history: {} %", (100 * done / self.all.max(1)).min(99)));
+    }
+}
+
+/// The first moments of the stretches from `begin` up to `end`, ms.
+fn stretches(begin: i64, end: i64) -> Vec<i64> {
     let first = begin.div_euclid(SLOT_MS) * SLOT_MS;
-    (0..).map(|i| first + i * length).take_while(|s| *s < end).collect()
+    (0..).map(|i| first + i * STRETCH_MS).take_while(|s| *s < end).collect()
 }
 
 /// The time between the values of a range for so many GPUs, s.
@@ -210,21 +228,30 @@ impl Engine {
     }
 
     /// Reads the stretch of `grid`; an engine that is too busy is asked a second time after a while.
-    async fn read_patiently(&mut self, uuids: &Uuids, grid: &mut Grid) -> Result<(), PastError> {
-        match self.read(uuids, grid).await {
+    async fn read_patiently(
+        &mut self,
+        uuids: &Uuids,
+        grid: &mut Grid,
+        steps: &Steps<'_>,
+    ) -> Result<(), PastError> {
+        match self.read(uuids, grid, steps).await {
             Err(PastError::Ask(e)) if is_busy(&e) => {
                 tokio::time::sleep(e.wait().unwrap_or(PAUSE)).await;
-                self.read(uuids, grid).await
+                self.read(uuids, grid, steps).await
             }
             outcome => outcome,
         }
     }
 
     /// Reads the stretch of `grid`.
-    async fn read(&mut self, uuids: &Uuids, grid: &mut Grid) -> Result<(), PastError> {
+    async fn read(&mut self, uuids: &Uuids, grid: &mut Grid, steps: &Steps<'_>) -> Result<(), PastError> {
         if self.way == Way::Chunks {
             let shared = Mutex::new(&mut *grid);
-            let row = |row| self.row(row, uuids, &shared);
+            let row = async |row| {
+                let outcome = self.row(row, uuids, &shared).await;
+                steps.done();
+                outcome
+            };
             // The metrics beside each other: an engine reads each on a core of its own.
             let (util, power, temp) = tokio::join!(row(0), row(1), row(2));
             for outcome in [util, power, temp] {
@@ -247,6 +274,7 @@ impl Engine {
                 let span = (from, (from + RANGE * 1000 - 1).min(last));
                 self.range(&ask, (row, convert), (uuids, span), grid).await?;
             }
+            steps.done();
         }
         Ok(())
     }
@@ -394,9 +422,9 @@ mod tests {
 
     #[test]
     fn stretches_cover_the_past_and_no_more() {
-        assert_eq!(stretches(0, 3_600_000, 1_200_000), [0, 1_200_000, 2_400_000]);
-        assert_eq!(stretches(5_000, 1_200_001, 1_200_000), [0, 1_200_000]);
-        assert_eq!(stretches(10_000, 10_000, 1_200_000), [0; 0]);
+        assert_eq!(stretches(0, 10_800_000), [0, 3_600_000, 7_200_000]);
+        assert_eq!(stretches(5_000, 3_600_001), [0, 3_600_000]);
+        assert_eq!(stretches(10_000, 10_000), [0; 0]);
     }
 
     #[test]

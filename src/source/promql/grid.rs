@@ -10,9 +10,9 @@ use crate::model::{Column, Metric, Timestamp};
 pub const METRICS: [Metric; 3] = [Metric::Util, Metric::Power, Metric::Temp];
 /// Time between two moments, ms.
 pub const SLOT_MS: i64 = 10_000;
-/// Longest stretch, ms: an hour, so that an engine is asked once for what is usual. Most of the work of
+/// Length of a stretch, ms: an hour, so that an engine is asked once for what is usual. Most of the work of
 /// an answer is in its series, however long the past of each is.
-const LONGEST_MS: i64 = 3_600_000;
+pub const STRETCH_MS: i64 = 3_600_000;
 /// Memory for the values of a stretch: what does not fit is kept less often.
 const MEMORY: usize = 48 << 20;
 /// Bytes of a slot and GPU over all metrics.
@@ -117,7 +117,7 @@ impl Grid {
     }
 
     fn within(gpus: usize, memory: usize) -> Self {
-        let moments = (LONGEST_MS / SLOT_MS) as usize;
+        let moments = (STRETCH_MS / SLOT_MS) as usize;
         let fits = |every: &usize| moments / every * gpus * WIDTH <= memory;
         let every =
             (1..COARSEST).filter(|e| moments.is_multiple_of(e * PORTIONS)).find(fits).unwrap_or(COARSEST);
@@ -141,7 +141,7 @@ impl Grid {
     /// The stretch: its first moment, and the last before the next one, ms.
     #[must_use]
     pub const fn span(&self) -> (i64, i64) {
-        (self.start, self.start + LONGEST_MS - 1)
+        (self.start, self.start + STRETCH_MS - 1)
     }
 
     /// Takes a value of metric number `metric`, measured at `time` (ms). Others than those of the

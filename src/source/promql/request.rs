@@ -89,9 +89,6 @@ pub struct Request {
     pub parts: u32,
     pub more: Vec<(&'static str, String)>,
     pub moment: Timestamp,
-    pub room: usize,
-    /// The table is not known yet: values are kept by UUID.
-    pub early: bool,
 }
 
 impl Request {
@@ -141,7 +138,10 @@ impl Request {
     }
 
     async fn values(&self) -> Result<(Got, Summary), AskError> {
-        let (mut out, mut unknown, mut matrix) = (Vec::with_capacity(self.room), 0, false);
+        // A GPU may be new since the table was made; one more growth is the exception.
+        let (mut out, mut unknown, mut matrix) = (Vec::with_capacity(self.table.len()), 0, false);
+        // Before it is known who the GPUs are values are kept by UUID.
+        let is_early = self.table.is_empty();
         let (mut early, mut text) = (Early::default(), Vec::new());
         let mut scratch = Scratch::default();
         let read = |value: f64| match &self.ask.purpose {
@@ -151,7 +151,7 @@ impl Request {
         let mut sink = |series: &Series<'_>| {
             matrix |= series.points.len() > 1;
             let Some((_, value)) = series.points.first() else { return };
-            if self.early {
+            if is_early {
                 let key = self
                     .by
                     .first()
@@ -172,7 +172,7 @@ impl Request {
         if matrix {
             return Err(AnswerError::Kind("range of values".to_owned()).into());
         }
-        Ok((if self.early { Got::Early(early) } else { Got::Values(out, unknown) }, summary))
+        Ok((if is_early { Got::Early(early) } else { Got::Values(out, unknown) }, summary))
     }
 }
 

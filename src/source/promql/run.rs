@@ -308,9 +308,6 @@ impl Runner {
             parts: self.parts.get(&index).copied().unwrap_or(1),
             more,
             moment: self.moment,
-            // A GPU may be new since the table was made; one more growth is the exception.
-            room: self.table.len(),
-            early: self.table.is_empty() && !is_directory,
         };
         self.flight.spawn(request.send(index, lent));
     }

@@ -1,6 +1,5 @@
 //! The first turn: values are asked for while the engine still tells who the GPUs are, and are kept by
-//! UUID until that is known. So the first picture takes about as long as the longest of its queries,
-//! and not as long as two of them.
+//! UUID until that is known. So the first picture does not wait for two answers one after the other.
 
 use super::Runner;
 use crate::source::promql::plan::{Exporter, Purpose};
