@@ -36,6 +36,9 @@ const POINTS: i64 = 2_000_000;
 const RANGE: i64 = 1_200;
 /// A range looks back no further than this: without it a node that died is repeated for five minutes.
 const LOOK_BACK: Duration = Duration::from_secs(60);
+/// Prometheus cuts the chunks of a series evenly, at most 120 samples each, and anew at every second full hour
+/// (UTC): of samples every 5, 10, 15 or 30 s one begins at each multiple of this time, ms.
+const CHUNKS_MS: i64 = 3_600_000;
 /// A stored value holds for so many moments.
 const REACH: u16 = 7;
 
@@ -68,6 +71,8 @@ struct Engine {
     way: Way,
     /// Time between the values of a range, s.
     step: i64,
+    /// Now, ms.
+    end: i64,
     asks: Vec<Ask>,
 }
 
@@ -94,7 +99,7 @@ pub async fn run(
     let begin = end - i64::try_from(reach.as_millis()).unwrap_or(0);
     let grid = Grid::new(topology.gpu_count());
     let stretches = stretches(begin, end);
-    let (mut ready, mut why) = introduce(engines, step_for(topology.gpu_count()), &progress).await;
+    let (mut ready, mut why) = introduce(engines, (step_for(topology.gpu_count()), end), &progress).await;
     let steps = Steps {
         progress: &progress,
         done: AtomicUsize::new(0),
@@ -189,14 +194,14 @@ fn step_for(gpus: usize) -> i64 {
 /// The engines that can be asked, and why others cannot.
 async fn introduce(
     engines: Vec<PromConfig>,
-    step: i64,
+    (step, end): (i64, i64),
     progress: &Progress,
 ) -> (Vec<Engine>, Option<String>) {
     let (mut ready, mut why) = (Vec::new(), None);
     for config in engines.into_iter().filter(|c| !c.backfill.is_zero()) {
         progress.send_replace("history: 0 %".to_owned());
         let name = config.name.clone();
-        match Engine::new(config, step).await {
+        match Engine::new(config, step, end).await {
             Ok(engine) => ready.push(engine),
             Err(e) => why = Some(format!("{name}: {e}")),
         }
@@ -205,7 +210,7 @@ async fn introduce(
 }
 
 impl Engine {
-    async fn new(mut config: PromConfig, step: i64) -> Result<Self, PastError> {
+    async fn new(mut config: PromConfig, step: i64, end: i64) -> Result<Self, PastError> {
         config.metrics.retain(|m| METRICS.contains(m));
         let api = Api::new(&config)?;
         let now = crate::model::Timestamp(0);
@@ -214,7 +219,7 @@ impl Engine {
         let mut asks = plan::asks(&config, &names);
         asks.retain(|a| matches!(a.purpose, Purpose::Values { .. }));
         let way = if matches!(flavor, Flavor::Prometheus(..)) { Way::Chunks } else { Way::Ranges };
-        Ok(Self { config, api, flavor, way, step, asks })
+        Ok(Self { config, api, flavor, way, step, end, asks })
     }
 
     /// For so many moments a value holds; one of a range until the next one.
@@ -310,14 +315,15 @@ impl Engine {
         // Nobody panics while it is held.
         let lock = || grid.lock().unwrap_or_else(PoisonError::into_inner);
         let span = lock().span();
-        let mut response = self.api.remote_read(remote::request(span, &matchers)).await?;
+        let asked = uncut(span, self.end);
+        let mut response = self.api.remote_read(remote::request(asked, &matchers)).await?;
         let mut stream = remote::Stream::default();
         let mut sink = |message: &[u8]| {
             remote::message(message, |series| {
                 let uuid = UUIDS.iter().map(|l| series.label(l.as_bytes())).find(|u| !u.is_empty());
                 let family = families::lookup(series.label(b"__name__")).map(families::FamilyId::get);
                 let (Some(gpu), Some(family)) = (uuid.and_then(|u| uuids.find(u)), family) else { return };
-                fill((row, gpu), family, series.samples(), &mut lock());
+                fill((row, gpu), family, series.samples(span), &mut lock());
             })
         };
         while let Some(chunk) = self.api.chunk(&mut response).await? {
@@ -374,11 +380,8 @@ impl Engine {
             let spans = UUIDS.iter().map(|l| series.label(l.as_bytes()));
             let Some(span) = spans.into_iter().find(|s| s.end > s.start) else { return };
             let Some(gpu) = uuids.find(span.bytes(series.text(), &mut scratch)) else { return };
-            for (time, value) in series.points {
-                if let Some(value) = convert.value(*value) {
-                    grid.set(row, gpu, ((time * 1000.0) as i64, value));
-                }
-            }
+            let value = |(time, value): &(f64, f64)| Some(((time * 1000.0) as i64, convert.value(*value)?));
+            grid.fill(row, gpu, series.points.iter().filter_map(value));
         };
         self.api.read(response, &mut sink).await?;
         Ok(())
@@ -398,27 +401,38 @@ const fn is_refusal(e: &AskError) -> bool {
     )
 }
 
+/// What to ask for so that the engine need not cut the chunks of `span` (ms): what is wanted of one in part
+/// it unpacks and packs anew, which was half of its work. The newest one of a series, which it is still
+/// writing, has no end. `end` is now.
+const fn uncut((from, to): (i64, i64), end: i64) -> (i64, i64) {
+    (from.div_euclid(CHUNKS_MS) * CHUNKS_MS, if to >= end { i64::MAX } else { to })
+}
+
 fn fill(
     (row, gpu): (usize, usize),
     family: &Family,
     samples: impl Iterator<Item = (i64, f64)>,
     grid: &mut Grid,
 ) {
-    let (from, to) = grid.span();
-    for (time, value) in samples {
-        // Chunks begin before the stretch and end after it.
-        if time < from || time > to {
-            continue;
-        }
-        if let Some(value) = family.convert(value) {
-            grid.set(row, gpu, (time, value as f32));
-        }
-    }
+    let value = |(time, value)| Some((time, family.convert(value)? as f32));
+    grid.fill(row, gpu, samples.filter_map(value));
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whole_chunks_are_asked_for() {
+        let (from, to) = (7_300_000, 10_899_999);
+        assert_eq!(
+            uncut((from, to), 10_900_000),
+            (7_200_000, to),
+            "not to the end, or all since comes again"
+        );
+        assert_eq!(uncut((from, to), 10_890_000), (7_200_000, i64::MAX));
+        assert_eq!(uncut((7_200_000, to), 10_890_000).0, 7_200_000);
+    }
 
     #[test]
     fn stretches_cover_the_past_and_no_more() {

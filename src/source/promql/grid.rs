@@ -14,7 +14,7 @@ pub const SLOT_MS: i64 = 10_000;
 /// an answer is in its series, however long the past of each is.
 pub const STRETCH_MS: i64 = 3_600_000;
 /// Memory for the values of a stretch: what does not fit is kept less often.
-const MEMORY: usize = 48 << 20;
+const MEMORY: usize = 24 << 20;
 /// Bytes of a slot and GPU over all metrics.
 const WIDTH: usize = 4;
 /// Values are kept no less often than once in so many moments.
@@ -36,18 +36,11 @@ impl Plane {
         if metric.spec().wide { Self::Wide(vec![u16::MAX; len]) } else { Self::Narrow(vec![u8::MAX; len]) }
     }
 
-    fn clear(&mut self) {
-        match self {
-            Self::Narrow(v) => v.fill(u8::MAX),
-            Self::Wide(v) => v.fill(u16::MAX),
-        }
-    }
-
     fn set(&mut self, at: usize, raw: u16) {
         match self {
-            Self::Narrow(v) => v[at] = raw.min(255) as u8,
-            Self::Wide(v) => v[at] = raw,
-        }
+            Self::Narrow(v) => v.get_mut(at).map(|v| *v = raw.min(255) as u8),
+            Self::Wide(v) => v.get_mut(at).map(|v| *v = raw),
+        };
     }
 
     fn get(&self, at: usize) -> u16 {
@@ -58,35 +51,72 @@ impl Plane {
     }
 }
 
-/// Which GPU a series is about, by its UUID.
+fn planes(len: usize) -> [Plane; METRICS.len()] {
+    METRICS.map(|m| Plane::new(m, len))
+}
+
+/// Which GPU a series is about, by its UUID: bytes instead of text where it is one, since the texts of
+/// 100,000 of them, with and without `GPU-`, take more memory than their values at a moment.
 #[derive(Clone, Debug, Default)]
-pub struct Uuids(HashMap<Box<[u8]>, u32>);
+pub struct Uuids {
+    whole: HashMap<[u8; 16], u32>,
+    others: HashMap<Box<[u8]>, u32>,
+}
 
 impl Uuids {
     /// Those of the GPUs that the console knows.
     #[must_use]
     pub fn of(inventory: &Inventory) -> Self {
-        let mut out = HashMap::new();
+        let mut out = Self::default();
         for (id, facts) in inventory.gpus().filter(|(_, f)| !f.uuid.is_empty()) {
-            out.insert(facts.uuid.as_bytes().into(), id.0);
-            if let Some(bare) = facts.uuid.strip_prefix("GPU-") {
-                out.insert(bare.as_bytes().into(), id.0);
-            }
+            let text = facts.uuid.as_bytes();
+            match packed(text) {
+                Some(bytes) => out.whole.insert(bytes, id.0),
+                None => out.others.insert(bare(text).into(), id.0),
+            };
         }
-        Self(out)
+        out.whole.shrink_to_fit();
+        out
     }
 
-    /// The GPU of `uuid`, if it is known.
+    /// The GPU of `uuid`, with or without `GPU-` in front, if it is known.
     #[must_use]
     pub fn find(&self, uuid: &[u8]) -> Option<usize> {
-        self.0.get(uuid).map(|g| *g as usize)
+        let found = match packed(uuid) {
+            Some(bytes) => self.whole.get(&bytes),
+            None => self.others.get(bare(uuid)),
+        };
+        found.map(|g| *g as usize)
     }
 
     /// True when no GPU has one.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.whole.is_empty() && self.others.is_empty()
     }
+}
+
+fn bare(uuid: &[u8]) -> &[u8] {
+    uuid.strip_prefix(b"GPU-").unwrap_or(uuid)
+}
+
+/// The bytes of a UUID in its usual form, 8-4-4-4-12 digits in lower case; `None` for any other text, so
+/// that two texts with the same bytes are the same.
+fn packed(uuid: &[u8]) -> Option<[u8; 16]> {
+    let text: &[u8; 36] = bare(uuid).try_into().ok()?;
+    let mut out = [0_u8; 16];
+    let mut digits = 0;
+    for (at, byte) in text.iter().enumerate() {
+        let digit = match (matches!(at, 8 | 13 | 18 | 23), byte) {
+            (true, b'-') => continue,
+            (false, b'0'..=b'9') => byte - b'0',
+            (false, b'a'..=b'f') => byte - b'a' + 10,
+            _ => return None,
+        };
+        out[digits / 2] = out[digits / 2] << 4 | digit;
+        digits += 1;
+    }
+    Some(out)
 }
 
 /// The newest value of one GPU and metric, and for how many moments it has been the newest.
@@ -104,13 +134,16 @@ pub struct Grid {
     /// Times at which values are kept, each for so many moments.
     slots: usize,
     every: usize,
-    planes: [Plane; METRICS.len()],
+    /// By portion, so that the memory of one that was handed over is free for what was made of it.
+    planes: [[Plane; METRICS.len()]; PORTIONS],
     held: [Vec<Held>; METRICS.len()],
+    /// The columns of the moment before.
+    shown: [Option<Column>; METRICS.len()],
 }
 
 impl Grid {
-    /// A grid for so many GPUs: values are kept every 10 s up to 34,952 GPUs, every 20 s up to 69,905,
-    /// every 30 s up to 104,857 and so on, and never less often than every 60 s.
+    /// A grid for so many GPUs: values are kept every 10 s up to 17,476 GPUs, every 20 s up to 34,952,
+    /// every 30 s up to 52,428 and so on, and never less often than every 60 s.
     #[must_use]
     pub fn new(gpus: usize) -> Self {
         Self::within(gpus, MEMORY)
@@ -127,15 +160,18 @@ impl Grid {
             gpus,
             slots,
             every,
-            planes: METRICS.map(|m| Plane::new(m, slots * gpus)),
+            planes: std::array::from_fn(|_| planes(0)),
             held: METRICS.map(|m| vec![Held { raw: m.none_raw(), age: u16::MAX }; gpus]),
+            shown: [const { None }; METRICS.len()],
         }
     }
 
     /// Begins the stretch from `start` on, ms, a multiple of [`SLOT_MS`].
     pub fn begin(&mut self, start: i64) {
         self.start = start;
-        self.planes.iter_mut().for_each(Plane::clear);
+        for portion in &mut self.planes {
+            *portion = planes(self.slots / PORTIONS * self.gpus);
+        }
     }
 
     /// The stretch: its first moment, and the last before the next one, ms.
@@ -144,18 +180,37 @@ impl Grid {
         (self.start, self.start + STRETCH_MS - 1)
     }
 
-    /// Takes a value of metric number `metric`, measured at `time` (ms). Others than those of the
-    /// stretch and its GPUs are left out; of several of a moment the last one given counts.
-    pub fn set(&mut self, metric: usize, gpu: usize, (time, value): (i64, f32)) {
-        let slot = (time - self.start).div_euclid(SLOT_MS * self.every as i64);
+    /// Takes values of metric number `metric` with the times at which they were measured (ms), mostly in
+    /// that order. Others than those of the stretch and its GPUs are left out; of several of a moment the
+    /// last one given counts.
+    pub fn fill(&mut self, metric: usize, gpu: usize, samples: impl Iterator<Item = (i64, f32)>) {
+        let step = SLOT_MS * self.every as i64;
+        // Each value stands far from the one before in memory: one is written when the next slot begins.
+        let (mut waiting, mut slot, mut begin) = (None, 0, i64::MAX);
+        for (time, value) in samples {
+            if !(begin..begin.saturating_add(step)).contains(&time) {
+                self.put(metric, gpu, waiting.take());
+                slot = time.saturating_sub(self.start).div_euclid(step);
+                begin = self.start.saturating_add(slot.saturating_mul(step));
+            }
+            waiting = Some((slot, value));
+        }
+        self.put(metric, gpu, waiting);
+    }
+
+    fn put(&mut self, metric: usize, gpu: usize, value: Option<(i64, f32)>) {
+        let Some((slot, value)) = value else { return };
         if (0..self.slots as i64).contains(&slot) && gpu < self.gpus {
-            self.planes[metric].set(slot as usize * self.gpus + gpu, METRICS[metric].encode(value));
+            let (slot, per) = (slot as usize, self.slots / PORTIONS);
+            self.planes[slot / per][metric].set(slot % per * self.gpus + gpu, METRICS[metric].encode(value));
         }
     }
 
-    /// Hands the moments of portion `number` (below [`PORTIONS`]) before `end` (ms) to `rebuild`. A value
-    /// holds for `reach` moments after its own, as long as no newer one comes.
+    /// Hands the moments of portion `number` (below [`PORTIONS`]) before `end` (ms) to `rebuild`, and forgets
+    /// its values. One holds for `reach` moments after its own, as long as no newer one comes.
     pub fn hand_over(&mut self, number: usize, rebuild: &mut Rebuild, end: i64, reach: u16) -> Portion {
+        // Of another `reach`, perhaps.
+        self.shown = [const { None }; METRICS.len()];
         let moments = self.slots * self.every / PORTIONS;
         for moment in number * moments..(number + 1) * moments {
             let time = self.start + moment as i64 * SLOT_MS;
@@ -165,24 +220,34 @@ impl Grid {
             let values = (0..METRICS.len()).map(|m| (METRICS[m], self.column(m, moment, reach))).collect();
             rebuild.push(Timestamp(time), values, moment.is_multiple_of(FRAME_EVERY));
         }
+        self.planes[number] = planes(0);
         rebuild.portion()
     }
 
     /// The values of a moment. Of several moments that share a slot its values come with the last one:
     /// none is shown before it was measured.
     fn column(&mut self, m: usize, moment: usize, reach: u16) -> Column {
-        let (plane, none) = (&self.planes[m], METRICS[m].none_raw());
         let (slot, is_new) = (moment / self.every, moment % self.every == self.every - 1);
-        let newest = |(gpu, held): (usize, &mut Held)| {
-            let raw = if is_new { plane.get(slot * self.gpus + gpu) } else { none };
+        let per = self.slots / PORTIONS;
+        let (plane, none, slot) = (&self.planes[slot / per][m], METRICS[m].none_raw(), slot % per);
+        let shown = |h: &Held| if h.age <= reach { h.raw } else { none };
+        let mut is_same = true;
+        for (gpu, held) in self.held[m].iter_mut().enumerate() {
+            let (before, raw) = (shown(held), if is_new { plane.get(slot * self.gpus + gpu) } else { none });
             *held = match raw == none {
                 true => Held { raw: held.raw, age: held.age.saturating_add(1) },
                 false => Held { raw, age: 0 },
             };
-            if held.age <= reach { held.raw } else { none }
-        };
-        let raw: Vec<u16> = self.held[m].iter_mut().enumerate().map(newest).collect();
-        Column::from_raw(METRICS[m], raw.into_iter())
+            is_same &= shown(held) == before;
+        }
+        // The very column of before tells everything behind it that nothing has to be made anew.
+        if let Some(column) = self.shown[m].as_ref().filter(|_| is_same) {
+            return column.clone();
+        }
+        let raw: Vec<u16> = self.held[m].iter().map(shown).collect();
+        let column = Column::from_raw(METRICS[m], raw.into_iter());
+        self.shown[m] = Some(column.clone());
+        column
     }
 }
 
@@ -202,11 +267,12 @@ mod tests {
         grid.begin(1_200_000);
         let power = METRICS.iter().position(|m| *m == Metric::Power).expect("it is there");
         for time in [1_200_000, 1_215_000, 1_230_000] {
-            grid.set(power, 0, (time, (time / 1000) as f32));
+            grid.fill(power, 0, [(time, (time / 1000) as f32)].into_iter());
         }
-        grid.set(power, 1, (1_199_000, 1.0));
-        grid.set(power, 1, (9_999_000, 1.0));
-        grid.set(power, 7, (1_200_000, 1.0));
+        let others = [(1, i64::MIN), (1, 1_199_999), (1, 4_800_000), (1, i64::MAX), (7, 1_200_000)];
+        for (gpu, time) in others {
+            grid.fill(power, gpu, [(time, 1.0)].into_iter());
+        }
         let portion = grid.hand_over(0, &mut rebuild, 1_300_000, 3);
         let shown: Vec<_> = portion.frames.iter().map(|s| s.frame()).collect();
         let watts: Vec<_> = shown.iter().map(|f| f.value(GpuId(0), Metric::Power)).collect();
@@ -222,8 +288,8 @@ mod tests {
     #[test]
     fn a_large_site_keeps_values_less_often_and_shows_none_before_its_time() {
         let every = |gpus| Grid::within(gpus, MEMORY).every;
-        let sizes = [1, 34_952, 34_953, 69_905, 100_224, 104_858, 262_144];
-        assert_eq!(sizes.map(every), [1, 1, 2, 2, 3, 4, 6]);
+        let sizes = [1, 17_476, 17_477, 34_953, 52_429, 100_224, 262_144];
+        assert_eq!(sizes.map(every), [1, 1, 2, 3, 4, 6, 6]);
         let hosts = [NewHost { host: "a".into(), place: None, gpus: 1 }];
         let site = Arc::new(Plan::open("x").with_hosts(&hosts).build().expect("small"));
         let mut rebuild = Rebuild::new(Arc::clone(&site), 8 << 20);
@@ -232,10 +298,10 @@ mod tests {
         let power = METRICS.iter().position(|m| *m == Metric::Power).expect("it is there");
         // A stretch of an hour, a sample a minute, told in three portions.
         grid.begin(3_600_000);
-        for minute in 0..60 {
-            let time = 3_605_000 + minute * 60_000;
-            grid.set(power, 0, (time, (time / 1000) as f32));
-        }
+        // Of a minute the last one is kept.
+        let minutes = (0..60).map(|minute| 3_605_000 + minute * 60_000);
+        let samples = minutes.flat_map(|t| [(t - 4_000, 1.0), (t, (t / 1000) as f32)]);
+        grid.fill(power, 0, samples);
         let mut shown = Vec::new();
         for number in 0..PORTIONS {
             let portion = grid.hand_over(number, &mut rebuild, i64::MAX, 7);
@@ -257,10 +323,18 @@ mod tests {
     #[test]
     fn uuids_are_known_with_and_without_their_beginning() {
         use crate::model::batch::GpuFacts;
+        let whole = "GPU-0123abcd-4567-89ef-0123-456789abcdef";
         let mut inventory = Inventory::default();
-        inventory.set_gpu(GpuId(1), Arc::new(GpuFacts { uuid: "GPU-ab".into(), ..GpuFacts::default() }));
+        for (gpu, uuid) in [(1, "GPU-ab"), (2, whole), (3, "0123ABCD-4567-89ef-0123-456789abcdef")] {
+            let facts = GpuFacts { uuid: uuid.into(), ..GpuFacts::default() };
+            inventory.set_gpu(GpuId(gpu), Arc::new(facts));
+        }
         let uuids = Uuids::of(&inventory);
         assert_eq!((uuids.find(b"GPU-ab"), uuids.find(b"ab"), uuids.find(b"")), (Some(1), Some(1), None));
+        assert_eq!([whole, &whole[4..]].map(|u| uuids.find(u.as_bytes())), [Some(2); 2]);
+        assert_eq!(uuids.find(b"GPU-0123ABCD-4567-89ef-0123-456789abcdef"), Some(3), "another text");
+        assert_eq!(uuids.find(b"GPU-0123abcd-4567-89ef-0123-456789abcde0"), None);
+        assert_eq!(packed(b"0123abcd-4567-89ef-0123-4567-9abcdef"), None, "a dash out of place");
         assert!(!uuids.is_empty() && Uuids::default().is_empty());
     }
 }

@@ -12,6 +12,8 @@ use super::xor::Samples;
 
 /// Type of XOR chunks.
 const XOR: i32 = 1;
+/// Chunks that do not say their times may hold any.
+const ALL: (i64, i64) = (i64::MIN, i64::MAX);
 /// Largest frame; Prometheus makes them of about 1 MiB.
 pub const MAX_FRAME: usize = 16 << 20;
 /// Content type of a streamed answer.
@@ -188,8 +190,16 @@ fn length(bytes: &[u8]) -> Result<Option<(usize, usize)>, StreamError> {
 pub struct Chunked<'a> {
     /// Names and values.
     pub labels: Vec<(&'a [u8], &'a [u8])>,
-    /// Chunks of type XOR.
-    chunks: Vec<&'a [u8]>,
+    chunks: Vec<Chunk<'a>>,
+}
+
+/// A chunk of type XOR.
+#[derive(Clone, Copy, Debug)]
+struct Chunk<'a> {
+    /// First and last moment as the engine tells them, ms; the last one of a chunk that it still writes
+    /// may be the end of all time.
+    span: (i64, i64),
+    data: &'a [u8],
 }
 
 impl<'a> Chunked<'a> {
@@ -199,9 +209,12 @@ impl<'a> Chunked<'a> {
         self.labels.iter().find(|(n, _)| *n == name).map(|(_, v)| *v).unwrap_or_default()
     }
 
-    /// All samples.
-    pub fn samples(&self) -> impl Iterator<Item = (i64, f64)> + use<'a, '_> {
-        self.chunks.iter().flat_map(|c| Samples::new(c))
+    /// The samples between `from` and `to` (ms, both included). Chunks that say of themselves that they
+    /// are of another time are not unpacked.
+    pub fn samples(&self, (from, to): (i64, i64)) -> impl Iterator<Item = (i64, f64)> + use<'a, '_> {
+        let its = move |c: &&Chunk<'_>| c.span.0 <= to && c.span.1 >= from;
+        let samples = self.chunks.iter().filter(its).flat_map(|c| Samples::new(c.data));
+        samples.filter(move |(time, _)| (from..=to).contains(time))
     }
 }
 
@@ -242,16 +255,7 @@ fn one_series<'a>(bytes: &'a [u8], series: &mut Chunked<'a>) -> Result<(), Strea
                 series.labels.push((name, value));
             }
             18 => {
-                let chunk = reader.read_bytes(bytes).map_err(foreign)?;
-                let kind = kind(chunk).map_err(foreign)?;
-                if kind != XOR {
-                    return Err(StreamError::Kind(kind));
-                }
-                fields(chunk, |tag, field| {
-                    if tag == 4 {
-                        series.chunks.push(field);
-                    }
-                })?;
+                series.chunks.push(one_chunk(reader.read_bytes(bytes).map_err(foreign)?)?);
             }
             tag => reader.read_unknown(bytes, tag).map_err(foreign)?,
         }
@@ -272,16 +276,21 @@ fn fields<'a>(bytes: &'a [u8], mut sink: impl FnMut(u32, &'a [u8])) -> Result<()
     Ok(())
 }
 
-/// The type of a chunk (field 3).
-fn kind(bytes: &[u8]) -> quick_protobuf::Result<i32> {
+/// A chunk: its times (fields 1 and 2), type (3) and data (4).
+fn one_chunk(bytes: &[u8]) -> Result<Chunk<'_>, StreamError> {
+    let foreign = |_| StreamError::Foreign;
     let mut reader = BytesReader::from_bytes(bytes);
+    let (mut kind, mut chunk) = (0, Chunk { span: ALL, data: &[] });
     while !reader.is_eof() {
-        match reader.next_tag(bytes)? {
-            24 => return reader.read_int32(bytes),
-            tag => reader.read_unknown(bytes, tag)?,
+        match reader.next_tag(bytes).map_err(foreign)? {
+            8 => chunk.span.0 = reader.read_int64(bytes).map_err(foreign)?,
+            16 => chunk.span.1 = reader.read_int64(bytes).map_err(foreign)?,
+            24 => kind = reader.read_int32(bytes).map_err(foreign)?,
+            34 => chunk.data = reader.read_bytes(bytes).map_err(foreign)?,
+            tag => reader.read_unknown(bytes, tag).map_err(foreign)?,
         }
     }
-    Ok(0)
+    if kind == XOR { Ok(chunk) } else { Err(StreamError::Kind(kind)) }
 }
 
 #[cfg(test)]
@@ -306,7 +315,7 @@ mod tests {
             stream.feed(piece, |m| {
                 message(m, |s| {
                     let uuid = String::from_utf8_lossy(s.label(b"UUID")).into_owned();
-                    got.push((uuid, s.samples().collect()));
+                    got.push((uuid, s.samples(ALL).collect()));
                 })
             })?;
         }
@@ -407,6 +416,30 @@ mod tests {
     }
 
     #[test]
+    fn chunks_of_another_time_are_not_unpacked() {
+        // One sample: 2.0 at 100 ms; its chunk says of itself that it is of 50 to 120 ms, or nothing.
+        let data = [0, 1, 0xc8, 1, 0x40, 0, 0, 0, 0, 0, 0, 0];
+        let chunk = |times: &[u8]| [times, &[24, 1, 34, 12], &data].concat();
+        let series = |chunk: &[u8]| {
+            let own = u8::try_from(chunk.len()).expect("short");
+            [&[10, own + 2, 18, own], chunk].concat()
+        };
+        let count = |times: &[u8], span| {
+            let mut out = 0;
+            message(&series(&chunk(times)), |s| out += s.samples(span).count()).expect("a message");
+            out
+        };
+        let told = [8, 50, 16, 120];
+        assert_eq!([(0, 200), (100, 100), (0, 99), (101, 200)].map(|s| count(&told, s)), [1, 1, 0, 0]);
+        assert_eq!(count(&[], (0, 200)), 1, "times that are not told");
+        // What it says counts, so that nothing of it is looked at.
+        assert_eq!(count(&[8, 10, 16, 20], (50, 200)), 0);
+        let mut last = chunk(&told);
+        last.truncate(last.len() - 1);
+        assert_eq!(message(&series(&last), |_| {}), Err(StreamError::Foreign));
+    }
+
+    #[test]
     fn other_chunks_and_large_frames_are_refused() {
         // A series with one chunk of type 2.
         assert_eq!(message(&[10, 4, 18, 2, 24, 2], |_| {}), Err(StreamError::Kind(2)));
@@ -419,7 +452,7 @@ mod tests {
             let _ = read(&bytes, size);
             let framed = frame(&bytes[..bytes.len().min(127)]);
             let _ = read(&framed, size);
-            let _ = message(&bytes, |s| assert!(s.samples().count() <= 300 * 65_535));
+            let _ = message(&bytes, |s| assert!(s.samples(ALL).count() <= 300 * 65_535));
         }
     }
 }
