@@ -58,20 +58,7 @@ impl Rebuild {
     /// lost. `keep`: the moment is to be a frame of its own.
     pub fn push(&mut self, time: Timestamp, values: Vec<(Metric, Column)>, keep: bool) {
         let mut columns = self.absent.clone();
-        let said = |i: usize| values.iter().any(|(m, c)| c.raw(i) != m.none_raw());
-        let of = |i: usize| if said(i) { Quality::Good } else { Quality::Lost } as u8;
-        let fresh: Vec<u8> = (0..self.topology.gpu_count()).map(of).collect();
-        // Where no GPU came or went the roll-ups of what nobody measured need not be made anew.
-        let (quality, age) = match self.previous.as_ref().filter(|p| *p.quality == *fresh) {
-            Some(p) => (Arc::clone(&p.quality), p.column(Metric::Age).clone()),
-            None => {
-                let age = |q: &u8| {
-                    if *q == Quality::Good as u8 { u16::from(pack_age(0)) } else { Metric::Age.none_raw() }
-                };
-                let age = Column::from_raw(Metric::Age, fresh.iter().map(age));
-                (fresh.into(), age)
-            }
-        };
+        let (quality, age) = self.known(&values);
         columns[Metric::Age.index()] = age;
         for (metric, column) in values {
             columns[metric.index()] = column;
@@ -100,6 +87,26 @@ impl Rebuild {
             self.frames.push(Slot::packed(self.packer.pack(&frame)));
         }
         self.previous = Some(frame);
+    }
+
+    /// Of which GPUs `values` say something: qualities, and ages.
+    fn known(&self, values: &[(Metric, Column)]) -> (Arc<[u8]>, Column) {
+        let as_before = |p: &&Arc<Frame>| (Arc::clone(&p.quality), p.column(Metric::Age).clone());
+        let is_same = |p: &&Arc<Frame>| values.iter().all(|(m, c)| p.column(*m).same(c));
+        if let Some(previous) = self.previous.as_ref().filter(is_same) {
+            return as_before(&previous);
+        }
+        let said = |i: usize| values.iter().any(|(m, c)| c.raw(i) != m.none_raw());
+        let of = |i: usize| if said(i) { Quality::Good } else { Quality::Lost } as u8;
+        let fresh: Vec<u8> = (0..self.topology.gpu_count()).map(of).collect();
+        // Where no GPU came or went the roll-ups of what nobody measured need not be made anew.
+        if let Some(previous) = self.previous.as_ref().filter(|p| *p.quality == *fresh) {
+            return as_before(&previous);
+        }
+        let age =
+            |q: &u8| if *q == Quality::Good as u8 { u16::from(pack_age(0)) } else { Metric::Age.none_raw() };
+        let age = Column::from_raw(Metric::Age, fresh.iter().map(age));
+        (fresh.into(), age)
     }
 
     /// What has been finished since this was asked last.

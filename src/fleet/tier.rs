@@ -6,6 +6,7 @@
 //! mean may be off by [`MEAN_STEP`] raw steps (1 °C, 1 %, 15 MHz, 8 W), the distances of minimum
 //! and maximum from it by [`SPREAD_STEP`]. The ring is exact; tiers are for charts.
 
+mod gather;
 mod overview;
 mod read;
 mod stored;
@@ -17,8 +18,9 @@ use zstd::bulk::Compressor;
 use zstd::zstd_safe::compress_bound;
 
 use crate::fleet::frame::Frame;
-use crate::model::{Column, Metric, Quality, Timestamp, Topology};
+use crate::model::{Metric, Timestamp, Topology};
 
+use gather::{Exact, Gather, Sample, Values};
 pub use overview::Overview;
 pub(crate) use overview::overviews;
 pub use read::series;
@@ -35,109 +37,12 @@ pub const SPREAD_STEP: u8 = 3;
 const METRICS: usize = Metric::TIERED.len();
 /// Planes per metric: mean, mean − min, max − mean.
 const PLANES: usize = 3 * METRICS;
-/// Samples that a period takes in: their sum still fits two bytes. What comes later in a period is
-/// not needed for its picture.
-const MOST_SAMPLES: u8 = 250;
 /// Raw value of "no value in this bucket".
 const NONE: u8 = u8::MAX;
 
 /// Raw values of wide metrics are shifted by this to fit a byte.
 const fn shift(metric: Metric) -> u32 {
     if metric.spec().wide { 3 } else { 0 }
-}
-
-/// Exact minimum, mean and maximum per GPU of one finished period, one plane each per metric.
-#[derive(Debug)]
-struct Exact {
-    start: Timestamp,
-    topology: Arc<Topology>,
-    min: [Vec<u8>; METRICS],
-    mean: [Vec<u8>; METRICS],
-    max: [Vec<u8>; METRICS],
-}
-
-/// Gathers values of one period.
-#[derive(Debug)]
-struct Gather {
-    start: Timestamp,
-    topology: Arc<Topology>,
-    min: [Vec<u8>; METRICS],
-    max: [Vec<u8>; METRICS],
-    sum: [Vec<u16>; METRICS],
-    count: [Vec<u8>; METRICS],
-    samples: u8,
-}
-
-impl Gather {
-    fn new(start: Timestamp, topology: Arc<Topology>) -> Self {
-        let n = topology.gpu_count();
-        Self {
-            start,
-            topology,
-            min: std::array::from_fn(|_| vec![NONE; n]),
-            max: std::array::from_fn(|_| vec![0; n]),
-            sum: std::array::from_fn(|_| vec![0; n]),
-            count: std::array::from_fn(|_| vec![0; n]),
-            samples: 0,
-        }
-    }
-
-    fn add_frame(&mut self, frame: &Frame, scratch: &mut Vec<u8>) {
-        if self.samples == MOST_SAMPLES {
-            return;
-        }
-        self.samples += 1;
-        for (i, metric) in Metric::TIERED.into_iter().enumerate() {
-            let shift = shift(metric);
-            let good = |q: &u8| *q == Quality::Good as u8;
-            let quality = frame.quality.iter();
-            scratch.clear();
-            match frame.column(metric) {
-                Column::Narrow(v) => {
-                    scratch.extend(v.iter().zip(quality).map(|(v, q)| if good(q) { *v } else { NONE }));
-                }
-                Column::Wide(v) => scratch.extend(v.iter().zip(quality).map(|(v, q)| {
-                    if good(q) && *v != u16::MAX { (*v >> shift).min(254) as u8 } else { NONE }
-                })),
-            }
-            self.add(i, scratch, scratch, scratch);
-        }
-    }
-
-    fn add_exact(&mut self, exact: &Exact) {
-        if self.samples < MOST_SAMPLES {
-            self.samples += 1;
-            for i in 0..METRICS {
-                self.add(i, &exact.min[i], &exact.mean[i], &exact.max[i]);
-            }
-        }
-    }
-
-    /// Straight passes over plain bytes, one for each result, so that the compiler can use vector
-    /// instructions. Where there is no value all three are [`NONE`], which no minimum can take.
-    fn add(&mut self, i: usize, min: &[u8], mean: &[u8], max: &[u8]) {
-        let real = |v: u8| if v == NONE { 0 } else { v };
-        self.min[i].iter_mut().zip(min).for_each(|(a, v)| *a = (*a).min(*v));
-        self.max[i].iter_mut().zip(max).for_each(|(a, v)| *a = (*a).max(real(*v)));
-        self.sum[i].iter_mut().zip(mean).for_each(|(a, v)| *a += u16::from(real(*v)));
-        self.count[i].iter_mut().zip(mean).for_each(|(a, v)| *a += u8::from(*v != NONE));
-    }
-
-    fn finish(self) -> Exact {
-        let mean = |i: usize| {
-            let pairs = self.sum[i].iter().zip(&self.count[i]);
-            pairs
-                .map(|(s, c)| if *c == 0 { NONE } else { ((s + u16::from(*c) / 2) / u16::from(*c)) as u8 })
-                .collect()
-        };
-        Exact {
-            start: self.start,
-            mean: std::array::from_fn(mean),
-            topology: self.topology,
-            min: self.min,
-            max: self.max,
-        }
-    }
 }
 
 /// One stored period.
@@ -193,6 +98,8 @@ pub struct Tier {
     finished: VecDeque<Exact>,
     /// Planes of the newest bucket as a reader will see them.
     last: Vec<Vec<u8>>,
+    /// The moment that it is of, where that is a single one.
+    newest: Option<Sample>,
     since_key: usize,
     /// The key that the newest bucket hangs on, and how far it is from that.
     chain: (Timestamp, u32),
@@ -202,6 +109,7 @@ pub struct Tier {
     overviews: Overviews,
     bytes: usize,
     zstd: Option<Compressor<'static>>,
+    packed: Vec<u8>,
     scratch: Vec<u8>,
 }
 
@@ -225,6 +133,7 @@ impl Tier {
             gather: None,
             finished: VecDeque::new(),
             last: Vec::new(),
+            newest: None,
             since_key: 0,
             chain: (Timestamp(0), 0),
             buckets: VecDeque::new(),
@@ -232,6 +141,7 @@ impl Tier {
             overviews: VecDeque::new(),
             bytes: 0,
             zstd: Compressor::new(1).ok(),
+            packed: Vec::new(),
             scratch: Vec::new(),
         }
     }
@@ -263,19 +173,33 @@ impl Tier {
     pub fn store_one(&mut self, coarser: Option<&mut Self>) -> bool {
         let Some(exact) = self.finished.pop_front() else { return false };
         if let Some(tier) = coarser {
-            tier.gather_for(exact.start, &exact.topology).add_exact(&exact);
+            tier.gather_for(exact.start, &exact.topology).add_exact(&exact, &mut self.scratch);
         }
-        let n = exact.topology.gpu_count();
+        let (start, topology) = (exact.start, Arc::clone(&exact.topology));
+        let n = topology.gpu_count();
         let key = self.since_key == 0 || self.last.first().is_none_or(|p| p.len() != n);
-        let before = if key { vec![vec![0; n]; PLANES] } else { std::mem::take(&mut self.last) };
-        let now = if key { planes(&exact, None) } else { planes(&exact, Some(&before)) };
-        self.chain = if key { (exact.start, 0) } else { (self.chain.0, self.chain.1 + 1) };
-        let bucket = Arc::new(self.compress(exact, &before, &now));
-        self.overviews.push_back((Arc::clone(&bucket), Arc::new(Overview::of(&now, &bucket.topology))));
+        self.chain = if key { (start, 0) } else { (self.chain.0, self.chain.1 + 1) };
+        let only = exact.only().cloned();
+        let newest = std::mem::replace(&mut self.newest, only);
+        let is_same = |now: &Sample| newest.is_some_and(|before| before.same(now));
+        let (blocks, overview) = match self.overviews.back() {
+            // What was not followed once is not followed again: nothing differs.
+            Some((b, o))
+                if !key
+                    && Arc::ptr_eq(&b.topology, &topology)
+                    && self.newest.as_ref().is_some_and(is_same) =>
+            {
+                let overview = Arc::clone(o);
+                (self.unchanged(n), overview)
+            }
+            _ => self.changed(exact, key),
+        };
+        let bytes = blocks.iter().map(|b| b.len() + 16).sum();
+        let bucket = Arc::new(Bucket { start, topology, chain: self.chain, blocks, bytes });
+        self.overviews.push_back((Arc::clone(&bucket), overview));
         if self.overviews.len() > OVERVIEWS {
             self.overviews.pop_front();
         }
-        self.last = now;
         self.since_key = (self.since_key + 1) % KEY_EVERY;
         self.bytes += bucket.bytes;
         self.buckets.push_back(bucket);
@@ -287,24 +211,51 @@ impl Tier {
         true
     }
 
-    fn compress(&mut self, exact: Exact, before: &[Vec<u8>], now: &[Vec<u8>]) -> Bucket {
-        let n = exact.topology.gpu_count();
-        let mut blocks: Vec<Box<[u8]>> = Vec::with_capacity(n.div_ceil(BLOCK));
+    /// The blocks of a period, and its overview.
+    fn changed(&mut self, exact: Exact, key: bool) -> (Vec<Box<[u8]>>, Arc<Overview>) {
+        let topology = Arc::clone(&exact.topology);
+        let n = topology.gpu_count();
+        let before = if key { vec![vec![0; n]; PLANES] } else { std::mem::take(&mut self.last) };
+        let exact = exact.into_values();
+        let now = if key { planes(&exact, None) } else { planes(&exact, Some(&before)) };
+        let mut blocks = Vec::with_capacity(n.div_ceil(BLOCK));
         let mut raw = Vec::with_capacity(PLANES * BLOCK);
-        let mut packed = vec![0; compress_bound(PLANES * BLOCK)];
         for start in (0..n).step_by(BLOCK) {
             let span = start..(start + BLOCK).min(n);
             raw.clear();
-            for (a, b) in now.iter().zip(before) {
+            for (a, b) in now.iter().zip(&before) {
                 raw.extend(a[span.clone()].iter().zip(&b[span.clone()]).map(|(a, b)| a.wrapping_sub(*b)));
             }
-            // Without a compressor there is no tier: an empty block reads as "no value".
-            let zstd = self.zstd.as_mut();
-            let len = zstd.and_then(|z| z.compress_to_buffer(&raw, packed.as_mut_slice()).ok());
-            blocks.push(packed[..len.unwrap_or(0)].into());
+            blocks.push(self.compress(&raw));
         }
-        let bytes = blocks.iter().map(|b| b.len() + 16).sum();
-        Bucket { start: exact.start, topology: exact.topology, chain: self.chain, blocks, bytes }
+        let overview = Arc::new(Overview::of(&now, &topology));
+        self.last = now;
+        (blocks, overview)
+    }
+
+    /// The blocks of a period in which nothing changed.
+    fn unchanged(&mut self, n: usize) -> Vec<Box<[u8]>> {
+        let mut out: Vec<Box<[u8]>> = Vec::with_capacity(n.div_ceil(BLOCK));
+        for start in (0..n).step_by(BLOCK) {
+            let width = BLOCK.min(n - start);
+            let block = match out.last() {
+                Some(block) if width == BLOCK => block.clone(),
+                _ => self.compress(&vec![0; PLANES * width]),
+            };
+            out.push(block);
+        }
+        out
+    }
+
+    fn compress(&mut self, raw: &[u8]) -> Box<[u8]> {
+        let mut packed = std::mem::take(&mut self.packed);
+        packed.resize(compress_bound(PLANES * BLOCK), 0);
+        // Without a compressor there is no tier: an empty block reads as "no value".
+        let zstd = self.zstd.as_mut();
+        let len = zstd.and_then(|z| z.compress_to_buffer(raw, packed.as_mut_slice()).ok());
+        let out = packed[..len.unwrap_or(0)].into();
+        self.packed = packed;
+        out
     }
 
     fn too_much(&self) -> bool {
@@ -377,7 +328,7 @@ impl Tier {
 }
 
 /// The planes of a period as they will be stored: small changes against `before` are not followed.
-fn planes(exact: &Exact, before: Option<&[Vec<u8>]>) -> Vec<Vec<u8>> {
+fn planes(exact: &Values, before: Option<&[Vec<u8>]>) -> Vec<Vec<u8>> {
     let mut out = Vec::with_capacity(PLANES);
     for i in 0..METRICS {
         let old = |plane: usize| before.map(|b| b[3 * i + plane].as_slice());

@@ -42,6 +42,8 @@ pub struct State {
     pub hangs: Option<&'static str>,
     /// Expressions with the first in them are not answered before one with the second was asked.
     pub waits: Option<(&'static str, &'static str)>,
+    /// Each GPU has an instance of its own, which a pod of its own uses and which is colder.
+    pub instances: bool,
     /// Its series have no UUIDs.
     pub nameless: bool,
     /// Paths and expressions that it was asked.
@@ -80,6 +82,7 @@ impl Engine {
             limit: usize::MAX,
             hangs: None,
             waits: None,
+            instances: false,
             nameless: false,
             asked: Vec::new(),
             times: Vec::new(),
@@ -177,16 +180,14 @@ fn answer(state: &State, path: &str, expression: &str, range: Range) -> Vec<u8> 
             200,
             r#"{"status":"success","data":["DCGM_FI_DEV_GPU_TEMP","DCGM_FI_DEV_POWER_USAGE","up"]}"#,
         ),
-        "/api/v1/query" if state.mood == Mood::Hides && expression.starts_with("group") => {
-            reply(503, "too busy")
-        }
+        "/api/v1/query" if state.mood == Mood::Hides && is_who(expression) => reply(503, "too busy"),
         "/api/v1/query" | "/api/v1/query_range" if touched(state, expression).count() > state.limit => {
             reply(422, TOO_MUCH)
         }
         "/api/v1/query" | "/api/v1/query_range" => {
             let body = result(state, path.ends_with("range").then_some(range), expression);
             let mut bytes = reply(200, &body);
-            if state.mood == Mood::Cuts && !expression.starts_with("group") {
+            if state.mood == Mood::Cuts && !is_who(expression) {
                 bytes.truncate(bytes.len() - 20);
             }
             bytes
@@ -214,6 +215,11 @@ fn touched<'a>(state: &'a State, expression: &str) -> impl Iterator<Item = &'a G
     })
 }
 
+/// True for the query that asks who there is.
+fn is_who(expression: &str) -> bool {
+    expression.starts_with("max by (UUID,uuid,")
+}
+
 /// The power at a moment of the past, W.
 pub fn then(second: i64) -> i64 {
     600 + second.div_euclid(15) % 7
@@ -231,10 +237,10 @@ fn result(state: &State, range: Option<Range>, expression: &str) -> String {
         if !state.nameless {
             labels.push(format!(r#""UUID":"{uuid}""#));
         }
-        if expression.starts_with("group") || expression.contains("by (instance") {
+        if is_who(expression) || expression.contains("by (instance") {
             labels.push(format!(r#""instance":"{host}","gpu":"{index}""#));
         }
-        if expression.starts_with("group") {
+        if is_who(expression) {
             labels.push(format!(r#""hall":"{}","modelName":"GB300""#, hall_of(host)));
         }
         let labels = labels.join(",");
@@ -254,6 +260,9 @@ fn result(state: &State, range: Option<Range>, expression: &str) -> String {
             list.push(format!(r#"{{"metric":{{{labels}}},"values":[{}]}}"#, points.join(",")));
         } else {
             list.push(format!(r#"{{"metric":{{{labels}}},"value":[{NOW},"{value}"]}}"#));
+            if state.instances && is_who(expression) {
+                list.push(format!(r#"{{"metric":{{{labels},"pod":"p"}},"value":[{NOW},"20"]}}"#));
+            }
         }
     }
     let kind = if range.is_some() { "matrix" } else { "vector" };

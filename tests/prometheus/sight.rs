@@ -99,28 +99,46 @@ fn members(seen: &Seen) -> Vec<(Metric, Vec<(u32, i64)>)> {
 async fn the_first_values_are_asked_for_beside_the_directory() {
     let engine = Engine::start(&TWO).await;
     // One that answers in order would never come to power.
-    engine.set(|s| s.waits = Some(("group", "POWER")));
+    engine.set(|s| s.waits = Some(("UUID,uuid", "POWER")));
     let (seen, asked) = first_turn(&engine).await;
     let both = vec![(0, 2), (1, 100)];
     assert_eq!(members(&seen), [(Metric::Power, both.clone()), (Metric::Temp, both)]);
-    assert_eq!(asked.len(), 4, "who, times, temperatures, power, each once: {asked:?}");
+    assert_eq!(asked.len(), 3, "who with temperatures, times, power, each once: {asked:?}");
+    assert_eq!(temperatures(&seen), [40.0, 43.0]);
+    let rows = &seen.status.targets;
+    assert!(rows.iter().all(|(_, r)| r.samples > 0), "each query is told: {rows:?}");
+}
+
+/// The temperatures that came, by GPU.
+fn temperatures(seen: &Seen) -> Vec<f32> {
+    let its = seen.readings.iter().filter(|r| r.metric == Metric::Temp);
+    its.flat_map(|r| r.values.iter().map(|v| v.value)).collect()
+}
+
+#[tokio::test]
+async fn values_of_instances_are_asked_for_by_themselves() {
+    let engine = Engine::start(&TWO).await;
+    engine.set(|s| s.instances = true);
+    let (seen, asked) = first_turn(&engine).await;
+    assert_eq!(temperatures(&seen), [40.0, 43.0], "the highest of each GPU, not that of its last series");
+    assert_eq!(asked.len(), 4, "temperatures once more: {asked:?}");
 }
 
 #[tokio::test]
 async fn gpus_without_uuids_are_asked_for_again_by_what_they_have() {
     let engine = Engine::start(&TWO).await;
-    engine.set(|s| (s.waits, s.nameless) = (Some(("group", "POWER")), true));
+    engine.set(|s| (s.waits, s.nameless) = (Some(("UUID,uuid", "POWER")), true));
     let (seen, asked) = first_turn(&engine).await;
     let both = vec![(0, 2), (1, 100)];
     assert_eq!(members(&seen), [(Metric::Power, both.clone()), (Metric::Temp, both)]);
     let again = asked.iter().filter(|a| a.contains("max by (instance,gpu)")).count();
-    assert_eq!((again, asked.len()), (3, 7), "{asked:?}");
+    assert_eq!((again, asked.len()), (3, 6), "{asked:?}");
 }
 
 #[tokio::test]
 async fn nothing_is_shown_of_values_whose_directory_did_not_come() {
     let engine = Engine::start(&TWO).await;
-    engine.set(|s| (s.waits, s.mood) = (Some(("group", "POWER")), Mood::Hides));
+    engine.set(|s| (s.waits, s.mood) = (Some(("UUID,uuid", "POWER")), Mood::Hides));
     let mut seen = Seen::start(config(&engine, LONG));
     seen.until(|s| s.why() == "engine answered 503: too busy").await;
     assert!(seen.readings.is_empty(), "{:?}", seen.readings);

@@ -162,3 +162,40 @@ fn a_grown_site_still_shows_the_old_buckets_of_its_gpus() {
     let points = series(&tier.view(), &grown, span(6, 7), Metric::Util);
     assert_eq!(points.first().map(|p| p.1.mean), Some(40.0));
 }
+
+#[test]
+fn a_moment_in_which_nothing_changed_is_stored_as_one_that_was_looked_at() {
+    let stage = |hosts| Stage::new(topology(8, hosts), Placer::default());
+    let (mut stage, mut other) = (stage(300), stage(300));
+    let [mut shared, mut fresh] = [(); 2].map(|()| Tier::new(10_000, 360, 1 << 30));
+    let [mut shared_day, mut fresh_day] = [(); 2].map(|()| Tier::new(60_000, 1440, 1 << 30));
+    let (mut kept, mut reused): (Option<Frame>, usize) = (None, 0);
+    // Steps of 1 are not followed at once, those of 90 are; some periods have a second moment.
+    for s in (0..1500).step_by(5) {
+        let value = |g: usize| ((g as i64 + s / 70 + s / 210 * 90) % 200) as u16;
+        let now = frame(&mut other, s, value);
+        let before = kept.take().filter(|_| s % 70 >= 5);
+        let mut same = before.unwrap_or_else(|| frame(&mut stage, s, value));
+        same.time = now.time;
+        if s % 10 == 0 || s % 170 == 5 {
+            shared.push(&same);
+            fresh.push(&now);
+        }
+        kept = Some(same);
+        assert_eq!(shared.store_one(Some(&mut shared_day)), fresh.store_one(Some(&mut fresh_day)));
+        shared_day.store_one(None);
+        fresh_day.store_one(None);
+        if let [.., (_, before), (_, last)] = &*shared.overviews() {
+            reused += usize::from(Arc::ptr_eq(before, last));
+        }
+    }
+    for (a, b) in [(&shared, &fresh), (&shared_day, &fresh_day)] {
+        assert!(a.view().len() > 20, "{}", a.view().len());
+        for (one, two) in a.view().iter().zip(b.view().iter()) {
+            assert_eq!((one.start, one.to_bytes()), (two.start, two.to_bytes()));
+        }
+        let overviews = |t: &Tier| t.overviews().iter().map(|(_, o)| (**o).clone()).collect::<Vec<_>>();
+        assert_eq!(overviews(a), overviews(b));
+    }
+    assert!(reused > 50, "{reused}");
+}

@@ -310,6 +310,10 @@ impl Form<'_> {
         let by = self.by.join(",");
         let fold = |how: &str, what: &str| format!("{how} by ({by}) ({what})");
         match &ask.purpose {
+            // What it says beside the labels is worth as much as an answer of its own.
+            Purpose::Directory { info: false } if ask.given.is_empty() => {
+                fold("max", &self.select(&ask.names))
+            }
             Purpose::Directory { .. } if ask.given.is_empty() => fold("group", &self.select(&ask.names)),
             Purpose::Directory { .. } => fold("group", &ask.given),
             // The name of the family goes, so series of two of them would clash: each on its own.
@@ -364,7 +368,7 @@ mod tests {
             Names::of(["DCGM_FI_DEV_GPU_TEMP".to_owned(), "up".into(), "DCGM_FI_DEV_POWER_USAGE".into()]);
         let got = expressions(&config(&[Metric::Temp, Metric::Power, Metric::Xid]), &names);
         let want = [
-            ("who", "group by (UUID) (DCGM_FI_DEV_GPU_TEMP)"),
+            ("who", "max by (UUID) (DCGM_FI_DEV_GPU_TEMP)"),
             ("times", "max by (UUID) (timestamp(DCGM_FI_DEV_GPU_TEMP))"),
             ("temp", "max by (UUID) (DCGM_FI_DEV_GPU_TEMP)"),
             ("power", "max by (UUID) (DCGM_FI_DEV_POWER_USAGE)"),

@@ -7,10 +7,12 @@ use tokio::time::Instant;
 use super::answer::{AnswerError, Series, Summary};
 use super::api::{Api, AskError};
 use super::directory::{Directory, Scratch, Table};
-use super::plan::{self, Ask, Form, MAX_PARTS, Purpose};
+use super::plan::{self, Ask, Convert, Form, MAX_PARTS, Purpose};
 use crate::model::Timestamp;
 use crate::model::batch::SeriesValue;
 
+/// The label that tells GPUs of dcgm-exporter apart; what other exporters write is not known before.
+pub const KEY: &str = "UUID";
 /// Longest UUID of a value that is kept before it is known whose it is.
 const MAX_KEY: usize = 128;
 
@@ -28,8 +30,8 @@ pub struct Landed {
 
 /// What was read from an answer.
 pub enum Got {
-    /// Nothing but what the directory took in.
-    Directory,
+    /// What the directory did not take in: values by UUID, where they are wanted.
+    Directory(Early),
     /// Values or times by member, and how many series were about unknown ones.
     Values(Vec<SeriesValue>, u32),
     /// The same before it is known who the members are.
@@ -57,6 +59,19 @@ impl Early {
             }
             None => self.strange += 1,
         }
+    }
+
+    /// True when no member of `table` has two values, as those have whose instances (MIG) have labels of their
+    /// own.
+    #[must_use]
+    pub fn is_single(&self, table: &Table) -> bool {
+        let (mut seen, mut start, mut next) = (vec![false; table.len()], 0, 0);
+        self.rows.iter().all(|(end, ..)| {
+            let key = &self.keys[start..*end as usize];
+            start = *end as usize;
+            let member = table.member(key, &mut next).and_then(|m| seen.get_mut(m as usize));
+            member.is_none_or(|seen| !std::mem::replace(seen, true))
+        })
     }
 
     /// What it says of the members of `table`, which tells them apart by UUID alone, and how many series
@@ -89,6 +104,8 @@ pub struct Request {
     pub parts: u32,
     pub more: Vec<(&'static str, String)>,
     pub moment: Timestamp,
+    /// How the values of an answer about who there is are read, where they are wanted.
+    pub beside: Option<Convert>,
 }
 
 impl Request {
@@ -98,9 +115,17 @@ impl Request {
         let result = loop {
             let result = match (&self.ask.purpose, &mut directory) {
                 (Purpose::Directory { info }, Some(directory)) => {
-                    let info = *info;
-                    let mut sink = |s: &Series<'_>| directory.learn(s, info);
-                    self.ask(&mut sink).await.map(|s| (Got::Directory, s))
+                    let (info, mut early, mut text) = (*info, Early::default(), Vec::new());
+                    let mut sink = |s: &Series<'_>| {
+                        directory.learn(s, info);
+                        let Some((convert, (_, value))) = self.beside.zip(s.points.first()) else { return };
+                        if let Some(value) = convert.value(*value) {
+                            let key = s.label(KEY.as_bytes()).bytes(s.text(), &mut text);
+                            early.push(key, value, Timestamp(0));
+                        }
+                    };
+                    let summary = self.ask(&mut sink).await;
+                    summary.map(|s| (Got::Directory(early), s))
                 }
                 _ => self.values().await,
             };

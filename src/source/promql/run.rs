@@ -19,8 +19,8 @@ use super::api::{Api, AskError, Flavor};
 use super::board::Board;
 use super::clocks::Clocks;
 use super::directory::{self, Directory, Table};
-use super::plan::{self, Ask, Clock, Names, Purpose};
-use super::request::{Got, Landed, Request};
+use super::plan::{self, Ask, Clock, Convert, Names, Purpose};
+use super::request::{Early, Got, KEY, Landed, Request};
 use crate::model::batch::{Roster, SeriesReading, SeriesValue};
 use crate::model::{Batch, Entry, Timestamp};
 use crate::source::{Focus, Outlet, Stopped};
@@ -115,6 +115,8 @@ struct Runner {
     /// them that have come.
     begun: Vec<usize>,
     early: Vec<Landed>,
+    /// The query for values whose answer that of the directory is, too.
+    beside: Option<(usize, Convert)>,
     /// What the engine remarked in this turn.
     remarks: Vec<String>,
     links: Links,
@@ -146,6 +148,7 @@ impl Runner {
             flight: JoinSet::new(),
             begun: Vec::new(),
             early: Vec::new(),
+            beside: None,
             remarks: Vec::new(),
             links: Links::default(),
             looking: String::new(),
@@ -253,6 +256,7 @@ impl Runner {
         self.note_parts(&landed);
         let summary = landed.result.as_ref().map(|(_, s)| s.clone());
         self.tell(landed.ask, landed.duration_ms, summary.map_err(Clone::clone), turn);
+        self.keep_beside(landed);
     }
 
     /// Asks all of `due`, some at once; what needs no times is handed over as it comes.
@@ -289,7 +293,7 @@ impl Runner {
         let is_directory = matches!(ask.purpose, Purpose::Directory { .. });
         let by = match () {
             () if is_directory => directory::labels(&self.config.place_labels),
-            () if self.table.is_empty() => vec![early::KEY.to_owned()],
+            () if self.table.is_empty() => vec![KEY.to_owned()],
             () => self.table.by.clone(),
         };
         let reach = 2 * self.config.interval * ask.every;
@@ -308,6 +312,7 @@ impl Runner {
             parts: self.parts.get(&index).copied().unwrap_or(1),
             more,
             moment: self.moment,
+            beside: self.beside.filter(|_| is_directory).map(|(_, convert)| convert),
         };
         self.flight.spawn(request.send(index, lent));
     }
@@ -317,14 +322,14 @@ impl Runner {
         let Landed { ask, duration_ms, result, .. } = landed;
         let (got, summary) = match result {
             Ok((got, summary)) => (got, Ok(summary)),
-            Err(e) => (Got::Directory, Err(e)),
+            Err(e) => (Got::Directory(Early::default()), Err(e)),
         };
         let ok = summary.is_ok();
         self.tell(ask, duration_ms, summary, turn);
         let (values, unknown) = match got {
             Got::Values(values, unknown) => (values, unknown),
             Got::Early(early) => early.resolve(&self.table),
-            Got::Directory => return Ok(()),
+            Got::Directory(_) => return Ok(()),
         };
         if !ok {
             return Ok(());

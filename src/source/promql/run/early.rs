@@ -2,24 +2,39 @@
 //! UUID until that is known. So the first picture does not wait for two answers one after the other.
 
 use super::Runner;
-use crate::source::promql::plan::{Exporter, Purpose};
-use crate::source::promql::request::Landed;
-
-/// The label that tells GPUs of dcgm-exporter apart; what other exporters write is not known before.
-pub(super) const KEY: &str = "UUID";
+use crate::source::promql::plan::{Convert, Exporter, Purpose};
+use crate::source::promql::request::{Got, KEY, Landed};
 
 impl Runner {
     /// The queries for values that can be begun beside that of the directory, which are `who`: none where
     /// GPUs are known already, or may not be told apart by their UUID.
-    pub(super) fn ahead(&self, who: &[usize]) -> Vec<usize> {
+    pub(super) fn ahead(&mut self, who: &[usize]) -> Vec<usize> {
         let is_plain =
             |i: &usize| self.asks[*i].names.iter().all(|n| Exporter::of(n) == Some(Exporter::Dcgm));
         let is_certain = who.len() == 1 && self.asks.iter().all(|a| !a.names.is_empty());
-        let due = self.due();
-        if is_certain && self.table.is_empty() && due.iter().chain(who).all(is_plain) {
-            due
-        } else {
-            Vec::new()
+        let mut due = self.due();
+        if !(is_certain && self.table.is_empty() && due.iter().chain(who).all(is_plain)) {
+            return Vec::new();
+        }
+        self.beside = due.iter().find_map(|i| Some((*i, self.same_as(*i, who)?)));
+        due.retain(|i| self.beside.is_none_or(|(beside, _)| beside != *i));
+        due
+    }
+
+    /// How values are read of query `index`, which has the series of `who`.
+    fn same_as(&self, index: usize, who: &[usize]) -> Option<Convert> {
+        let Purpose::Values { convert, .. } = self.asks[index].purpose else { return None };
+        let is_same = |w: &usize| self.asks[*w].names == self.asks[index].names;
+        who.iter().any(is_same).then_some(convert)
+    }
+
+    /// Keeps what the answer of the directory says of values, for when it is known whose they are.
+    pub(super) fn keep_beside(&mut self, landed: Landed) {
+        let Some((beside, _)) = self.beside else { return };
+        self.early.retain(|l| l.ask != beside);
+        if let Ok((Got::Directory(early), summary)) = landed.result {
+            let result = Ok((Got::Early(early), summary));
+            self.early.push(Landed { ask: beside, result, directory: None, ..landed });
         }
     }
 
@@ -47,6 +62,12 @@ impl Runner {
         if self.table.by != [KEY] {
             self.forget_early().await;
         }
+        if let Some((beside, _)) = self.beside.take() {
+            let table = &self.table;
+            let is_whole = |l: &Landed| matches!(&l.result, Ok((Got::Early(e), _)) if e.is_single(table));
+            self.early.retain(|l| l.ask != beside || is_whole(l));
+            self.begun.extend(self.early.iter().any(|l| l.ask == beside).then_some(beside));
+        }
         std::mem::take(&mut self.begun)
     }
 
@@ -57,5 +78,6 @@ impl Runner {
         }
         self.begun.clear();
         self.early.clear();
+        self.beside = None;
     }
 }
