@@ -33,8 +33,13 @@ struct Seen {
     gaps: Vec<i64>,
 }
 
+fn main() -> Result<(), Box<dyn Error>> {
+    hallwatch::cli::memory::share();
+    run()
+}
+
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn run() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [site, targets, interval, seconds] = arguments.as_slice() else {
         return Err("expected SITE.toml TARGETS.json INTERVAL_S SECONDS".into());

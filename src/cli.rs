@@ -12,6 +12,7 @@ pub mod export;
 pub mod exporter;
 pub mod files;
 pub mod headless;
+pub mod memory;
 pub mod moment;
 pub mod pages;
 pub mod progress;
@@ -36,6 +37,7 @@ pub use error::CliError;
 /// Runs the program with the arguments of the process. Exit code: 0 done, 1 failed, 2 usage.
 #[must_use]
 pub fn main() -> ExitCode {
+    memory::share();
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(e) => {

@@ -15,9 +15,9 @@ use crate::model::{GpuReading, Timestamp};
 /// What is known of a target from its earlier pages.
 #[derive(Clone, Debug)]
 pub struct Memo {
-    /// Labels of the target list.
-    labels: Vec<(String, String)>,
     host: Arc<HostFacts>,
+    /// So many of its labels, from the front, are those of the target list.
+    given: usize,
     gpus: Vec<Known>,
     cpu: Option<CpuTime>,
     /// What lets the next page be read without its labels.
@@ -49,7 +49,7 @@ impl Memo {
     #[must_use]
     pub fn new(name: &str, labels: &[(String, String)]) -> Self {
         let host = Arc::new(HostFacts { host: name.to_owned(), labels: labels.to_vec() });
-        Self { labels: labels.to_vec(), host, gpus: Vec::new(), cpu: None, recall: None }
+        Self { host, given: labels.len(), gpus: Vec::new(), cpu: None, recall: None }
     }
 
     /// Reads a page. Samples that carry a time before `oldest` are left out: a stale value must
@@ -125,11 +125,14 @@ impl Memo {
     fn learn_hostname(&mut self, raw: &[u8]) {
         let known = self.host.label("hostname").unwrap_or_default();
         // What the operator wrote into the list is worth more than what the host calls itself.
-        let is_given = self.labels.iter().any(|(k, _)| k == "hostname");
+        let given = self.host.labels.get(..self.given).unwrap_or_default();
+        let is_given = given.iter().any(|(k, _)| k == "hostname");
         if raw.is_empty() || is_given || identity::is_text_of(known, raw) {
             return;
         }
-        let mut labels = self.labels.clone();
+        // No larger than it has to be: there is one for each of many thousand targets.
+        let mut labels = Vec::with_capacity(given.len() + 1);
+        labels.extend_from_slice(given);
         labels.push(("hostname".to_owned(), identity::text_of(raw)));
         self.host = Arc::new(HostFacts { host: self.host.host.clone(), labels });
     }

@@ -297,7 +297,8 @@ fn from_entry(address: &str, group: &Group) -> Result<Target, String> {
         }
     }
     let own = group.labels.iter().filter(|(name, _)| !name.starts_with("__"));
-    let labels = own.map(|(name, value)| (text::clean(name), text::clean(value))).collect();
+    let mut labels: Vec<_> = own.map(|(name, value)| (text::clean(name), text::clean(value))).collect();
+    labels.shrink_to_fit();
     Ok(Target { name: identity(&url), url, labels })
 }
 
