@@ -131,9 +131,7 @@ impl Memo {
             return;
         }
         // No larger than it has to be: there is one for each of many thousand targets.
-        let mut labels = Vec::with_capacity(given.len() + 1);
-        labels.extend_from_slice(given);
-        labels.push(("hostname".to_owned(), identity::text_of(raw)));
+        let labels = [given, &[("hostname".to_owned(), identity::text_of(raw))]].concat();
         self.host = Arc::new(HostFacts { host: self.host.host.clone(), labels });
     }
 
