@@ -4,6 +4,8 @@
 //! Prometheus gives its samples as it stores them (remote read with streamed chunks); of others, and
 //! where that is refused, ranges are asked for. Several engines make one past together.
 
+mod ready;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -85,7 +87,7 @@ pub async fn run(
     portions: mpsc::Sender<Portion>,
     progress: Progress,
 ) {
-    let Some(snapshot) = settled(&mut snapshots).await else { return };
+    let Some(snapshot) = ready::wait(&mut snapshots, &engines).await else { return };
     let start = Instant::now();
     let uuids = Uuids::of(&snapshot.inventory);
     let topology = snapshot.frame.topology.clone();
@@ -145,23 +147,6 @@ pub async fn run(
 struct Work {
     grid: Grid,
     rebuild: Rebuild,
-}
-
-/// The first snapshot in which there are GPUs and as many as in the one before; `None` when the engine
-/// of the console has ended.
-async fn settled(
-    snapshots: &mut watch::Receiver<std::sync::Arc<Snapshot>>,
-) -> Option<std::sync::Arc<Snapshot>> {
-    let mut before = 0;
-    loop {
-        snapshots.changed().await.ok()?;
-        let snapshot = snapshots.borrow_and_update().clone();
-        let now = snapshot.inventory.gpus().count();
-        if now > 0 && now == before {
-            return Some(snapshot);
-        }
-        before = now;
-    }
 }
 
 /// How much has been read: a step is one metric of one engine and stretch.
