@@ -5,14 +5,16 @@
 //! where that is refused, ranges are asked for. Several engines make one past together.
 
 mod ready;
+mod sheet;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
+use self::sheet::{Sheet, UUIDS};
 use super::answer::Series;
 use super::api::{Api, AskError, Flavor};
 use super::grid::{Grid, METRICS, PORTIONS, SLOT_MS, STRETCH_MS, Uuids};
@@ -22,14 +24,11 @@ use super::{PromConfig, PromError};
 use crate::fleet::Snapshot;
 use crate::fleet::rebuild::{Portion, Rebuild};
 use crate::source::Clock;
-use crate::source::scrape::families::{self, Family};
 
 /// Memory for periods that are being made.
 const BUDGET: usize = 256 << 20;
 /// How long an engine is left alone that has too much to do and does not say for how long.
 const PAUSE: Duration = Duration::from_secs(10);
-/// Labels that may hold a UUID.
-const UUIDS: [&str; 3] = ["UUID", "uuid", "gpu_uuid"];
 /// Times between the values of a range, s: the shortest that makes no more than [`POINTS`] is asked.
 const STEPS: [i64; 4] = [15, 20, 30, 60];
 /// Values of one metric in a stretch. As JSON one is 20 bytes, and an engine computes each of them.
@@ -41,6 +40,8 @@ const LOOK_BACK: Duration = Duration::from_secs(60);
 /// Prometheus cuts the chunks of a series evenly, at most 120 samples each, and anew at every second full hour
 /// (UTC): of samples every 5, 10, 15 or 30 s one begins at each multiple of this time, ms.
 const CHUNKS_MS: i64 = 3_600_000;
+/// Pieces of a stream that wait to be unpacked; one is some 100 kB.
+const PIECES: usize = 4;
 /// A stored value holds for so many moments.
 const REACH: u16 = 7;
 
@@ -82,14 +83,14 @@ struct Engine {
 /// Progress and failures go to `progress`; the live values do not wait for any of it.
 pub async fn run(
     engines: Vec<PromConfig>,
-    mut snapshots: watch::Receiver<std::sync::Arc<Snapshot>>,
+    mut snapshots: watch::Receiver<Arc<Snapshot>>,
     clock: Clock,
     portions: mpsc::Sender<Portion>,
     progress: Progress,
 ) {
     let Some(snapshot) = ready::wait(&mut snapshots, &engines).await else { return };
     let start = Instant::now();
-    let uuids = Uuids::of(&snapshot.inventory);
+    let uuids = Arc::new(Uuids::of(&snapshot.inventory));
     let topology = snapshot.frame.topology.clone();
     drop(snapshot);
     if uuids.is_empty() {
@@ -99,7 +100,7 @@ pub async fn run(
     let reach = engines.iter().map(|e| e.backfill).max().unwrap_or_default();
     let end = clock().millis().div_euclid(SLOT_MS) * SLOT_MS;
     let begin = end - i64::try_from(reach.as_millis()).unwrap_or(0);
-    let grid = Grid::new(topology.gpu_count());
+    let grid = Arc::new(Mutex::new(Grid::new(topology.gpu_count())));
     let stretches = stretches(begin, end);
     let (mut ready, mut why) = introduce(engines, (step_for(topology.gpu_count()), end), &progress).await;
     let steps = Steps {
@@ -107,12 +108,12 @@ pub async fn run(
         done: AtomicUsize::new(0),
         all: stretches.len() * ready.len() * METRICS.len(),
     };
-    let mut work = Work { grid, rebuild: Rebuild::new(topology, BUDGET) };
+    let mut rebuild = Rebuild::new(topology, BUDGET);
     for stretch in &stretches {
-        work.grid.begin(*stretch);
+        lock(&grid).begin(*stretch);
         let mut kept = Vec::new();
         for mut engine in ready {
-            match engine.read_patiently(&uuids, &mut work.grid, &steps).await {
+            match engine.read_patiently(&uuids, &grid, &steps).await {
                 Ok(()) => kept.push(engine),
                 // What it gave so far stays; the rest of its past is missing.
                 Err(e) => why = Some(format!("{}: {e}", engine.config.name)),
@@ -125,12 +126,13 @@ pub async fn run(
         let reach = ready.iter().map(Engine::reach).max().unwrap_or(REACH);
         for number in 0..PORTIONS {
             // Packing takes seconds at full size: not on a thread that others wait for.
+            let grid = Arc::clone(&grid);
             let built = tokio::task::spawn_blocking(move || {
-                let portion = work.grid.hand_over(number, &mut work.rebuild, end, reach);
-                (work, portion)
+                let portion = lock(&grid).hand_over(number, &mut rebuild, end, reach);
+                (rebuild, portion)
             });
             let Ok((back, portion)) = built.await else { return };
-            work = back;
+            rebuild = back;
             if portions.send(portion).await.is_err() {
                 return;
             }
@@ -143,10 +145,12 @@ pub async fn run(
     });
 }
 
-/// What goes from stretch to stretch.
-struct Work {
-    grid: Grid,
-    rebuild: Rebuild,
+/// The values of a stretch, which several streams fill at once.
+type Shared = Arc<Mutex<Grid>>;
+
+fn lock(grid: &Mutex<Grid>) -> MutexGuard<'_, Grid> {
+    // Nobody panics while it is held.
+    grid.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// How much has been read: a step is one metric of one engine and stretch.
@@ -220,8 +224,8 @@ impl Engine {
     /// Reads the stretch of `grid`; an engine that is too busy is asked a second time after a while.
     async fn read_patiently(
         &mut self,
-        uuids: &Uuids,
-        grid: &mut Grid,
+        uuids: &Arc<Uuids>,
+        grid: &Shared,
         steps: &Steps<'_>,
     ) -> Result<(), PastError> {
         match self.read(uuids, grid, steps).await {
@@ -234,11 +238,10 @@ impl Engine {
     }
 
     /// Reads the stretch of `grid`.
-    async fn read(&mut self, uuids: &Uuids, grid: &mut Grid, steps: &Steps<'_>) -> Result<(), PastError> {
+    async fn read(&mut self, uuids: &Arc<Uuids>, grid: &Shared, steps: &Steps<'_>) -> Result<(), PastError> {
         if self.way == Way::Chunks {
-            let shared = Mutex::new(&mut *grid);
             let row = async |row| {
-                let outcome = self.row(row, uuids, &shared).await;
+                let outcome = self.row(row, uuids, grid).await;
                 steps.done();
                 outcome
             };
@@ -259,7 +262,7 @@ impl Engine {
             if self.way == Way::Chunks && self.matchers(&ask).is_some() {
                 continue;
             }
-            let (first, last) = grid.span();
+            let (first, last) = lock(grid).span();
             for from in (first..last).step_by(RANGE as usize * 1000) {
                 let span = (from, (from + RANGE * 1000 - 1).min(last));
                 self.range(&ask, (row, convert), (uuids, span), grid).await?;
@@ -270,7 +273,7 @@ impl Engine {
     }
 
     /// Reads the stored samples of metric number `row`.
-    async fn row(&self, row: usize, uuids: &Uuids, grid: &Mutex<&mut Grid>) -> Result<(), PastError> {
+    async fn row(&self, row: usize, uuids: &Arc<Uuids>, grid: &Shared) -> Result<(), PastError> {
         let is_its = |a: &&Ask| matches!(a.purpose, Purpose::Values { metric, .. } if metric == METRICS[row]);
         for ask in self.asks.iter().filter(is_its) {
             if let Some(matchers) = self.matchers(ask) {
@@ -289,32 +292,39 @@ impl Engine {
         &self,
         (ask, mut matchers): (&Ask, Vec<Matcher>),
         row: usize,
-        uuids: &Uuids,
-        grid: &Mutex<&mut Grid>,
+        uuids: &Arc<Uuids>,
+        grid: &Shared,
     ) -> Result<(), PastError> {
         matchers.push(Matcher {
             name: "__name__".to_owned(),
             compare: if ask.names.len() == 1 { Compare::Equal } else { Compare::Match },
             value: ask.names.join("|"),
         });
-        // Nobody panics while it is held.
-        let lock = || grid.lock().unwrap_or_else(PoisonError::into_inner);
-        let span = lock().span();
-        let asked = uncut(span, self.end);
-        let mut response = self.api.remote_read(remote::request(asked, &matchers)).await?;
-        let mut stream = remote::Stream::default();
-        let mut sink = |message: &[u8]| {
-            remote::message(message, |series| {
-                let uuid = UUIDS.iter().map(|l| series.label(l.as_bytes())).find(|u| !u.is_empty());
-                let family = families::lookup(series.label(b"__name__")).map(families::FamilyId::get);
-                let (Some(gpu), Some(family)) = (uuid.and_then(|u| uuids.find(u)), family) else { return };
-                fill((row, gpu), family, series.samples(span), &mut lock());
-            })
+        let (span, slots) = {
+            let grid = lock(grid);
+            (grid.span(), grid.slots())
         };
-        while let Some(chunk) = self.api.chunk(&mut response).await? {
-            stream.feed(&chunk, &mut sink)?;
-        }
-        Ok(stream.finish()?)
+        let mut response = self.api.remote_read(remote::request(uncut(span, self.end), &matchers)).await?;
+        let sheet = Sheet { row, span, slots, uuids: Arc::clone(uuids), grid: Arc::clone(grid) };
+        let (tx, rx) = mpsc::channel(PIECES);
+        // Unpacking takes a core: not one of those that the screen and the live values wait for.
+        let unpacking = tokio::task::spawn_blocking(move || sheet.unpack(rx));
+        let outcome = loop {
+            match self.api.chunk(&mut response).await {
+                Ok(Some(piece)) => {
+                    if tx.send(piece).await.is_err() {
+                        break Ok(());
+                    }
+                }
+                Ok(None) => break Ok(()),
+                Err(e) => break Err(e),
+            }
+        };
+        drop(tx);
+        // After an error as well: it may still be writing, and the next stretch would get that.
+        let unpacked = unpacking.await.unwrap_or(Err(StreamError::Foreign));
+        outcome?;
+        Ok(unpacked?)
     }
 
     async fn range(
@@ -322,7 +332,7 @@ impl Engine {
         ask: &Ask,
         (row, convert): (usize, Convert),
         (uuids, span): (&Uuids, (i64, i64)),
-        grid: &mut Grid,
+        grid: &Shared,
     ) -> Result<(), PastError> {
         let by = UUIDS.map(str::to_owned);
         let mut parts = 1;
@@ -351,7 +361,7 @@ impl Engine {
         expression: &str,
         (row, convert): (usize, Convert),
         (uuids, (from, to)): (&Uuids, (i64, i64)),
-        grid: &mut Grid,
+        grid: &Shared,
     ) -> Result<(), AskError> {
         let from = (from + self.step * 1000 - 1).div_euclid(self.step * 1000) * self.step;
         let (from, to, step) = (from.to_string(), (to / 1000).to_string(), self.step.to_string());
@@ -360,13 +370,15 @@ impl Engine {
         let mut fields = vec![("query", expression), ("start", &*from), ("end", &*to), ("step", &*step)];
         fields.extend(more.iter().map(|(name, value)| (*name, value.as_str())));
         let response = self.api.post("api/v1/query_range", &fields).await?;
-        let mut scratch = Vec::new();
+        let (mut scratch, mut packed, slots) = (Vec::new(), Vec::new(), lock(grid).slots());
         let mut sink = |series: &Series<'_>| {
             let spans = UUIDS.iter().map(|l| series.label(l.as_bytes()));
             let Some(span) = spans.into_iter().find(|s| s.end > s.start) else { return };
             let Some(gpu) = uuids.find(span.bytes(series.text(), &mut scratch)) else { return };
             let value = |(time, value): &(f64, f64)| Some(((time * 1000.0) as i64, convert.value(*value)?));
-            grid.fill(row, gpu, series.points.iter().filter_map(value));
+            packed.clear();
+            slots.pack(row, series.points.iter().filter_map(value), &mut packed);
+            lock(grid).fill(row, gpu, &packed);
         };
         self.api.read(response, &mut sink).await?;
         Ok(())
@@ -391,16 +403,6 @@ const fn is_refusal(e: &AskError) -> bool {
 /// writing, has no end. `end` is now.
 const fn uncut((from, to): (i64, i64), end: i64) -> (i64, i64) {
     (from.div_euclid(CHUNKS_MS) * CHUNKS_MS, if to >= end { i64::MAX } else { to })
-}
-
-fn fill(
-    (row, gpu): (usize, usize),
-    family: &Family,
-    samples: impl Iterator<Item = (i64, f64)>,
-    grid: &mut Grid,
-) {
-    let value = |(time, value)| Some((time, family.convert(value)? as f32));
-    grid.fill(row, gpu, samples.filter_map(value));
 }
 
 #[cfg(test)]

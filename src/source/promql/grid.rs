@@ -126,6 +126,39 @@ struct Held {
     age: u16,
 }
 
+/// The slots of a stretch: what is needed to pack values without holding the grid, which others fill as well.
+#[derive(Clone, Copy, Debug)]
+pub struct Slots {
+    start: i64,
+    step: i64,
+    count: i64,
+}
+
+impl Slots {
+    /// Puts values of metric number `metric` with the times at which they were measured (ms), mostly in that order,
+    /// into `out`: slot and packed value. Others than those of the stretch are left out; of several of a slot the
+    /// last one given counts.
+    pub fn pack(&self, metric: usize, samples: impl Iterator<Item = (i64, f32)>, out: &mut Vec<(u32, u16)>) {
+        let (mut waiting, mut slot, mut begin) = (None, 0, i64::MAX);
+        let mut put = |value: Option<(i64, f32)>| {
+            let Some((slot, value)) = value.filter(|(slot, _)| (0..self.count).contains(slot)) else {
+                return;
+            };
+            out.push((slot as u32, METRICS[metric].encode(value)));
+        };
+        for (time, value) in samples {
+            // One is packed when the next slot begins.
+            if !(begin..begin.saturating_add(self.step)).contains(&time) {
+                put(waiting.take());
+                slot = time.saturating_sub(self.start).div_euclid(self.step);
+                begin = self.start.saturating_add(slot.saturating_mul(self.step));
+            }
+            waiting = Some((slot, value));
+        }
+        put(waiting);
+    }
+}
+
 /// One stretch, and what is carried over from the one before.
 #[derive(Debug)]
 pub struct Grid {
@@ -180,29 +213,19 @@ impl Grid {
         (self.start, self.start + STRETCH_MS - 1)
     }
 
-    /// Takes values of metric number `metric` with the times at which they were measured (ms), mostly in
-    /// that order. Others than those of the stretch and its GPUs are left out; of several of a moment the
-    /// last one given counts.
-    pub fn fill(&mut self, metric: usize, gpu: usize, samples: impl Iterator<Item = (i64, f32)>) {
-        let step = SLOT_MS * self.every as i64;
-        // Each value stands far from the one before in memory: one is written when the next slot begins.
-        let (mut waiting, mut slot, mut begin) = (None, 0, i64::MAX);
-        for (time, value) in samples {
-            if !(begin..begin.saturating_add(step)).contains(&time) {
-                self.put(metric, gpu, waiting.take());
-                slot = time.saturating_sub(self.start).div_euclid(step);
-                begin = self.start.saturating_add(slot.saturating_mul(step));
-            }
-            waiting = Some((slot, value));
-        }
-        self.put(metric, gpu, waiting);
+    /// The slots of the stretch.
+    #[must_use]
+    pub const fn slots(&self) -> Slots {
+        Slots { start: self.start, step: SLOT_MS * self.every as i64, count: self.slots as i64 }
     }
 
-    fn put(&mut self, metric: usize, gpu: usize, value: Option<(i64, f32)>) {
-        let Some((slot, value)) = value else { return };
-        if (0..self.slots as i64).contains(&slot) && gpu < self.gpus {
-            let (slot, per) = (slot as usize, self.slots / PORTIONS);
-            self.planes[slot / per][metric].set(slot % per * self.gpus + gpu, METRICS[metric].encode(value));
+    /// Takes values of metric number `metric` as [`Slots::pack`] gives them. Of GPUs that the site does not have nothing is kept.
+    pub fn fill(&mut self, metric: usize, gpu: usize, packed: &[(u32, u16)]) {
+        let per = self.slots / PORTIONS;
+        for (slot, raw) in packed.iter().map(|(slot, raw)| (*slot as usize, *raw)) {
+            if slot < self.slots && gpu < self.gpus {
+                self.planes[slot / per][metric].set(slot % per * self.gpus + gpu, raw);
+            }
         }
     }
 
@@ -258,6 +281,13 @@ mod tests {
     use crate::model::{GpuId, Quality};
     use std::sync::Arc;
 
+    fn fill(grid: &mut Grid, gpu: usize, samples: impl Iterator<Item = (i64, f32)>) {
+        let power = METRICS.iter().position(|m| *m == Metric::Power).expect("it is there");
+        let mut packed = Vec::new();
+        grid.slots().pack(power, samples, &mut packed);
+        grid.fill(power, gpu, &packed);
+    }
+
     #[test]
     fn a_value_holds_until_it_is_renewed_or_too_old() {
         let hosts = [NewHost { host: "a".into(), place: None, gpus: 2 }];
@@ -265,13 +295,12 @@ mod tests {
         let mut rebuild = Rebuild::new(Arc::clone(&site), 8 << 20);
         let mut grid = Grid::new(2);
         grid.begin(1_200_000);
-        let power = METRICS.iter().position(|m| *m == Metric::Power).expect("it is there");
         for time in [1_200_000, 1_215_000, 1_230_000] {
-            grid.fill(power, 0, [(time, (time / 1000) as f32)].into_iter());
+            fill(&mut grid, 0, [(time, (time / 1000) as f32)].into_iter());
         }
         let others = [(1, i64::MIN), (1, 1_199_999), (1, 4_800_000), (1, i64::MAX), (7, 1_200_000)];
         for (gpu, time) in others {
-            grid.fill(power, gpu, [(time, 1.0)].into_iter());
+            fill(&mut grid, gpu, [(time, 1.0)].into_iter());
         }
         let portion = grid.hand_over(0, &mut rebuild, 1_300_000, 3);
         let shown: Vec<_> = portion.frames.iter().map(|s| s.frame()).collect();
@@ -295,13 +324,12 @@ mod tests {
         let mut rebuild = Rebuild::new(Arc::clone(&site), 8 << 20);
         let mut grid = Grid::within(1, 120 * WIDTH);
         assert_eq!((grid.every, grid.slots), (3, 120));
-        let power = METRICS.iter().position(|m| *m == Metric::Power).expect("it is there");
         // A stretch of an hour, a sample a minute, told in three portions.
         grid.begin(3_600_000);
         // Of a minute the last one is kept.
         let minutes = (0..60).map(|minute| 3_605_000 + minute * 60_000);
         let samples = minutes.flat_map(|t| [(t - 4_000, 1.0), (t, (t / 1000) as f32)]);
-        grid.fill(power, 0, samples);
+        fill(&mut grid, 0, samples);
         let mut shown = Vec::new();
         for number in 0..PORTIONS {
             let portion = grid.hand_over(number, &mut rebuild, i64::MAX, 7);

@@ -95,11 +95,13 @@ mod tests {
             assert_eq!(got.inventory.gpus().count(), 1);
             start.elapsed().as_secs()
         };
+        let mut second_hand =
+            tokio::time::interval_at(start + Duration::from_secs(1), Duration::from_secs(1));
         let publishing = async {
             for second in 0..=first_turn {
                 let is_over = second == first_turn;
                 tx.send_replace(snapshot(if is_over { TargetState::Up } else { TargetState::Waiting }));
-                tokio::time::sleep(Duration::from_secs(1)).await;
+                second_hand.tick().await;
             }
             std::future::pending::<()>().await;
         };
