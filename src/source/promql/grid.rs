@@ -19,6 +19,9 @@ const MEMORY: usize = 24 << 20;
 const WIDTH: usize = 4;
 /// Values are kept no less often than once in so many moments.
 const COARSEST: usize = 6;
+/// How often the times of a series may come back to each slot. An engine stores them in order; a damaged or hostile
+/// answer could change the slot with every sample, millions of times.
+const DISORDER: usize = 8;
 /// Portions that a stretch is handed over in.
 pub const PORTIONS: usize = 3;
 /// Every so many moments one goes into the ring: it takes as much memory there as a live one.
@@ -137,14 +140,16 @@ pub struct Slots {
 impl Slots {
     /// Puts values of metric number `metric` with the times at which they were measured (ms), mostly in that order,
     /// into `out`: slot and packed value. Others than those of the stretch are left out; of several of a slot the
-    /// last one given counts.
+    /// last one given counts. No more than [`DISORDER`] for each slot are kept, however often the times go back.
     pub fn pack(&self, metric: usize, samples: impl Iterator<Item = (i64, f32)>, out: &mut Vec<(u32, u16)>) {
         let (mut waiting, mut slot, mut begin) = (None, 0, i64::MAX);
         let mut put = |value: Option<(i64, f32)>| {
             let Some((slot, value)) = value.filter(|(slot, _)| (0..self.count).contains(slot)) else {
                 return;
             };
-            out.push((slot as u32, METRICS[metric].encode(value)));
+            if out.len() < DISORDER * self.count as usize {
+                out.push((slot as u32, METRICS[metric].encode(value)));
+            }
         };
         for (time, value) in samples {
             // One is packed when the next slot begins.
@@ -346,6 +351,16 @@ mod tests {
             (at, (minute >= 0).then_some((3_605 + 60 * minute) as f32))
         };
         assert_eq!(shown, (0..180).map(expected).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn times_that_go_to_and_fro_take_no_more_memory_than_a_few_in_order() {
+        let mut grid = Grid::within(1, 120 * WIDTH);
+        grid.begin(3_600_000);
+        let there_and_back = (0..1_000_000_i64).map(|i| (3_600_000 + i % 2 * 60_000, 1.0));
+        let mut packed = Vec::new();
+        grid.slots().pack(0, there_and_back, &mut packed);
+        assert_eq!(packed.len(), DISORDER * grid.slots);
     }
 
     #[test]

@@ -13,28 +13,28 @@ use crate::source::promql::PromConfig;
 /// at once takes longer for both; but one that hangs does not keep the past of the others away.
 const FIRST_TURN: Duration = Duration::from_secs(15);
 
-/// The first snapshot in which the site is known and none of `engines` is in its first turn, or has been for too
-/// long; `None` when the engine of the console has ended.
+/// The newest snapshot once the site is known and none of `engines` that is asked for its past is in its first turn,
+/// or has been for too long; `None` when the engine of the console has ended.
 pub(super) async fn wait(
     snapshots: &mut watch::Receiver<Arc<Snapshot>>,
     engines: &[PromConfig],
 ) -> Option<Arc<Snapshot>> {
-    let known = settled(snapshots).await?;
-    let is_ready = |s: &Arc<Snapshot>| !engines.iter().any(|e| is_in_first_turn(&s.sources, e));
-    let ready = snapshots.wait_for(is_ready);
-    let Ok(outcome) = tokio::time::timeout(FIRST_TURN, ready).await else { return Some(known) };
-    outcome.ok().map(|s| Arc::clone(&s))
+    settled(snapshots).await?;
+    let asked = || engines.iter().filter(|e| !e.backfill.is_zero());
+    let ready = snapshots.wait_for(|s| !asked().any(|e| is_in_first_turn(&s.sources, e)));
+    let has_ended = matches!(tokio::time::timeout(FIRST_TURN, ready).await, Ok(Err(_)));
+    // More of the site may be known by now than when the waiting began.
+    (!has_ended).then(|| Arc::clone(&snapshots.borrow_and_update()))
 }
 
-/// The first snapshot in which there are GPUs and as many as in the one before.
-async fn settled(snapshots: &mut watch::Receiver<Arc<Snapshot>>) -> Option<Arc<Snapshot>> {
+/// Waits until there are GPUs, and as many as in the snapshot before.
+async fn settled(snapshots: &mut watch::Receiver<Arc<Snapshot>>) -> Option<()> {
     let mut before = 0;
     loop {
         snapshots.changed().await.ok()?;
-        let snapshot = Arc::clone(&snapshots.borrow_and_update());
-        let now = snapshot.inventory.gpus().count();
+        let now = snapshots.borrow_and_update().inventory.gpus().count();
         if now > 0 && now == before {
-            return Some(snapshot);
+            return Some(());
         }
         before = now;
     }
@@ -77,44 +77,51 @@ mod tests {
         assert!(!is_in_first_turn(&[], &engine()), "who does not ask it live has nothing to wait for");
     }
 
-    fn snapshot(state: TargetState) -> Arc<Snapshot> {
+    /// A site of which so many GPUs are known.
+    fn snapshot(state: TargetState, gpus: u32) -> Arc<Snapshot> {
         let mut inventory = Inventory::default();
-        inventory.set_gpu(GpuId(0), Arc::new(GpuFacts::default()));
+        (0..gpus).for_each(|gpu| inventory.set_gpu(GpuId(gpu), Arc::new(GpuFacts::default())));
         let sources = Arc::new([view(&engine().name, state)]);
         let site = Arc::new(Plan::open("x").build().expect("small"));
         Arc::new(Snapshot { inventory: Arc::new(inventory), sources, ..Snapshot::empty(site, Timestamp(0)) })
     }
 
-    /// How long the past waits when the first turn of the engine takes so long, s.
-    async fn waited(first_turn: u64) -> u64 {
-        let (tx, mut rx) = watch::channel(snapshot(TargetState::Waiting));
+    /// How long the past of `engine` waits, s, and how many GPUs are known then, when its first turn takes so long
+    /// and others bring a second GPU after 5 s.
+    async fn waited(engine: PromConfig, first_turn: u64) -> (u64, usize) {
+        let (tx, mut rx) = watch::channel(snapshot(TargetState::Waiting, 1));
         let start = tokio::time::Instant::now();
-        let engines = [engine()];
+        let engines = [engine];
         let waiting = async {
             let got = wait(&mut rx, &engines).await.expect("it is published");
-            assert_eq!(got.inventory.gpus().count(), 1);
-            start.elapsed().as_secs()
+            (start.elapsed().as_secs(), got.inventory.gpus().count())
         };
         let mut second_hand =
             tokio::time::interval_at(start + Duration::from_secs(1), Duration::from_secs(1));
         let publishing = async {
             for second in 0..=first_turn {
-                let is_over = second == first_turn;
-                tx.send_replace(snapshot(if is_over { TargetState::Up } else { TargetState::Waiting }));
+                let state = if second == first_turn { TargetState::Up } else { TargetState::Waiting };
+                tx.send_replace(snapshot(state, if second < 5 { 1 } else { 2 }));
                 second_hand.tick().await;
             }
             std::future::pending::<()>().await;
         };
         tokio::select! {
-            seconds = waiting => seconds,
-            () = publishing => 0,
+            outcome = waiting => outcome,
+            () = publishing => (0, 0),
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_picture_of_now_goes_before_the_past_but_not_for_ever() {
-        assert_eq!(waited(4).await, 4);
+        assert_eq!(waited(engine(), 4).await, (4, 1));
         // The site is known after the second picture, at 1 s.
-        assert_eq!(waited(600).await, 1 + FIRST_TURN.as_secs());
+        assert_eq!(
+            waited(engine(), 600).await,
+            (1 + FIRST_TURN.as_secs(), 2),
+            "with all that is known by then"
+        );
+        let without_past = PromConfig { backfill: Duration::ZERO, ..engine() };
+        assert_eq!(waited(without_past, 600).await, (1, 1));
     }
 }
