@@ -140,7 +140,7 @@ pub struct Slots {
 impl Slots {
     /// Puts values of metric number `metric` with the times at which they were measured (ms), mostly in that order,
     /// into `out`: slot and packed value. Others than those of the stretch are left out; of several of a slot the
-    /// last one given counts. No more than [`DISORDER`] for each slot are kept, however often the times go back.
+    /// last one given counts. No more than `DISORDER` for each slot are kept, however often the times go back.
     pub fn pack(&self, metric: usize, samples: impl Iterator<Item = (i64, f32)>, out: &mut Vec<(u32, u16)>) {
         let (mut waiting, mut slot, mut begin) = (None, 0, i64::MAX);
         let mut put = |value: Option<(i64, f32)>| {
