@@ -2,6 +2,7 @@
 //! [`Entry`] values through an [`Outlet`]; none of them knows the state or the screen.
 
 pub mod alertmanager;
+pub mod apart;
 pub mod exporter;
 pub mod http;
 pub mod jobs;

@@ -115,7 +115,7 @@ impl Rebuild {
         let mut periods = Vec::new();
         for level in Level::ALL {
             let given = &mut self.given[level.index()];
-            let found = history.periods_after(level, *given);
+            let found = history.plain_periods_after(level, *given);
             *given = found.last().map(|p| p.start).or(*given);
             periods.extend(found);
         }

@@ -31,8 +31,8 @@ pub mod wire;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::source::Outlet;
 use crate::source::http::HttpConfig;
+use crate::source::{Outlet, apart};
 
 pub use discovery::Remote;
 pub use fetch::Limits;
@@ -45,24 +45,9 @@ pub use targets::{Selection, Spec, TargetError, TargetList};
 /// Most lists over HTTP of one source.
 pub const MAX_REMOTES: usize = 32;
 
-/// Scrapes on a thread of its own: what a single thread hands to itself wakes no other, thousands of
-/// times a second, and no picture waits for a page to be read. Where there can be no such thread, the
-/// runtime of the caller does it.
+/// Scrapes on a thread of its own, as [`apart::spawn`] has it.
 pub fn spawn(config: ScrapeConfig, outlet: Outlet) {
-    let (tx, rx) = std::sync::mpsc::sync_channel(1);
-    let thread = tokio::runtime::Builder::new_current_thread().enable_all().build().and_then(|runtime| {
-        let work = move || {
-            if let Ok((config, outlet)) = rx.recv() {
-                runtime.block_on(run(config, outlet));
-            }
-        };
-        std::thread::Builder::new().name("scrape".to_owned()).spawn(work)
-    });
-    match thread {
-        // It waits for nothing else, and takes one.
-        Ok(_) => drop(tx.send((config, outlet))),
-        Err(_) => drop(tokio::spawn(run(config, outlet))),
-    }
+    apart::spawn("scrape", run(config, outlet));
 }
 
 /// What a scraping source needs to run.

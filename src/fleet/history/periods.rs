@@ -27,16 +27,28 @@ impl History {
     /// have to be unpacked (some milliseconds each at 100,000 GPUs).
     #[must_use]
     pub fn periods_after(&self, level: Level, after: Option<Timestamp>) -> Vec<Period> {
+        self.found(level, after, true)
+    }
+
+    /// The same without overviews, for which periods that were finished long ago are unpacked: what is only put
+    /// back into another past needs none.
+    #[must_use]
+    pub fn plain_periods_after(&self, level: Level, after: Option<Timestamp>) -> Vec<Period> {
+        self.found(level, after, false)
+    }
+
+    fn found(&self, level: Level, after: Option<Timestamp>, with_overviews: bool) -> Vec<Period> {
         let (i, before) = (level.index(), self.complete[level.index()]);
         let mut found = Found::new();
         let newer = |t: Timestamp| after.is_none_or(|a| t > a);
         let buckets = &self.tiers[i];
         let end = buckets.partition_point(|b| b.start < before);
         let first = buckets.partition_point(|b| !newer(b.start)).min(end);
-        let racks = overviews(&buckets[..end], first, &self.overviews[i]);
-        for (bucket, overview) in buckets[first..end].iter().zip(racks) {
+        let racks = with_overviews.then(|| overviews(&buckets[..end], first, &self.overviews[i]));
+        let mut racks = racks.unwrap_or_default().into_iter();
+        for bucket in &buckets[first..end] {
             let period = entry(&mut found, level, bucket.start, bucket.topology());
-            (period.tier, period.overview) = (Some(Arc::clone(bucket)), Some(overview));
+            (period.tier, period.overview) = (Some(Arc::clone(bucket)), racks.next());
         }
         for (start, topology, row) in self.plant.rows(i, after, before) {
             entry(&mut found, level, start, &topology).plant = Some(row);

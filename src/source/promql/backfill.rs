@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use reqwest::Response;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
@@ -40,8 +41,10 @@ const LOOK_BACK: Duration = Duration::from_secs(60);
 /// Prometheus cuts the chunks of a series evenly, at most 120 samples each, and anew at every second full hour
 /// (UTC): of samples every 5, 10, 15 or 30 s one begins at each multiple of this time, ms.
 const CHUNKS_MS: i64 = 3_600_000;
-/// Pieces of a stream that wait to be unpacked; one is some 100 kB.
-const PIECES: usize = 4;
+/// A stream is unpacked so many bytes at a time, at least: an engine sends each series by itself, some 700 bytes.
+const PIECE: usize = 256 << 10;
+/// Pieces of a stream that wait to be unpacked.
+const PIECES: usize = 2;
 /// A stored value holds for so many moments.
 const REACH: u16 = 7;
 
@@ -309,22 +312,26 @@ impl Engine {
         let (tx, rx) = mpsc::channel(PIECES);
         // Unpacking takes a core: not one of those that the screen and the live values wait for.
         let unpacking = tokio::task::spawn_blocking(move || sheet.unpack(rx));
-        let outcome = loop {
-            match self.api.chunk(&mut response).await {
-                Ok(Some(piece)) => {
-                    if tx.send(piece).await.is_err() {
-                        break Ok(());
-                    }
-                }
-                Ok(None) => break Ok(()),
-                Err(e) => break Err(e),
-            }
-        };
+        let outcome = self.pieces(&mut response, &tx).await;
         drop(tx);
         // After an error as well: it may still be writing, and the next stretch would get that.
         let unpacked = unpacking.await.unwrap_or(Err(StreamError::Foreign));
         outcome?;
         Ok(unpacked?)
+    }
+
+    /// Hands an answer to `tx`, piece by piece, until it ends or nobody takes one.
+    async fn pieces(&self, response: &mut Response, tx: &mpsc::Sender<Vec<u8>>) -> Result<(), AskError> {
+        let mut piece = Vec::new();
+        while let Some(bytes) = self.api.chunk(response).await? {
+            piece.extend_from_slice(&bytes);
+            if piece.len() >= PIECE && tx.send(std::mem::take(&mut piece)).await.is_err() {
+                return Ok(());
+            }
+        }
+        // Whoever takes no more says why.
+        let _ = tx.send(piece).await;
+        Ok(())
     }
 
     async fn range(

@@ -142,25 +142,25 @@ impl Slots {
     /// into `out`: slot and packed value. Others than those of the stretch are left out; of several of a slot the
     /// last one given counts. No more than `DISORDER` for each slot are kept, however often the times go back.
     pub fn pack(&self, metric: usize, samples: impl Iterator<Item = (i64, f32)>, out: &mut Vec<(u32, u16)>) {
-        let (mut waiting, mut slot, mut begin) = (None, 0, i64::MAX);
-        let mut put = |value: Option<(i64, f32)>| {
-            let Some((slot, value)) = value.filter(|(slot, _)| (0..self.count).contains(slot)) else {
-                return;
-            };
-            if out.len() < DISORDER * self.count as usize {
+        let most = DISORDER * self.count as usize;
+        let (mut waiting, mut slot, mut begin) = (None, -1, i64::MAX);
+        let mut put = |slot: i64, value: Option<f32>| {
+            let Some(value) = value.filter(|_| (0..self.count).contains(&slot)) else { return };
+            if out.len() < most {
                 out.push((slot as u32, METRICS[metric].encode(value)));
             }
         };
-        for (time, value) in samples {
+        // All of them in one go: series by series this is the innermost loop.
+        samples.for_each(|(time, value)| {
             // One is packed when the next slot begins.
             if !(begin..begin.saturating_add(self.step)).contains(&time) {
-                put(waiting.take());
+                put(slot, waiting.take());
                 slot = time.saturating_sub(self.start).div_euclid(self.step);
                 begin = self.start.saturating_add(slot.saturating_mul(self.step));
             }
-            waiting = Some((slot, value));
-        }
-        put(waiting);
+            waiting = Some(value);
+        });
+        put(slot, waiting);
     }
 }
 

@@ -64,11 +64,7 @@ impl<'a> Samples<'a> {
     }
 
     fn second_difference(&mut self) -> Option<i64> {
-        let mut ones = 0;
-        while ones < 4 && self.bits.take(1)? == 1 {
-            ones += 1;
-        }
-        let size = [0, 14, 17, 20, 64][ones];
+        let size = [0, 14, 17, 20, 64][self.bits.ones(4)? as usize];
         if size == 0 {
             return Some(0);
         }
@@ -79,16 +75,18 @@ impl<'a> Samples<'a> {
 
     /// What changed in the bits of the value.
     fn change(&mut self) -> Option<()> {
-        if self.bits.take(1)? == 0 {
-            return Some(());
-        }
-        if self.bits.take(1)? == 1 {
-            self.leading = self.bits.take(5)? as u32;
-            let meaning = match self.bits.take(6)? as u32 {
-                0 => 64,
-                n => n,
-            };
-            self.trailing = 64_u32.checked_sub(self.leading + meaning)?;
+        match self.bits.ones(2)? {
+            0 => return Some(()),
+            1 => {}
+            _ => {
+                let sizes = self.bits.take(11)? as u32;
+                self.leading = sizes >> 6;
+                let meaning = match sizes & 63 {
+                    0 => 64,
+                    n => n,
+                };
+                self.trailing = 64_u32.checked_sub(self.leading + meaning)?;
+            }
         }
         let meaning = 64 - self.leading - self.trailing;
         self.value ^= self.bits.take(meaning)?.checked_shl(self.trailing)?;
@@ -114,26 +112,51 @@ impl Iterator for Samples<'_> {
 #[derive(Clone, Debug)]
 struct Bits<'a> {
     bytes: &'a [u8],
-    /// The next `count` bits, in the low end.
+    /// The next `count` bits, in the high end. What is below them is what `bytes` begin with, or 0.
     held: u64,
     count: u32,
 }
 
 impl Bits<'_> {
+    /// Makes sure that more than 56 bits are held, or all that are left.
+    fn refill(&mut self) {
+        if let Some(next) = self.bytes.first_chunk() {
+            self.held |= u64::from_be_bytes(*next) >> self.count;
+            let whole = (63 - self.count) / 8;
+            self.bytes = &self.bytes[whole as usize..];
+            self.count += 8 * whole;
+            return;
+        }
+        while let Some((first, rest)) = self.bytes.split_first().filter(|_| self.count <= 56) {
+            self.bytes = rest;
+            self.held |= u64::from(*first) << (56 - self.count);
+            self.count += 8;
+        }
+    }
+
     /// The next `n` bits, at most 64.
     fn take(&mut self, n: u32) -> Option<u64> {
-        if n > 32 {
+        if n > 56 {
             let high = self.take(n - 32)?;
             return Some(high << 32 | self.take(32)?);
         }
-        while self.count < n {
-            let (first, rest) = self.bytes.split_first()?;
-            self.bytes = rest;
-            self.held = self.held << 8 | u64::from(*first);
-            self.count += 8;
+        if self.count < n {
+            self.refill();
         }
-        self.count -= n;
-        Some((self.held >> self.count) & ((1 << n) - 1))
+        self.count = self.count.checked_sub(n)?;
+        // In two steps, since n may be 0.
+        let out = self.held >> 1 >> (63 - n);
+        self.held <<= n;
+        Some(out)
+    }
+
+    /// How many ones come next, up to `most` (1 to 56); the 0 that ends fewer of them is taken, too.
+    fn ones(&mut self, most: u32) -> Option<u32> {
+        if self.count < most {
+            self.refill();
+        }
+        let ones = self.held.leading_ones().min(most);
+        self.take((ones + 1).min(most)).map(|_| ones)
     }
 
     fn uvarint(&mut self) -> Option<u64> {

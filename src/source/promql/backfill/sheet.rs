@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use super::{Shared, lock};
@@ -27,7 +26,7 @@ impl Sheet {
     ///
     /// # Errors
     /// They are no stream, or not a whole one.
-    pub fn unpack(self, mut pieces: mpsc::Receiver<Bytes>) -> Result<(), StreamError> {
+    pub fn unpack(self, mut pieces: mpsc::Receiver<Vec<u8>>) -> Result<(), StreamError> {
         let (mut stream, mut packed) = (remote::Stream::default(), Vec::new());
         while let Some(piece) = pieces.blocking_recv() {
             stream
