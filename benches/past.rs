@@ -5,9 +5,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use hallwatch::fleet::Inventory;
 use hallwatch::fleet::rebuild::Rebuild;
-use hallwatch::model::batch::GpuFacts;
 use hallwatch::model::{GpuId, Topology};
 use hallwatch::source::promql::grid::{Grid, METRICS, PORTIONS, STRETCH_MS, Uuids};
 use hallwatch::source::promql::remote::{Stream, message};
@@ -179,7 +177,8 @@ fn filled(topology: &Topology) -> Grid {
     for gpu in 0..topology.gpu_count() {
         for metric in 0..METRICS.len() {
             let mut packed = Vec::new();
-            let samples = (0..60).map(|m| (START + 60_000 * m + 30_000, 60.0 + ((gpu as i64 + m) % 11) as f32));
+            let samples =
+                (0..60).map(|m| (START + 60_000 * m + 30_000, 60.0 + ((gpu as i64 + m) % 11) as f32));
             grid.slots().pack(metric, samples, &mut packed);
             grid.fill(metric, gpu, &packed);
         }
@@ -189,11 +188,9 @@ fn filled(topology: &Topology) -> Grid {
 
 fn bench(c: &mut Criterion) {
     let topology = Arc::new(Topology::default_site());
-    let mut inventory = Inventory::default();
-    for gpu in 0..SERIES {
-        inventory.set_gpu(GpuId(gpu), Arc::new(GpuFacts { uuid: uuid(gpu).into(), ..GpuFacts::default() }));
-    }
-    let (stream, uuids) = (stream(), Uuids::of(&inventory));
+    let texts: Vec<String> = (0..SERIES).map(uuid).collect();
+    let uuids: Uuids = texts.iter().zip(0..).map(|(text, gpu)| (text.as_bytes(), GpuId(gpu))).collect();
+    let stream = stream();
     let mut grid = Grid::new(topology.gpu_count());
     grid.begin(START);
     let samples = unpack(&stream, &uuids, &mut grid);

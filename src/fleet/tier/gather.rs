@@ -112,21 +112,22 @@ impl Sums {
         }
     }
 
-    fn add_sample(&mut self, sample: &Sample, scratch: &mut Vec<u8>) {
+    /// Takes in a moment that came `times` times.
+    fn add_sample(&mut self, sample: &Sample, times: u8, scratch: &mut Vec<u8>) {
         for i in 0..METRICS {
             sample.write(i, scratch);
-            self.add(i, scratch, scratch, scratch);
+            self.add(i, [scratch; 3], times);
         }
     }
 
     /// Straight passes over plain bytes, one for each result, so that the compiler can use vector
     /// instructions. Where there is no value all three are [`NONE`], which no minimum can take.
-    fn add(&mut self, i: usize, min: &[u8], mean: &[u8], max: &[u8]) {
+    fn add(&mut self, i: usize, [min, mean, max]: [&[u8]; 3], times: u8) {
         let real = |v: u8| if v == NONE { 0 } else { v };
         self.min[i].iter_mut().zip(min).for_each(|(a, v)| *a = (*a).min(*v));
         self.max[i].iter_mut().zip(max).for_each(|(a, v)| *a = (*a).max(real(*v)));
-        self.sum[i].iter_mut().zip(mean).for_each(|(a, v)| *a += u16::from(real(*v)));
-        self.count[i].iter_mut().zip(mean).for_each(|(a, v)| *a += u8::from(*v != NONE));
+        self.sum[i].iter_mut().zip(mean).for_each(|(a, v)| *a += u16::from(times) * u16::from(real(*v)));
+        self.count[i].iter_mut().zip(mean).for_each(|(a, v)| *a += if *v == NONE { 0 } else { times });
     }
 
     fn finish(self) -> Values {
@@ -145,57 +146,67 @@ impl Sums {
 pub(super) struct Gather {
     pub(super) start: Timestamp,
     pub(super) topology: Arc<Topology>,
-    /// The first moment, until a second one comes: of the past mostly none does.
-    first: Option<Sample>,
+    /// The newest moment, and how many times in a row it came: of the past mostly one makes a whole period.
+    newest: Option<(Sample, u8)>,
+    /// What came before it.
     sums: Option<Box<Sums>>,
     samples: u8,
 }
 
 impl Gather {
     pub(super) const fn new(start: Timestamp, topology: Arc<Topology>) -> Self {
-        Self { start, topology, first: None, sums: None, samples: 0 }
+        Self { start, topology, newest: None, sums: None, samples: 0 }
     }
 
+    /// The sums of all that came.
     fn sums(&mut self, scratch: &mut Vec<u8>) -> &mut Sums {
         let n = self.topology.gpu_count();
         let sums = self.sums.get_or_insert_with(|| Box::new(Sums::new(n)));
-        if let Some(first) = self.first.take() {
-            sums.add_sample(&first, scratch);
+        if let Some((sample, times)) = self.newest.take() {
+            sums.add_sample(&sample, times, scratch);
         }
         sums
     }
 
     pub(super) fn add_frame(&mut self, frame: &Frame, scratch: &mut Vec<u8>) {
+        self.add_sample(Sample::of(frame), scratch);
+    }
+
+    fn add_sample(&mut self, sample: Sample, scratch: &mut Vec<u8>) {
         if self.samples == MOST_SAMPLES {
             return;
         }
-        let sample = Sample::of(frame);
-        if self.samples == 0 {
-            self.first = Some(sample);
-        } else {
-            self.sums(scratch).add_sample(&sample, scratch);
-        }
         self.samples += 1;
+        match &mut self.newest {
+            Some((newest, times)) if newest.same(&sample) => *times += 1,
+            None => self.newest = Some((sample, 1)),
+            Some(_) => {
+                self.sums(scratch);
+                self.newest = Some((sample, 1));
+            }
+        }
     }
 
     pub(super) fn add_exact(&mut self, exact: &Exact, scratch: &mut Vec<u8>) {
-        if self.samples == MOST_SAMPLES {
-            return;
-        }
-        self.samples += 1;
-        let sums = self.sums(scratch);
         match &exact.content {
-            Content::One(sample) => sums.add_sample(sample, scratch),
-            Content::Many(v) => (0..METRICS).for_each(|i| sums.add(i, &v.min[i], &v.mean[i], &v.max[i])),
+            Content::One(sample) => self.add_sample(sample.clone(), scratch),
+            Content::Many(v) if self.samples < MOST_SAMPLES => {
+                self.samples += 1;
+                let sums = self.sums(scratch);
+                (0..METRICS).for_each(|i| sums.add(i, [&v.min[i], &v.mean[i], &v.max[i]], 1));
+            }
+            Content::Many(_) => {}
         }
     }
 
-    pub(super) fn finish(self) -> Exact {
-        let content = match (self.first, self.sums) {
-            (Some(only), _) => Content::One(only),
-            (None, sums) => Content::Many(Box::new(
-                sums.map_or_else(|| Sums::new(self.topology.gpu_count()), |s| *s).finish(),
-            )),
+    pub(super) fn finish(mut self) -> Exact {
+        let content = match self.newest.take_if(|_| self.sums.is_none()) {
+            Some((only, _)) => Content::One(only),
+            None => {
+                self.sums(&mut Vec::new());
+                let nothing = || Box::new(Sums::new(self.topology.gpu_count()));
+                Content::Many(Box::new(self.sums.unwrap_or_else(nothing).finish()))
+            }
         };
         Exact { start: self.start, topology: self.topology, content }
     }

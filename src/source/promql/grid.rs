@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::fleet::Inventory;
 use crate::fleet::rebuild::{Portion, Rebuild};
-use crate::model::{Column, Metric, Timestamp};
+use crate::model::{Column, GpuId, Metric, Timestamp};
 
 /// What the past is asked for.
 pub const METRICS: [Metric; 3] = [Metric::Util, Metric::Power, Metric::Temp];
@@ -70,16 +70,8 @@ impl Uuids {
     /// Those of the GPUs that the console knows.
     #[must_use]
     pub fn of(inventory: &Inventory) -> Self {
-        let mut out = Self::default();
-        for (id, facts) in inventory.gpus().filter(|(_, f)| !f.uuid.is_empty()) {
-            let text = facts.uuid.as_bytes();
-            match packed(text) {
-                Some(bytes) => out.whole.insert(bytes, id.0),
-                None => out.others.insert(bare(text).into(), id.0),
-            };
-        }
-        out.whole.shrink_to_fit();
-        out
+        let known = inventory.gpus().filter(|(_, f)| !f.uuid.is_empty());
+        known.map(|(id, facts)| (facts.uuid.as_bytes(), id)).collect()
     }
 
     /// The GPU of `uuid`, with or without `GPU-` in front, if it is known.
@@ -96,6 +88,20 @@ impl Uuids {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.whole.is_empty() && self.others.is_empty()
+    }
+}
+
+impl<'a> FromIterator<(&'a [u8], GpuId)> for Uuids {
+    fn from_iter<I: IntoIterator<Item = (&'a [u8], GpuId)>>(gpus: I) -> Self {
+        let mut out = Self::default();
+        for (text, id) in gpus {
+            match packed(text) {
+                Some(bytes) => out.whole.insert(bytes, id.0),
+                None => out.others.insert(bare(text).into(), id.0),
+            };
+        }
+        out.whole.shrink_to_fit();
+        out
     }
 }
 
@@ -129,6 +135,16 @@ struct Held {
     age: u16,
 }
 
+/// What was shown of a metric at the moment before.
+#[derive(Debug, Default)]
+struct Shown {
+    column: Option<Column>,
+    /// For so many moments more it holds, if nothing is renewed.
+    spare: u16,
+    /// Moments that have passed since the ages of its values were counted.
+    passed: u16,
+}
+
 /// The slots of a stretch: what is needed to pack values without holding the grid, which others fill as well.
 #[derive(Clone, Copy, Debug)]
 pub struct Slots {
@@ -143,7 +159,7 @@ impl Slots {
     /// last one given counts. No more than `DISORDER` for each slot are kept, however often the times go back.
     pub fn pack(&self, metric: usize, samples: impl Iterator<Item = (i64, f32)>, out: &mut Vec<(u32, u16)>) {
         let most = DISORDER * self.count as usize;
-        let (mut waiting, mut slot, mut begin) = (None, -1, i64::MAX);
+        let (mut waiting, mut slot, mut begin, mut end) = (None, -1, i64::MAX, i64::MAX);
         let mut put = |slot: i64, value: Option<f32>| {
             let Some(value) = value.filter(|_| (0..self.count).contains(&slot)) else { return };
             if out.len() < most {
@@ -153,10 +169,11 @@ impl Slots {
         // All of them in one go: series by series this is the innermost loop.
         samples.for_each(|(time, value)| {
             // One is packed when the next slot begins.
-            if !(begin..begin.saturating_add(self.step)).contains(&time) {
+            if time < begin || time >= end {
                 put(slot, waiting.take());
                 slot = time.saturating_sub(self.start).div_euclid(self.step);
                 begin = self.start.saturating_add(slot.saturating_mul(self.step));
+                end = begin.saturating_add(self.step);
             }
             waiting = Some(value);
         });
@@ -175,8 +192,7 @@ pub struct Grid {
     /// By portion, so that the memory of one that was handed over is free for what was made of it.
     planes: [[Plane; METRICS.len()]; PORTIONS],
     held: [Vec<Held>; METRICS.len()],
-    /// The columns of the moment before.
-    shown: [Option<Column>; METRICS.len()],
+    shown: [Shown; METRICS.len()],
 }
 
 impl Grid {
@@ -200,7 +216,7 @@ impl Grid {
             every,
             planes: std::array::from_fn(|_| planes(0)),
             held: METRICS.map(|m| vec![Held { raw: m.none_raw(), age: u16::MAX }; gpus]),
-            shown: [const { None }; METRICS.len()],
+            shown: Default::default(),
         }
     }
 
@@ -238,7 +254,7 @@ impl Grid {
     /// its values. One holds for `reach` moments after its own, as long as no newer one comes.
     pub fn hand_over(&mut self, number: usize, rebuild: &mut Rebuild, end: i64, reach: u16) -> Portion {
         // Of another `reach`, perhaps.
-        self.shown = [const { None }; METRICS.len()];
+        self.shown.iter_mut().for_each(|s| s.column = None);
         let moments = self.slots * self.every / PORTIONS;
         for moment in number * moments..(number + 1) * moments {
             let time = self.start + moment as i64 * SLOT_MS;
@@ -256,25 +272,32 @@ impl Grid {
     /// none is shown before it was measured.
     fn column(&mut self, m: usize, moment: usize, reach: u16) -> Column {
         let (slot, is_new) = (moment / self.every, moment % self.every == self.every - 1);
+        let last = &mut self.shown[m];
+        if let Some(column) = last.column.as_ref().filter(|_| !is_new && last.spare > 0) {
+            (last.spare, last.passed) = (last.spare - 1, last.passed + 1);
+            return column.clone();
+        }
         let per = self.slots / PORTIONS;
         let (plane, none, slot) = (&self.planes[slot / per][m], METRICS[m].none_raw(), slot % per);
         let shown = |h: &Held| if h.age <= reach { h.raw } else { none };
-        let mut is_same = true;
+        let (mut is_same, mut oldest) = (true, 0);
         for (gpu, held) in self.held[m].iter_mut().enumerate() {
             let (before, raw) = (shown(held), if is_new { plane.get(slot * self.gpus + gpu) } else { none });
             *held = match raw == none {
-                true => Held { raw: held.raw, age: held.age.saturating_add(1) },
+                true => Held { raw: held.raw, age: held.age.saturating_add(1 + last.passed) },
                 false => Held { raw, age: 0 },
             };
             is_same &= shown(held) == before;
+            oldest = oldest.max(if held.age <= reach { held.age } else { 0 });
         }
+        (last.spare, last.passed) = (reach - oldest, 0);
         // The very column of before tells everything behind it that nothing has to be made anew.
-        if let Some(column) = self.shown[m].as_ref().filter(|_| is_same) {
+        if let Some(column) = last.column.as_ref().filter(|_| is_same) {
             return column.clone();
         }
         let raw: Vec<u16> = self.held[m].iter().map(shown).collect();
         let column = Column::from_raw(METRICS[m], raw.into_iter());
-        self.shown[m] = Some(column.clone());
+        last.column = Some(column.clone());
         column
     }
 }
@@ -282,8 +305,8 @@ impl Grid {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Quality;
     use crate::model::topology::plan::{NewHost, Plan};
-    use crate::model::{GpuId, Quality};
     use std::sync::Arc;
 
     fn fill(grid: &mut Grid, gpu: usize, samples: impl Iterator<Item = (i64, f32)>) {
@@ -351,6 +374,38 @@ mod tests {
             (at, (minute >= 0).then_some((3_605 + 60 * minute) as f32))
         };
         assert_eq!(shown, (0..180).map(expected).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_value_that_is_kept_less_often_holds_no_longer() {
+        let hosts = [NewHost { host: "a".into(), place: None, gpus: 2 }];
+        let site = Arc::new(Plan::open("x").with_hosts(&hosts).build().expect("small"));
+        for reach in 0..9 {
+            let mut rebuild = Rebuild::new(Arc::clone(&site), 8 << 20);
+            let mut grid = Grid::within(2, 2 * 60 * WIDTH);
+            assert_eq!(grid.every, 6);
+            grid.begin(3_600_000);
+            // One comes in the first minute alone, the other in the first and the third.
+            let minutes = [(0, 0), (1, 0), (1, 2)];
+            for (gpu, minute) in minutes {
+                fill(&mut grid, gpu, [(3_600_000 + 60_000 * minute, 100.0)].into_iter());
+            }
+            let mut frames = Vec::new();
+            for number in 0..PORTIONS {
+                frames.extend(grid.hand_over(number, &mut rebuild, i64::MAX, reach).frames);
+            }
+            let shown = |gpu| {
+                let known =
+                    |s: &crate::fleet::ring::Slot| s.frame().value(GpuId(gpu), Metric::Power).is_some();
+                frames.iter().map(known).collect::<Vec<_>>()
+            };
+            // A frame is every second moment; the values of a minute come with its sixth.
+            let holds = |from: usize| (from..=from + usize::from(reach)).collect::<Vec<_>>();
+            let expected =
+                |moments: &[usize]| (0..180).map(|f| moments.contains(&(2 * f))).collect::<Vec<_>>();
+            assert_eq!(shown(0), expected(&holds(5)), "reach {reach}");
+            assert_eq!(shown(1), expected(&[holds(5), holds(17)].concat()), "reach {reach}");
+        }
     }
 
     #[test]
