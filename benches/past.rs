@@ -1,6 +1,9 @@
 //! The past of an engine on its way into the console: what a stream of stored samples takes until its values are in
 //! the grid (elements are samples), and what it takes to make frames and periods of 20 minutes of 100,000 GPUs.
 
+#[path = "support/protobuf.rs"]
+mod protobuf;
+
 use std::hint::black_box;
 use std::sync::Arc;
 
@@ -9,7 +12,8 @@ use hallwatch::fleet::rebuild::Rebuild;
 use hallwatch::model::{GpuId, Topology};
 use hallwatch::source::promql::grid::{Grid, METRICS, PORTIONS, STRETCH_MS, Uuids};
 use hallwatch::source::promql::remote::{Stream, message};
-use quick_protobuf::Writer;
+
+use protobuf::{fields, put};
 
 /// A full hour, ms.
 const START: i64 = 1_799_996_400_000;
@@ -19,16 +23,6 @@ const CHUNK: i64 = 120;
 const STEP: i64 = 15_000;
 /// Bytes that are read at a time.
 const PIECE: usize = 256 << 10;
-
-fn fields(write: impl FnOnce(&mut Writer<&mut Vec<u8>>)) -> Vec<u8> {
-    let mut out = Vec::new();
-    write(&mut Writer::new(&mut out));
-    out
-}
-
-fn put(w: &mut Writer<&mut Vec<u8>>, number: u32, bytes: &[u8]) {
-    w.write_with_tag(number << 3 | 2, |w| w.write_bytes(bytes)).expect("memory");
-}
 
 /// Bits, highest first.
 #[derive(Default)]
@@ -138,12 +132,7 @@ fn stream() -> Vec<u8> {
     let mut out = Vec::new();
     for gpu in 0..SERIES {
         let message = fields(|w| put(w, 1, &series(gpu)));
-        let mut length = message.len();
-        while length >= 0x80 {
-            out.push((length & 0x7f | 0x80) as u8);
-            length >>= 7;
-        }
-        out.push(length as u8);
+        out.extend(fields(|w| w.write_varint(message.len() as u64).expect("memory")));
         out.extend(crc32c::crc32c(&message).to_be_bytes());
         out.extend(message);
     }

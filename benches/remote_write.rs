@@ -1,28 +1,22 @@
 //! Cost of taking in pushed series: requests as a Prometheus sends them, 2,000 samples of GPUs that
 //! are known already, by both protocols. Elements are samples.
 
+#[path = "support/protobuf.rs"]
+mod protobuf;
+
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use hallwatch::model::Timestamp;
 use hallwatch::source::remote_write::intake::{Intake, Tally};
 use hallwatch::source::remote_write::wire::{Bounds, Protocol, read};
-use quick_protobuf::Writer;
+
+use protobuf::{fields, put};
 
 const NOW: i64 = 1_800_000_000_000;
 const SERIES: usize = 2000;
 const FAMILIES: [&str; 4] =
     ["DCGM_FI_DEV_GPU_TEMP", "DCGM_FI_DEV_POWER_USAGE", "DCGM_FI_DEV_GPU_UTIL", "DCGM_FI_DEV_MEM_CLOCK"];
-
-fn fields(write: impl FnOnce(&mut Writer<&mut Vec<u8>>)) -> Vec<u8> {
-    let mut out = Vec::new();
-    write(&mut Writer::new(&mut out));
-    out
-}
-
-fn put(w: &mut Writer<&mut Vec<u8>>, number: u32, bytes: &[u8]) {
-    w.write_with_tag(number << 3 | 2, |w| w.write_bytes(bytes)).expect("memory");
-}
 
 /// Labels of series `i`, as dcgm-exporter and Prometheus make them; three of four families are wanted.
 fn labels(i: usize) -> Vec<(&'static str, String)> {
