@@ -192,7 +192,6 @@ impl<'a, A: App> Session<'a, A> {
         // What plays goes on where it was: the time away from the terminal does not count.
         self.clock = None;
         self.pacer.forget();
-        self.screen.force_repaint();
         self.resize(size);
     }
 
@@ -281,10 +280,10 @@ impl<'a, A: App> Session<'a, A> {
         }
     }
 
+    /// Paints anew even where the size is the one known: a terminal that was another size in between
+    /// (tmux sends such, and several signals may arrive as one) has lost what was on it.
     fn resize(&mut self, size: Size) {
-        if size != self.screen.size() {
-            self.screen.resize(size);
-        }
+        self.screen.resize(size);
         let size = self.screen.size();
         self.app.event(InputEvent::Resize(size.width, size.height));
         self.pacer.mark();

@@ -177,6 +177,22 @@ async fn a_resize_storm_ends_in_one_frame_of_the_last_size() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_terminal_back_at_its_size_is_painted_anew() {
+    let mut probe = Probe::default();
+    with(&mut probe, QUIET, async |bench: &mut Bench| {
+        bench.frame().await;
+        bench.type_in("x").await;
+        bench.frame().await;
+        // Its size in between was never seen; the terminal cut what was on it all the same.
+        bench.notify.send(Notice::Resize(Size::new(60, 5))).await.unwrap();
+        let frame = bench.frame().await;
+        assert!(frame.contains("\x1b[2J") && frame.contains("60x5 x60x5"), "{frame:?}");
+        bench.type_in("q").await;
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn keys_are_taken_while_the_terminal_takes_nothing() {
     let mut probe = Probe::default();
     let (bench, mut ports) = Bench::new();
